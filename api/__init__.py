@@ -1,0 +1,1 @@
+"""What HTTP clients see: one package per dialect, all over the same node."""

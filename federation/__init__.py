@@ -1,0 +1,1 @@
+"""What nodes agree on: statistics, models, membership, sealing and fusion. Sans-IO: no clock, no sockets, no randomness of its own."""

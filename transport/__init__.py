@@ -1,0 +1,1 @@
+"""How bytes travel: the bus, NATS, subjects, frames and the embedded server."""
