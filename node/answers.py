@@ -1,0 +1,177 @@
+"""What a node's services answer: plain data, ready to be put into any dialect's JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from federation.statistics import Moments
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Whose statistics are in an answer: the member, the version of its contribution and its rows."""
+
+    node_id: str
+    name: str
+    version: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeInfo:
+    """One attribute of a project; type is C, B, T or X; quantum as `Quantum` writes it, None if not numeric."""
+
+    name: str
+    type: str
+    quantum: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectInfo:
+    """A project as it stands.
+
+    rows, version and digest are those of this node's own statistics; `federation` and `shared_as` are None for a
+    local project. created and changed are unix seconds.
+    """
+
+    name: str
+    owner: str
+    rows: int
+    version: int
+    digest: str
+    attributes: tuple[AttributeInfo, ...]
+    created: float
+    changed: float
+    federation: str | None = None
+    shared_as: str | None = None
+    models: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The statistics an answer is computed from, and whose they are.
+
+    A local project's own; a federated project's sum over the members that contributed.
+    """
+
+    moments: Moments
+    contributions: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An exploration's values, keyed as SymetryML keys them: metric values per attribute (or pair)."""
+
+    project: str
+    metric: str
+    attributes: tuple[str, ...]
+    values: dict[str, Any]
+    rows: int
+    contributions: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A fitted model and whose rows are in it. `model` is what the model's `to_dict()` gives."""
+
+    project: str
+    name: str
+    algorithm: str
+    target: str | None
+    inputs: tuple[str, ...]
+    parameters: dict[str, Any]
+    model: dict[str, Any]
+    rows: int
+    contributions: tuple[Share, ...]
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class SharedProject:
+    """A project of a federation as this node sees it.
+
+    digest and rows are those of the fused statistics, None while the quorum is missing (`missing` names them).
+    """
+
+    name: str
+    local_name: str | None
+    rows: int | None
+    digest: str | None
+    contributions: tuple[Share, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MemberInfo:
+    """A member of a federation; `contributions` maps a project to (version, rows, unix time received)."""
+
+    node_id: str
+    name: str
+    role: str
+    contributions: dict[str, tuple[int, int, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequestInfo:
+    """Somebody who asks to be admitted."""
+
+    id: str
+    node_id: str
+    name: str
+    received: float
+
+
+@dataclass(frozen=True, slots=True)
+class FederationInfo:
+    """A federation as this node sees it. state: joining, active, left, refused, expelled."""
+
+    name: str
+    federation_id: str
+    state: str
+    is_admin: bool
+    admin: str
+    epoch: int
+    approval: str
+    quorum: int | None
+    pulse: bool
+    connected: bool
+    problem: str | None
+    members: tuple[MemberInfo, ...]
+    requests: tuple[JoinRequestInfo, ...]
+    projects: tuple[SharedProject, ...]
+    counters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStats:
+    """What a federation has moved since the node started."""
+
+    bytes_sent: int
+    bytes_received: int
+    contributions_sent: int
+    contributions_received: int
+    refused: int
+    waiting: int
+    last_sent: float | None
+    last_received: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a task's or a federation's log; level is info, warning or error; time in unix seconds."""
+
+    time: float
+    level: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedInvitation:
+    """An invitation to paste: the string itself is a secret, shown once. expires: unix seconds."""
+
+    invitation: str = field(repr=False)
+    id: str
+    expires: float

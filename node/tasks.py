@@ -1,0 +1,109 @@
+"""The one record of work, and the states it may pass through (ClearML's, which every dialect maps).
+
+How tasks are run is the business of `node.jobs`; here is only what a task is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class TaskStatus(str, Enum):
+    """ClearML's states of a task."""
+
+    CREATED = "created"
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    STOPPED = "stopped"
+    PUBLISHED = "published"
+    PUBLISHING = "publishing"
+    CLOSED = "closed"
+    FAILED = "failed"
+    COMPLETED = "completed"
+    UNKNOWN = "unknown"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing will run any more unless somebody asks for it again."""
+        return self in _FINISHED
+
+
+_FINISHED = frozenset(
+    {TaskStatus.STOPPED, TaskStatus.PUBLISHED, TaskStatus.CLOSED, TaskStatus.FAILED, TaskStatus.COMPLETED}
+)
+
+_S = TaskStatus
+
+TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
+    # A created task may be filled in and finished by its author without ever being queued.
+    _S.CREATED: frozenset({_S.QUEUED, _S.IN_PROGRESS, _S.STOPPED, _S.FAILED}),
+    # Back to created: taken out of the queue.
+    _S.QUEUED: frozenset({_S.CREATED, _S.IN_PROGRESS, _S.STOPPED, _S.FAILED}),
+    # Back to queued: the worker or the node died, the work starts anew.
+    _S.IN_PROGRESS: frozenset({_S.QUEUED, _S.STOPPED, _S.FAILED, _S.COMPLETED, _S.CREATED}),
+    # Stopped and failed work may be reset, continued, queued again or accepted as it is.
+    _S.STOPPED: frozenset(
+        {
+            _S.CREATED,
+            _S.QUEUED,
+            _S.IN_PROGRESS,
+            _S.COMPLETED,
+            _S.CLOSED,
+            _S.FAILED,
+            _S.PUBLISHING,
+            _S.PUBLISHED,
+        }
+    ),
+    _S.FAILED: frozenset({_S.CREATED, _S.QUEUED, _S.IN_PROGRESS, _S.STOPPED, _S.CLOSED}),
+    _S.COMPLETED: frozenset(
+        {_S.CREATED, _S.QUEUED, _S.IN_PROGRESS, _S.CLOSED, _S.PUBLISHING, _S.PUBLISHED, _S.FAILED}
+    ),
+    _S.CLOSED: frozenset({_S.CREATED, _S.QUEUED, _S.IN_PROGRESS, _S.PUBLISHING, _S.PUBLISHED, _S.FAILED}),
+    _S.PUBLISHING: frozenset({_S.PUBLISHED, _S.STOPPED, _S.FAILED}),
+    # Published is for ever.
+    _S.PUBLISHED: frozenset(),
+    _S.UNKNOWN: frozenset(),
+}
+
+
+class IllegalTransition(ValueError):
+    """A task was asked to pass between two states that are not neighbours."""
+
+
+def check_transition(before: TaskStatus, after: TaskStatus) -> None:
+    """Raise `IllegalTransition` unless a task may go from `before` to `after`."""
+    if after not in TRANSITIONS[before]:
+        raise IllegalTransition(f"a task that is {before.value} cannot become {after.value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One piece of work.
+
+    id: 32 hex digits; number: 1, 2, … in order of submission; current and maximum: progress in units that the
+    kind chooses (bytes for a file; 0 of 0 before anything is known); created, started, completed: unix seconds;
+    attempts: how often a worker has died over it; priority: higher runs earlier.
+    """
+
+    id: str
+    number: int
+    kind: str
+    project: str | None
+    owner: str
+    status: TaskStatus
+    parameters: dict[str, Any]
+    priority: int = 0
+    attempts: int = 0
+    current: int = 0
+    maximum: int = 0
+    created: float = 0.0
+    started: float | None = None
+    completed: float | None = None
+    result: dict[str, Any] | None = None
+    error: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.status.finished
