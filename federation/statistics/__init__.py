@@ -1,0 +1,32 @@
+"""Sufficient statistics as exact integers: learn rows, add, subtract, compare by bytes, and read off real numbers."""
+
+from federation.statistics.centred import Bivariate, Centred, Missing, Univariate
+from federation.statistics.double_double import DoubleDouble
+from federation.statistics.errors import LearnError, MomentsFormatError, SchemaError, StatisticsError
+from federation.statistics.exact import ExactArray
+from federation.statistics.moments import Moments
+from federation.statistics.quantum import Quantum, common
+from federation.statistics.schema import Attribute, AttributeType, Schema
+from federation.statistics.table import Coded, Column, Table
+
+__all__ = [
+    "Attribute",
+    "AttributeType",
+    "Bivariate",
+    "Centred",
+    "Coded",
+    "Column",
+    "DoubleDouble",
+    "ExactArray",
+    "LearnError",
+    "Missing",
+    "Moments",
+    "MomentsFormatError",
+    "Quantum",
+    "Schema",
+    "SchemaError",
+    "StatisticsError",
+    "Table",
+    "Univariate",
+    "common",
+]

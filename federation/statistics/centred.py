@@ -1,0 +1,344 @@
+"""From exact integers back to real numbers: means and centred sums of products as double-doubles.
+
+Centring is done on the integers, N·C - S·Sᵀ, where nothing can cancel; only the finished result is rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.statistics.double_double import DoubleDouble, divide
+from federation.statistics.errors import SchemaError, StatisticsError
+from federation.statistics.exact import ExactArray
+from federation.statistics.quantum import MAX_FIVES
+from federation.statistics.stratum import Stratum, triangle_between
+
+if TYPE_CHECKING:
+    from federation.statistics.moments import Moments
+
+FloatArray = NDArray[np.float64]
+Missing: TypeAlias = Literal["listwise", "pairwise", "mean"]
+
+MAX_TERMS: Final = 10_000  # a square matrix of doubles over more would not fit in memory
+SEPARATOR: Final = "$"  # between a category and its level in the name of an indicator
+_FIVES: Final = ExactArray.from_ints(5**power for power in range(2 * MAX_FIVES + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Centred:
+    """Means (p,) and centred sums of products (p, p) of p columns, in real units, as hi + lo.
+
+    rows is the number of rows they stand for.
+    """
+
+    names: tuple[str, ...]
+    rows: int
+    mean_hi: FloatArray
+    mean_lo: FloatArray
+    scatter_hi: FloatArray
+    scatter_lo: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Univariate:
+    """One numeric attribute over the rows in which it is present.
+
+    total and squares are the exact sums of x and x² in real units; mean and population variance are the
+    nearest float64 (NaN without rows).
+    """
+
+    name: str
+    count: int
+    missing: int
+    total: Fraction
+    squares: Fraction
+    mean: float
+    variance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bivariate:
+    """Two numeric attributes over the rows in which both are present.
+
+    total_a, total_b and products are the exact sums of a, b and a·b in real units; means and
+    population covariance are the nearest float64 (NaN without rows).
+    """
+
+    a: str
+    b: str
+    count: int
+    total_a: Fraction
+    total_b: Fraction
+    products: Fraction
+    mean_a: float
+    mean_b: float
+    covariance: float
+
+
+def centred(moments: Moments, names: Sequence[str], missing: Missing = "listwise") -> Centred:
+    """Means and centred sums of products of the columns that `names` stand for.
+
+    A numeric attribute is one column; a category is an indicator column `name$level` for each of its levels that
+    the rows used have, sorted; `name$level` is that indicator alone.
+
+    - "listwise": the rows in which no attribute of the schema is missing.
+    - "pairwise": scatter_ij = rows · cov_ij over the rows in which i and j are present; rows is the
+      smallest such number. The matrix need not be positive semidefinite.
+    - "mean": all rows, a missing value standing at the mean of its column.
+
+    Raises `SchemaError` for an unknown name, `StatisticsError` if there are no rows to compute from.
+    """
+    if missing not in ("listwise", "pairwise", "mean"):
+        raise StatisticsError(f"missing values: {missing!r} is unknown; use listwise, pairwise or mean")
+    complete, partial = moments.strata
+    if missing == "listwise":
+        stratum = complete
+    elif partial is None:
+        stratum = None if complete is None else complete.as_partial()
+    else:
+        stratum = partial if complete is None else complete.as_partial().add(partial)
+    if stratum is None or stratum.rows <= 0:
+        remedy = (
+            "; missing='pairwise' or 'mean' would use the others" if partial and missing == "listwise" else ""
+        )
+        what = "rows in which nothing is missing" if missing == "listwise" else "rows"
+        raise StatisticsError(f"there are no {what} to compute from{remedy}")
+    columns = _Columns(moments, names, stratum)
+    if missing == "listwise":
+        return _listwise(columns, stratum)
+    present, sums, products = _pairwise_sums(columns, stratum)
+    _require_rows(columns, present, pairs=missing == "pairwise")
+    if missing == "pairwise":
+        return _pairwise(columns, present, sums, products)
+    return _filled(columns, stratum.rows, present, sums, products)
+
+
+def univariate(moments: Moments, name: str) -> Univariate:
+    """The exact sums of one numeric attribute, its mean and population variance; raises `SchemaError`."""
+    count, total, _, squares = _pair(moments, name, name)
+    mean, variance = _ratio(total, count), _ratio(count * squares - total * total, count * count)
+    return Univariate(name, count, moments.rows - count, total, squares, mean, variance)
+
+
+def bivariate(moments: Moments, a: str, b: str) -> Bivariate:
+    """The exact sums of two numeric attributes where both are present, and their covariance; raises `SchemaError`."""
+    count, total_a, total_b, products = _pair(moments, a, b)
+    covariance = _ratio(count * products - total_a * total_b, count * count)
+    return Bivariate(
+        a, b, count, total_a, total_b, products, _ratio(total_a, count), _ratio(total_b, count), covariance
+    )
+
+
+def _pair(moments: Moments, a: str, b: str) -> tuple[int, Fraction, Fraction, Fraction]:
+    """Count, Σa, Σb and Σab of the rows in which a and b are present, in real units."""
+    unit_a, unit_b = moments.schema[a].unit.value, moments.schema[b].unit.value
+    order = sorted(attribute.name for attribute in moments.schema.numeric)
+    i, j = order.index(a), order.index(b)
+    count = total_a = total_b = products = 0
+    for stratum in moments.strata:
+        if stratum is None:
+            continue
+        cell = triangle_between(min(i, j), max(i, j), len(order))
+        products += stratum.products[cell].item()
+        if stratum.present is None:
+            count += stratum.rows
+            total_a += stratum.sums[i].item()
+            total_b += stratum.sums[j].item()
+        else:
+            count += stratum.present[cell].item()
+            total_a += stratum.sums[i, j].item()
+            total_b += stratum.sums[j, i].item()
+    return count, total_a * unit_a, total_b * unit_b, products * unit_a * unit_b
+
+
+def _ratio(value: Fraction, count: int) -> float:
+    if count == 0:
+        return float("nan")
+    try:
+        return float(value / count)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+class _Columns:
+    """What each column of the result is: a numeric attribute, or one level of a category."""
+
+    def __init__(self, moments: Moments, names: Sequence[str], stratum: Stratum) -> None:
+        schema = moments.schema
+        numeric = {name: i for i, name in enumerate(sorted(attribute.name for attribute in schema.numeric))}
+        categories = {attribute.name for attribute in schema.categories}
+        listed: list[str] = []
+        twos, fives = [], []
+        at_numeric: list[tuple[int, int]] = []  # (column, position of the attribute)
+        at_level: dict[str, list[tuple[int, int]]] = {}  # category: (column, index of the level)
+        for name in names:
+            if name in numeric:
+                at_numeric.append((len(listed), numeric[name]))
+                twos.append(schema[name].unit.twos)
+                fives.append(schema[name].unit.fives)
+                listed.append(name)
+                continue
+            category, chosen = _levels(name, categories, stratum, moments)
+            for index in chosen:
+                if index is not None:
+                    at_level.setdefault(category, []).append((len(listed), index))
+                    level = stratum.groups[category].levels[index]
+                    listed.append(f"{category}{SEPARATOR}{level}")
+                else:
+                    listed.append(name)
+                twos.append(0)
+                fives.append(0)
+            if len(listed) > MAX_TERMS:
+                raise StatisticsError(
+                    f"category {category!r} makes more than {MAX_TERMS} columns; leave it out"
+                )
+        self.names = tuple(listed)
+        self.twos, self.fives = np.array(twos, dtype=np.int64), np.array(fives, dtype=np.int64)
+        self.columns, self.positions = _split(at_numeric)
+        self.levels = {category: _split(chosen) for category, chosen in sorted(at_level.items())}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def means(self, sums: ExactArray, counts: ExactArray) -> DoubleDouble:
+        """sums / counts in real units."""
+        return divide(sums.to_double_double(self.twos), (counts * _FIVES[self.fives]).to_double_double())
+
+    def scatter(self, numerators: ExactArray, denominators: ExactArray) -> DoubleDouble:
+        """numerators / denominators in real units of products."""
+        twos, fives = self.twos[:, None] + self.twos, self.fives[:, None] + self.fives
+        return divide(numerators.to_double_double(twos), (denominators * _FIVES[fives]).to_double_double())
+
+
+def _levels(
+    name: str, categories: set[str], stratum: Stratum, moments: Moments
+) -> tuple[str, list[int | None]]:
+    """The category that `name` means and the levels of it, None for one that has no rows here."""
+    if name in categories:
+        counted = stratum.groups[name].counts.nonzero()
+        return name, [int(i) for i in np.flatnonzero(counted)]
+    end = name.find(SEPARATOR)
+    while end >= 0:
+        category, level = name[:end], name[end + 1 :]
+        if category in categories:
+            levels = stratum.groups[category].levels
+            return category, [levels.index(level) if level in levels else None]
+        end = name.find(SEPARATOR, end + 1)
+    attribute = moments.schema[name]  # raises if it is unknown
+    raise SchemaError(
+        f"attribute {name!r} is of type {attribute.type.value} and has no values to compute with"
+    )
+
+
+def _split(pairs: list[tuple[int, int]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    array = np.array(pairs, dtype=np.intp).reshape(len(pairs), 2)
+    return array[:, 0], array[:, 1]
+
+
+def _products(columns: _Columns, stratum: Stratum) -> ExactArray:
+    """Sums of products of every two columns (p, p)."""
+    at, positions = columns.columns, columns.positions
+    low, high = np.minimum(positions[:, None], positions), np.maximum(positions[:, None], positions)
+    parts = [(np.ix_(at, at), stratum.products[triangle_between(low, high, stratum.numeric)])]
+    for name, (at_level, index) in columns.levels.items():
+        group = stratum.groups[name]
+        mixed = group.sums[np.ix_(index, positions)]
+        parts += [(np.ix_(at_level, at), mixed), (np.ix_(at, at_level), mixed.transpose())]
+        same = index[:, None] == index
+        parts.append((np.ix_(at_level, at_level), group.counts[index][:, None] * ExactArray.of(same)))
+    for (a, b), cells in stratum.pairs.items():
+        if a in columns.levels and b in columns.levels:
+            (rows, first), (cols, second) = columns.levels[a], columns.levels[b]
+            shape = (len(stratum.groups[a].levels), len(stratum.groups[b].levels))
+            table = cells.counts.place(shape, (cells.first, cells.second))[np.ix_(first, second)]
+            parts += [(np.ix_(rows, cols), table), (np.ix_(cols, rows), table.transpose())]
+    return ExactArray.assemble((len(columns), len(columns)), parts)
+
+
+def _listwise(columns: _Columns, stratum: Stratum) -> Centred:
+    rows = ExactArray.from_ints([stratum.rows])
+    parts = [(columns.columns, stratum.sums[columns.positions])]
+    parts += [(at, stratum.groups[name].counts[index]) for name, (at, index) in columns.levels.items()]
+    sums = ExactArray.assemble((len(columns),), parts)
+    numerators = _products(columns, stratum) * rows - sums.outer(sums)
+    return _result(columns, stratum.rows, columns.means(sums, rows), columns.scatter(numerators, rows))
+
+
+def _pairwise_sums(columns: _Columns, stratum: Stratum) -> tuple[ExactArray, ExactArray, ExactArray]:
+    """Counts, sums of i where j is present, and sums of products: each (p, p)."""
+    assert stratum.present is not None
+    p, at, positions = len(columns), columns.columns, columns.positions
+    low, high = np.minimum(positions[:, None], positions), np.maximum(positions[:, None], positions)
+    corner = np.ix_(at, at)
+    counts = [(corner, stratum.present[triangle_between(low, high, stratum.numeric)])]
+    sums = [(corner, stratum.sums[np.ix_(positions, positions)])]
+    for name, (at_level, index) in columns.levels.items():
+        group = stratum.groups[name]
+        assert group.present is not None
+        wide, tall = np.ix_(at, at_level), np.ix_(at_level, at)
+        ones = ExactArray.of(np.ones(len(index), dtype=np.int64))
+        both = group.present[:, positions].sum(axis=0)
+        counts += [(wide, both.outer(ones)), (tall, ones.outer(both))]
+        sums += [
+            (wide, group.sums[:, positions].sum(axis=0).outer(ones)),
+            (tall, group.present[np.ix_(index, positions)]),
+        ]
+        own = np.ix_(at_level, at_level)
+        counts.append((own, group.counts.sum().reshape(1, 1) * ones.outer(ones)))
+        sums.append((own, group.counts[index].outer(ones)))
+    for (a, b), cells in stratum.pairs.items():
+        if a in columns.levels and b in columns.levels:
+            (rows, first), (cols, second) = columns.levels[a], columns.levels[b]
+            one_a, one_b = (ExactArray.of(np.ones(len(index), dtype=np.int64)) for index in (first, second))
+            together = cells.counts.sum().reshape(1, 1) * one_a.outer(one_b)
+            counts += [(np.ix_(rows, cols), together), (np.ix_(cols, rows), together.transpose())]
+            of_a = cells.counts.accumulate(cells.first, len(stratum.groups[a].levels))[first]
+            of_b = cells.counts.accumulate(cells.second, len(stratum.groups[b].levels))[second]
+            sums += [(np.ix_(rows, cols), of_a.outer(one_b)), (np.ix_(cols, rows), of_b.outer(one_a))]
+    return (
+        ExactArray.assemble((p, p), counts),
+        ExactArray.assemble((p, p), sums),
+        _products(columns, stratum),
+    )
+
+
+def _pairwise(columns: _Columns, present: ExactArray, sums: ExactArray, products: ExactArray) -> Centred:
+    rows = min(present.to_ints().ravel().tolist(), default=0)
+    covariance = present * products - sums * sums.transpose()
+    diagonal = np.arange(len(columns))
+    means = columns.means(sums[diagonal, diagonal], present[diagonal, diagonal])
+    return _result(columns, rows, means, columns.scatter(covariance * rows, present * present))
+
+
+def _filled(
+    columns: _Columns, rows: int, present: ExactArray, sums: ExactArray, products: ExactArray
+) -> Centred:
+    """Scatter when a missing value stands at its column's mean T/n, where its deviation is zero.
+
+    Σ (x_i - T_i/n_i)(x_j - T_j/n_j) over the rows with both, times n_i·n_j.
+    """
+    diagonal = np.arange(len(columns))
+    n, t = present[diagonal, diagonal], sums[diagonal, diagonal]
+    cross = sums * n[:, None] * t[None, :]
+    numerators = n.outer(n) * products - cross - cross.transpose() + present * t.outer(t)
+    return _result(columns, rows, columns.means(t, n), columns.scatter(numerators, n.outer(n)))
+
+
+def _require_rows(columns: _Columns, present: ExactArray, *, pairs: bool) -> None:
+    counts = present.to_float()
+    empty = np.argwhere(counts <= 0) if pairs else np.argwhere(np.diag(counts) <= 0)
+    if empty.size:
+        first, last = columns.names[empty[0][0]], columns.names[empty[0][-1]]
+        if first == last:
+            raise StatisticsError(f"attribute {first!r} is missing in every row; leave it out")
+        raise StatisticsError(f"no row has both {first!r} and {last!r}; leave one out or use missing='mean'")
+
+
+def _result(columns: _Columns, rows: int, means: DoubleDouble, scatter: DoubleDouble) -> Centred:
+    return Centred(columns.names, rows, means.hi, means.lo, scatter.hi, scatter.lo)

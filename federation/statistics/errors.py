@@ -1,0 +1,19 @@
+"""What can go wrong with statistics, as exceptions that name the place and the remedy."""
+
+from __future__ import annotations
+
+
+class StatisticsError(ValueError):
+    """Base of every error of this package."""
+
+
+class SchemaError(StatisticsError):
+    """A schema that cannot be, or two schemas that cannot be joined."""
+
+
+class LearnError(StatisticsError):
+    """A table that cannot be learned; the message names the column and, where it applies, the row."""
+
+
+class MomentsFormatError(StatisticsError):
+    """Bytes that are not the canonical form of a `Moments`."""

@@ -1,0 +1,263 @@
+"""`Moments`: the sufficient statistics of rows, as an element of a commutative group of exact integers.
+
+How rows become integers is in `learner`, the algebra of the integers in `stratum` and `exact`, their bytes in
+`codec`, and real numbers are made from them in `centred`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from federation.statistics import codec
+from federation.statistics.errors import SchemaError
+from federation.statistics.learner import summarise
+from federation.statistics.schema import Schema
+from federation.statistics.stratum import Stratum
+
+if TYPE_CHECKING:
+    from federation.statistics.centred import Bivariate, Centred, Missing, Univariate
+    from federation.statistics.table import Table
+
+
+class Moments:
+    """Exact counts, sums and sums of products of all attributes of a schema, over any number of rows.
+
+    `learn` and `forget` change it in place, all or nothing; everything else returns a new one. Sums of
+    `Moments` are associative, commutative and invertible to the bit.
+    """
+
+    __slots__ = ("_complete", "_partial", "_schema")
+
+    def __init__(self, schema: Schema) -> None:
+        """Zero rows of this schema."""
+        self._schema = schema
+        self._complete: Stratum | None = None
+        self._partial: Stratum | None = None
+
+    @classmethod
+    def _of(cls, schema: Schema, complete: Stratum | None, partial: Stratum | None) -> Moments:
+        moments = cls(schema)
+        moments._complete = None if complete is None or complete.is_zero() else complete
+        moments._partial = None if partial is None or partial.is_zero() else partial
+        return moments
+
+    @property
+    def schema(self) -> Schema:
+        """The attributes counted."""
+        return self._schema
+
+    @property
+    def rows(self) -> int:
+        """Number of rows learned less those forgotten."""
+        return self.complete_rows + (self._partial.rows if self._partial else 0)
+
+    @property
+    def complete_rows(self) -> int:
+        """Number of those in which no attribute is missing."""
+        return self._complete.rows if self._complete else 0
+
+    def learn(self, table: Table, offset: int = 0) -> Self:
+        """Count the rows of a table; `offset` is the number of its first row in error messages.
+
+        Raises `LearnError` naming column and row, and then nothing was counted.
+        """
+        strata = summarise(self._schema, table, offset)
+        return self._take(strata.complete, strata.partial, 1)
+
+    def forget(self, table: Table, offset: int = 0) -> Self:
+        """Undo `learn` of the same rows, exactly; raises `LearnError` as it does."""
+        strata = summarise(self._schema, table, offset)
+        return self._take(strata.complete, strata.partial, -1)
+
+    def _take(self, complete: Stratum | None, partial: Stratum | None, sign: int) -> Self:
+        both = _add(self._complete, complete, sign), _add(self._partial, partial, sign)
+        self._complete, self._partial = both
+        return self
+
+    def copy(self) -> Moments:
+        """An independent copy."""
+        return Moments._of(self._schema, self._complete, self._partial)
+
+    def __add__(self, other: Moments) -> Moments:
+        """Both sets of rows, over the union of the schemas at the common refinement of their units.
+
+        An attribute absent on one side counts as missing there. Raises `SchemaError` if types differ.
+        """
+        return self._plus(other, 1)
+
+    def __sub__(self, other: Moments) -> Moments:
+        """The rows of self without those of other; `(a + b) - b` equals `a.grow(b.schema)`."""
+        return self._plus(other, -1)
+
+    def _plus(self, other: Moments, sign: int) -> Moments:
+        if not isinstance(other, Moments):
+            return NotImplemented
+        a, b = self.grow(other._schema), other.grow(self._schema)
+        complete, partial = _add(a._complete, b._complete, sign), _add(a._partial, b._partial, sign)
+        return Moments._of(a._schema, complete, partial)
+
+    def __neg__(self) -> Moments:
+        return Moments._of(
+            self._schema,
+            None if self._complete is None else self._complete.negate(),
+            None if self._partial is None else self._partial.negate(),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Moments):
+            return NotImplemented
+        return (
+            self.rows == other.rows and self._schema == other._schema and self.to_bytes() == other.to_bytes()
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # it changes in place
+
+    def grow(self, schema: Schema) -> Moments:
+        """The same rows over the union with `schema`: what is new counts as missing in every row.
+
+        Raises `SchemaError` if an attribute is of another type there.
+        """
+        union = self._schema.union(schema)
+        if union == self._schema:
+            return Moments._of(self._schema, self._complete, self._partial)
+        scaled = self.rescale(union.restrict(self._schema.names))
+        old, new = _numeric(self._schema), _numeric(union)
+        categories = _categories(union)
+        if len(old) == len(new) and len(categories) == len(_categories(self._schema)):
+            return Moments._of(union, scaled._complete, scaled._partial)
+        position = {name: i for i, name in enumerate(new)}
+        moves = np.array([position[name] for name in old], dtype=np.intp)
+        spread = [
+            None if stratum is None else stratum.spread(moves, len(new), categories)
+            for stratum in (scaled._complete, scaled._partial)
+        ]
+        return Moments._of(union, None, _add(spread[0], spread[1], 1))
+
+    def restrict(self, names: Sequence[str]) -> Moments:
+        """The same rows with only these attributes, in this order; raises `SchemaError` for an unknown name."""
+        schema = self._schema.restrict(names)
+        kept, categories = set(names), _categories(schema)
+        index = np.array([i for i, name in enumerate(_numeric(self._schema)) if name in kept], dtype=np.intp)
+        complete, partial = (
+            None if stratum is None else stratum.select(index, categories)
+            for stratum in (self._complete, self._partial)
+        )
+        return Moments._of(schema, complete, partial)
+
+    def rescale(self, schema: Schema) -> Moments:
+        """The same rows, each attribute counted in the finer unit that `schema` gives it; exact.
+
+        Raises `SchemaError` unless the names and types agree and every unit divides the present one.
+        """
+        if schema == self._schema:
+            return Moments._of(schema, self._complete, self._partial)
+        if set(schema.names) != set(self._schema.names):
+            raise SchemaError("rescaling keeps the attributes: use grow or restrict to change them")
+        factors = []
+        for attribute in sorted(self._schema.attributes, key=lambda attribute: attribute.name):
+            twin = schema[attribute.name]
+            if twin.type is not attribute.type:
+                raise SchemaError(
+                    f"attribute {attribute.name!r} is of type {attribute.type.value}, not {twin.type.value}"
+                )
+            if attribute.numeric:
+                factors.append(attribute.unit.factor_to(twin.unit))
+        complete, partial = (
+            None if stratum is None else stratum.scale(factors) for stratum in (self._complete, self._partial)
+        )
+        return Moments._of(schema, complete, partial)
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes: equal statistics, whatever the order in which they were learned, have equal bytes."""
+        return codec.encode(self._schema, self._complete, self._partial)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Moments:
+        """Read `to_bytes` back, attributes in order of name; raises `MomentsFormatError` for any other bytes."""
+        return cls._of(*codec.decode(data))
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical bytes, in hex."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    @property
+    def strata(self) -> tuple[Stratum | None, Stratum | None]:
+        """The exact integers: complete and partial stratum; None where nothing is counted.
+
+        Numeric attributes stand in order of their names.
+        """
+        return self._complete, self._partial
+
+    def centred(self, names: Sequence[str], missing: Missing = "listwise") -> Centred:
+        """Means and centred sums of products of these attributes; see `centred.centred`."""
+        from federation.statistics.centred import centred
+
+        return centred(self, names, missing)
+
+    def univariate(self, name: str) -> Univariate:
+        """Count, mean and variance of one numeric attribute; see `centred.univariate`."""
+        from federation.statistics.centred import univariate
+
+        return univariate(self, name)
+
+    def bivariate(self, a: str, b: str) -> Bivariate:
+        """Two numeric attributes over the rows in which both are present; see `centred.bivariate`."""
+        from federation.statistics.centred import bivariate
+
+        return bivariate(self, a, b)
+
+    def level_counts(self, category: str) -> dict[str, int]:
+        """Rows of each level, sorted by level; raises `SchemaError` unless it is a category."""
+        self._require_category(category)
+        totals: dict[str, int] = {}
+        for stratum in filter(None, self.strata):
+            group = stratum.groups[category]
+            for level, count in zip(group.levels, group.counts.to_ints().tolist(), strict=True):
+                totals[level] = totals.get(level, 0) + count
+        return {level: totals[level] for level in sorted(totals) if totals[level]}
+
+    def contingency(self, a: str, b: str) -> dict[tuple[str, str], int]:
+        """Rows of each pair of levels that occurs, sorted; raises `SchemaError` unless both are categories."""
+        self._require_category(a)
+        self._require_category(b)
+        if a == b:
+            return {(level, level): count for level, count in self.level_counts(a).items()}
+        low, high = sorted((a, b))
+        totals: dict[tuple[str, str], int] = {}
+        for stratum in filter(None, self.strata):
+            cells = stratum.pairs[low, high]
+            first, second = stratum.groups[low].levels, stratum.groups[high].levels
+            counts = cells.counts.to_ints().tolist()
+            for i, j, count in zip(cells.first.tolist(), cells.second.tolist(), counts, strict=True):
+                key = (first[i], second[j]) if low == a else (second[j], first[i])
+                totals[key] = totals.get(key, 0) + count
+        return {key: totals[key] for key in sorted(totals) if totals[key]}
+
+    def _require_category(self, name: str) -> None:
+        attribute: Any = self._schema[name]
+        if attribute not in self._schema.categories:
+            raise SchemaError(f"attribute {name!r} is of type {attribute.type.value}, not a category")
+
+    def __repr__(self) -> str:
+        return f"Moments({len(self._schema)} attributes, {self.rows} rows)"
+
+
+def _numeric(schema: Schema) -> list[str]:
+    return sorted(attribute.name for attribute in schema.numeric)
+
+
+def _categories(schema: Schema) -> tuple[str, ...]:
+    return tuple(sorted(attribute.name for attribute in schema.categories))
+
+
+def _add(a: Stratum | None, b: Stratum | None, sign: int) -> Stratum | None:
+    if b is None:
+        return a
+    if a is None:
+        return b if sign > 0 else b.negate()
+    total = a.add(b, sign)
+    return None if total.is_zero() else total

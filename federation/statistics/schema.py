@@ -1,0 +1,209 @@
+"""Schemas: which attributes a project counts, of which type, and in which unit."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from federation.statistics.errors import SchemaError
+from federation.statistics.quantum import Quantum
+
+if TYPE_CHECKING:
+    from federation.statistics.table import Table
+
+MAX_ATTRIBUTES: Final = 10_000
+MAX_NAME: Final = 200
+
+
+class AttributeType(str, Enum):
+    """What an attribute holds; the letters are SymetryML's."""
+
+    CONTINUOUS = "C"
+    BINARY = "B"
+    CATEGORY = "T"
+    IGNORE = "X"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One column: a printable name of 1 to 200 characters, its type and, if continuous, its unit.
+
+    A binary attribute is counted in ones, whatever `quantum` says; a category or an ignored attribute
+    has none. Raises `SchemaError`.
+    """
+
+    name: str
+    type: AttributeType
+    quantum: Quantum | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.name) <= MAX_NAME or not self.name.isprintable():
+            raise SchemaError(
+                f"attribute name {self.name[:MAX_NAME]!r} must be 1 to {MAX_NAME} printable characters"
+            )
+        quantum = self.quantum
+        if self.type is AttributeType.CONTINUOUS:
+            if quantum is None:
+                raise SchemaError(
+                    f"attribute {self.name!r} is continuous: give it a quantum, such as 0.1 or 2^-20"
+                )
+        else:
+            quantum = Quantum(0, 0) if self.type is AttributeType.BINARY else None
+        object.__setattr__(self, "quantum", quantum)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the values are numbers."""
+        return self.quantum is not None
+
+    @property
+    def unit(self) -> Quantum:
+        """The quantum of a numeric attribute; raises `SchemaError` for another."""
+        if self.quantum is None:
+            raise SchemaError(
+                f"attribute {self.name!r} ({self.type.value}) is not numeric and has no quantum"
+            )
+        return self.quantum
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Schema:
+    """Attributes in their order of display; equality and digest do not depend on that order."""
+
+    attributes: tuple[Attribute, ...]
+    _by_name: dict[str, Attribute] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.attributes) > MAX_ATTRIBUTES:
+            raise SchemaError(f"a schema has at most {MAX_ATTRIBUTES} attributes, not {len(self.attributes)}")
+        by_name: dict[str, Attribute] = {}
+        for attribute in self.attributes:
+            if attribute.name in by_name:
+                raise SchemaError(f"attribute {attribute.name!r} appears twice in the schema")
+            by_name[attribute.name] = attribute
+        object.__setattr__(self, "_by_name", by_name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, in order of display."""
+        return tuple(attribute.name for attribute in self.attributes)
+
+    @property
+    def numeric(self) -> tuple[Attribute, ...]:
+        """Continuous and binary attributes, in order of display."""
+        return tuple(attribute for attribute in self.attributes if attribute.numeric)
+
+    @property
+    def categories(self) -> tuple[Attribute, ...]:
+        """Category attributes, in order of display."""
+        return tuple(attribute for attribute in self.attributes if attribute.type is AttributeType.CATEGORY)
+
+    def __getitem__(self, name: str) -> Attribute:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise SchemaError(
+                f"attribute {name!r} is not in the schema; it has {_listed(self.names)}"
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schema) and self._by_name == other._by_name
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.attributes))
+
+    def canonical(self) -> bytes:
+        """The bytes that equal schemas share: attributes sorted by name, little-endian.
+
+        u32 count, then for each: u16 length of the name, the name in UTF-8, its type's letter, i16 twos,
+        i16 fives (both 0 without a quantum).
+        """
+        parts = [struct.pack("<I", len(self.attributes))]
+        for name in sorted(self._by_name):
+            attribute = self._by_name[name]
+            quantum = attribute.quantum or Quantum(0, 0)
+            encoded = name.encode()
+            parts.append(struct.pack("<H", len(encoded)) + encoded + attribute.type.value.encode())
+            parts.append(struct.pack("<hh", quantum.twos, quantum.fives))
+        return b"".join(parts)
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical bytes, in hex."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    def union(self, other: Schema) -> Schema:
+        """All attributes of both, each at the common refinement of its units.
+
+        Raises `SchemaError` naming an attribute whose types differ.
+        """
+        if self == other:
+            return self
+        merged: list[Attribute] = []
+        for attribute in self.attributes:
+            twin = other._by_name.get(attribute.name)
+            if twin is None or twin == attribute:
+                merged.append(attribute)
+                continue
+            if twin.type is not attribute.type:
+                raise SchemaError(
+                    f"attribute {attribute.name!r} is of type {attribute.type.value} on one side and "
+                    f"{twin.type.value} on the other; agree on one type"
+                )
+            merged.append(Attribute(attribute.name, attribute.type, attribute.unit.common(twin.unit)))
+        merged.extend(attribute for attribute in other.attributes if attribute.name not in self._by_name)
+        return Schema(tuple(merged))
+
+    def restrict(self, names: Iterable[str]) -> Schema:
+        """The schema of just these attributes, in this order; raises `SchemaError` for an unknown name."""
+        return Schema(tuple(self[name] for name in names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form, read back by `from_dict`."""
+        return {
+            "attributes": [
+                {"name": a.name, "type": a.type.value}
+                | ({"quantum": str(a.quantum)} if a.type is AttributeType.CONTINUOUS else {})
+                for a in self.attributes
+            ]
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Schema:
+        """Read `to_dict`'s form; raises `SchemaError` for anything else."""
+        listed = data.get("attributes") if isinstance(data, Mapping) else None
+        if not isinstance(listed, list) or len(listed) > MAX_ATTRIBUTES:
+            raise SchemaError(f'a schema is {{"attributes": [...]}} with at most {MAX_ATTRIBUTES} attributes')
+        return cls(tuple(_attribute_from(item) for item in listed))
+
+    @classmethod
+    def infer(cls, table: Table, precision: int = 40) -> Schema:
+        """A schema for a table: text is a category, a column of zeros and ones binary, the rest continuous."""
+        return cls(tuple(table.infer_attribute(name, precision) for name in table.columns))
+
+
+def _attribute_from(item: object) -> Attribute:
+    if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
+        raise SchemaError('an attribute is {"name": ..., "type": "C|B|T|X", "quantum": ...}')
+    name, letter, quantum = item["name"], item.get("type"), item.get("quantum")
+    try:
+        type_ = AttributeType(letter)
+    except ValueError:
+        raise SchemaError(f"attribute {name!r} has the unknown type {letter!r}; use C, B, T or X") from None
+    if quantum is not None and not isinstance(quantum, str):
+        raise SchemaError(f'attribute {name!r} has the quantum {quantum!r}; write it as text, such as "0.1"')
+    return Attribute(name, type_, None if quantum is None else Quantum.parse(quantum))
+
+
+def _listed(names: tuple[str, ...], most: int = 20) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown or "none"

@@ -1,0 +1,333 @@
+"""One stratum of a statistic: exact counts, sums and sums of products of some rows, and their algebra.
+
+Rows are kept in two strata. In the *complete* stratum no attribute of the schema is missing, so one count and one
+vector of sums serve every pair of attributes; in the *partial* stratum each pair has its own. Numeric attributes
+are addressed by position; symmetric matrices are packed as upper triangles, row by row. A stratum is always in
+canonical form: levels sorted, none without a trace, contingency cells sorted and none zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.statistics.exact import ExactArray
+
+Index: TypeAlias = NDArray[np.intp]
+Pair: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A category's part: for each level (L of them) the rows, and per numeric attribute (d) what those rows add up to.
+
+    counts (L,), sums (L, d), squares (L, d); present (L, d) counts the rows in which the attribute is present,
+    None where that is every row (the complete stratum).
+    """
+
+    levels: tuple[str, ...]
+    counts: ExactArray
+    sums: ExactArray
+    squares: ExactArray
+    present: ExactArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The contingency table of two categories, sparse: cell k counts rows with levels first[k] and second[k].
+
+    The indices point into the levels of the two groups; cells are sorted and none is zero.
+    """
+
+    first: Index
+    second: Index
+    counts: ExactArray
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """Exact statistics of a set of rows over d numeric attributes and some categories.
+
+    sums is (d,) in the complete stratum and (d, d) in the partial one, where element (i, j) sums attribute i over the
+    rows in which j is present too. products is a packed triangle, present likewise (partial only).
+    """
+
+    rows: int
+    sums: ExactArray
+    products: ExactArray
+    present: ExactArray | None
+    groups: Mapping[str, Group]
+    pairs: Mapping[Pair, Cells]
+
+    @property
+    def partial(self) -> bool:
+        """Whether values may be missing."""
+        return self.present is not None
+
+    @property
+    def numeric(self) -> int:
+        """Number of numeric attributes."""
+        return self.sums.shape[0]
+
+    @classmethod
+    def empty(cls, numeric: int, categories: tuple[str, ...], *, partial: bool) -> Stratum:
+        """No rows."""
+        triangle = numeric * (numeric + 1) // 2
+        none = ExactArray.zeros((0, numeric))
+        group = Group((), ExactArray.zeros(0), none, none, none if partial else None)
+        nowhere = np.zeros(0, dtype=np.intp)
+        names = sorted(categories)
+        return cls(
+            rows=0,
+            sums=ExactArray.zeros((numeric, numeric) if partial else numeric),
+            products=ExactArray.zeros(triangle),
+            present=ExactArray.zeros(triangle) if partial else None,
+            groups=dict.fromkeys(names, group),
+            pairs={pair: Cells(nowhere, nowhere, ExactArray.zeros(0)) for pair in pairs_of(names)},
+        )
+
+    def is_zero(self) -> bool:
+        """Whether nothing is counted."""
+        return not (
+            self.rows
+            or self.sums.any()
+            or self.products.any()
+            or (self.present is not None and self.present.any())
+            or any(group.levels for group in self.groups.values())
+        )
+
+    def add(self, other: Stratum, sign: int = 1) -> Stratum:
+        """The sum (or difference) with a stratum of the same kind and attributes."""
+
+        def combine(a: ExactArray, b: ExactArray) -> ExactArray:
+            return a + b if sign > 0 else a - b
+
+        groups: dict[str, Group] = {}
+        moves: dict[str, tuple[Index, Index]] = {}
+        for name, group in self.groups.items():
+            groups[name], moves[name] = _add_groups(group, other.groups[name], combine)
+        pairs = {}
+        for (a, b), cells in self.pairs.items():
+            mine = Cells(moves[a][0][cells.first], moves[b][0][cells.second], cells.counts)
+            theirs = other.pairs[a, b]
+            theirs = Cells(moves[a][1][theirs.first], moves[b][1][theirs.second], theirs.counts)
+            pairs[a, b] = merge_cells(mine, theirs if sign > 0 else replace(theirs, counts=-theirs.counts))
+        return Stratum(
+            rows=self.rows + sign * other.rows,
+            sums=combine(self.sums, other.sums),
+            products=combine(self.products, other.products),
+            present=_both(self.present, other.present, combine),
+            groups=groups,
+            pairs=pairs,
+        ).compact()
+
+    def negate(self) -> Stratum:
+        """The inverse under addition."""
+        return self._map(
+            lambda array: -array, lambda cells: replace(cells, counts=-cells.counts), rows=-self.rows
+        )
+
+    def select(self, numeric: Index, categories: tuple[str, ...]) -> Stratum:
+        """Only these numeric attributes (ascending positions) and categories."""
+        corner = np.ix_(numeric, numeric) if self.partial else numeric
+        triangle = triangle_of(numeric, self.numeric)
+        kept = set(categories)
+        return Stratum(
+            rows=self.rows,
+            sums=self.sums[corner],
+            products=self.products[triangle],
+            present=None if self.present is None else self.present[triangle],
+            groups={
+                name: Group(
+                    group.levels,
+                    group.counts,
+                    group.sums[:, numeric],
+                    group.squares[:, numeric],
+                    None if group.present is None else group.present[:, numeric],
+                )
+                for name, group in self.groups.items()
+                if name in kept
+            },
+            pairs={pair: cells for pair, cells in self.pairs.items() if kept.issuperset(pair)},
+        ).compact()
+
+    def spread(self, numeric: Index, width: int, categories: tuple[str, ...]) -> Stratum:
+        """The same rows among more attributes: old attribute i becomes numeric[i] of `width`; the rest is missing."""
+        partial = self if self.partial else self.as_partial()
+        assert partial.present is not None
+        triangle = triangle_of(numeric, width)
+        size = width * (width + 1) // 2
+        blank = Stratum.empty(width, categories, partial=True)
+        groups = dict(blank.groups)
+        for name, group in partial.groups.items():
+            assert group.present is not None
+            shape, index = (len(group.levels), width), np.s_[:, numeric]
+            groups[name] = Group(
+                group.levels,
+                group.counts,
+                group.sums.place(shape, index),
+                group.squares.place(shape, index),
+                group.present.place(shape, index),
+            )
+        return Stratum(
+            rows=partial.rows,
+            sums=partial.sums.place((width, width), np.ix_(numeric, numeric)),
+            products=partial.products.place((size,), triangle),
+            present=partial.present.place((size,), triangle),
+            groups=groups,
+            pairs=dict(blank.pairs) | dict(partial.pairs),
+        )
+
+    def as_partial(self) -> Stratum:
+        """The same rows with a count and a sum for each pair."""
+        if self.partial:
+            return self
+        d = self.numeric
+        once = ExactArray.zeros(1)
+        rows = ExactArray.from_ints([self.rows])
+        return Stratum(
+            rows=self.rows,
+            sums=self.sums[:, None] + ExactArray.zeros((d, d)),
+            products=self.products,
+            present=rows + ExactArray.zeros(self.products.size),
+            groups={
+                name: replace(
+                    group, present=group.counts[:, None] + ExactArray.zeros((len(group.levels), d)) + once
+                )
+                for name, group in self.groups.items()
+            },
+            pairs=self.pairs,
+        )
+
+    def scale(self, factors: list[int]) -> Stratum:
+        """Every numeric attribute in units finer by its factor."""
+        each = ExactArray.from_ints(factors)
+        upper = np.triu_indices(self.numeric)
+        return replace(
+            self,
+            sums=self.sums * (each[:, None] if self.partial else each),
+            products=self.products * (each[upper[0]] * each[upper[1]]),
+            groups={
+                name: replace(group, sums=group.sums * each, squares=group.squares * (each * each))
+                for name, group in self.groups.items()
+            },
+        )
+
+    def compact(self) -> Stratum:
+        """The canonical form: levels without any trace leave."""
+        groups, moves = {}, {}
+        for name, group in self.groups.items():
+            used = (
+                group.counts.nonzero()
+                | group.sums.nonzero().any(axis=1)
+                | group.squares.nonzero().any(axis=1)
+            )
+            if group.present is not None:
+                used |= group.present.nonzero().any(axis=1)
+            for (a, b), cells in self.pairs.items():
+                used[cells.first if name == a else cells.second if name == b else []] = True
+            if used.all():
+                groups[name] = group
+                continue
+            moves[name] = np.cumsum(used) - 1
+            groups[name] = Group(
+                tuple(level for level, kept in zip(group.levels, used, strict=True) if kept),
+                group.counts[used],
+                group.sums[used],
+                group.squares[used],
+                None if group.present is None else group.present[used],
+            )
+        if not moves:
+            return self
+        pairs = {
+            (a, b): Cells(
+                moves[a][cells.first] if a in moves else cells.first,
+                moves[b][cells.second] if b in moves else cells.second,
+                cells.counts,
+            )
+            for (a, b), cells in self.pairs.items()
+        }
+        return replace(self, groups=groups, pairs=pairs)
+
+    def _map(
+        self, array: Callable[[ExactArray], ExactArray], cells: Callable[[Cells], Cells], *, rows: int
+    ) -> Stratum:
+        return Stratum(
+            rows=rows,
+            sums=array(self.sums),
+            products=array(self.products),
+            present=None if self.present is None else array(self.present),
+            groups={
+                name: Group(
+                    group.levels,
+                    array(group.counts),
+                    array(group.sums),
+                    array(group.squares),
+                    None if group.present is None else array(group.present),
+                )
+                for name, group in self.groups.items()
+            },
+            pairs={pair: cells(value) for pair, value in self.pairs.items()},
+        )
+
+
+def pairs_of(categories: list[str]) -> list[Pair]:
+    """Each two of the sorted names, in order."""
+    return [(a, b) for position, a in enumerate(categories) for b in categories[position + 1 :]]
+
+
+def triangle_of(positions: Index, width: int) -> Index:
+    """Where the triangle over ascending `positions` lies inside the packed triangle of `width`."""
+    upper = np.triu_indices(len(positions))
+    return np.asarray(triangle_between(positions[upper[0]], positions[upper[1]], width), dtype=np.intp)
+
+
+def triangle_between(low: Any, high: Any, width: int) -> Any:
+    """Where element (low, high), low <= high, of a symmetric matrix lies in its packed triangle; integers or arrays."""
+    return low * width - low * (low - 1) // 2 + (high - low)
+
+
+def merge_cells(a: Cells, b: Cells) -> Cells:
+    """The sum of two sets of cells over the same levels, sorted, without zeros; neither need be sorted."""
+    first, second = np.concatenate([a.first, b.first]), np.concatenate([a.second, b.second])
+    if not first.size:
+        return a
+    stride = int(second.max()) + 1
+    keys, inverse = np.unique(first * stride + second, return_inverse=True)
+    size = a.counts.size + b.counts.size
+    listed = a.counts.place((size,), np.s_[: a.counts.size]) + b.counts.place((size,), np.s_[a.counts.size :])
+    counts = listed.accumulate(inverse, len(keys))
+    kept = counts.nonzero()
+    return Cells(keys[kept] // stride, keys[kept] % stride, counts[kept])
+
+
+def _add_groups(
+    a: Group, b: Group, combine: Callable[[ExactArray, ExactArray], ExactArray]
+) -> tuple[Group, tuple[Index, Index]]:
+    """The sum over the union of the levels, and where each side's levels went."""
+    levels = a.levels if a.levels == b.levels else tuple(sorted({*a.levels, *b.levels}))
+    position = {level: i for i, level in enumerate(levels)}
+    moves = tuple(np.array([position[level] for level in side.levels], dtype=np.intp) for side in (a, b))
+
+    def over(left: ExactArray, right: ExactArray) -> ExactArray:
+        shape = (len(levels), *left.shape[1:])
+        return combine(left.place(shape, moves[0]), right.place(shape, moves[1]))
+
+    group = Group(
+        levels,
+        over(a.counts, b.counts),
+        over(a.sums, b.sums),
+        over(a.squares, b.squares),
+        _both(a.present, b.present, over),
+    )
+    return group, (moves[0], moves[1])
+
+
+def _both(
+    a: ExactArray | None, b: ExactArray | None, combine: Callable[[ExactArray, ExactArray], ExactArray]
+) -> ExactArray | None:
+    return None if a is None or b is None else combine(a, b)
