@@ -21,7 +21,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class AttributeInfo:
-    """One attribute of a project; type is C, B, T or X; quantum as `Quantum` writes it, None if not numeric."""
+    """One attribute of a project; type is C, B, T or X; quantum as `Quantum` writes it."""
 
     name: str
     type: str
@@ -32,8 +32,8 @@ class AttributeInfo:
 class ProjectInfo:
     """A project as it stands.
 
-    rows, version and digest are those of this node's own statistics; `federation` and `shared_as` are None for a
-    local project. created and changed are unix seconds.
+    rows, version and digest are those of this node's own statistics; `federation` and `shared_as` are None
+    for a local project. created and changed are unix seconds.
     """
 
     name: str
@@ -93,7 +93,7 @@ class ModelRecord:
 class SharedProject:
     """A project of a federation as this node sees it.
 
-    digest and rows are those of the fused statistics, None while the quorum is missing (`missing` names them).
+    digest and rows are the fused statistics', None while the quorum is missing (`missing` names who).
     """
 
     name: str

@@ -1,5 +1,7 @@
 """What a node's services refuse, and why. Each HTTP dialect translates these into its own form."""
 
+# ruff: noqa: N818 (the names say what happened; "Error" would add nothing)
+
 from __future__ import annotations
 
 

@@ -6,11 +6,11 @@ How tasks are run is the business of `node.jobs`; here is only what a task is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 
-class TaskStatus(str, Enum):
+class TaskStatus(StrEnum):
     """ClearML's states of a task."""
 
     CREATED = "created"
@@ -68,23 +68,23 @@ TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
 }
 
 
-class IllegalTransition(ValueError):
+class IllegalTransitionError(ValueError):
     """A task was asked to pass between two states that are not neighbours."""
 
 
 def check_transition(before: TaskStatus, after: TaskStatus) -> None:
-    """Raise `IllegalTransition` unless a task may go from `before` to `after`."""
+    """Raise `IllegalTransitionError` unless a task may go from `before` to `after`."""
     if after not in TRANSITIONS[before]:
-        raise IllegalTransition(f"a task that is {before.value} cannot become {after.value}")
+        raise IllegalTransitionError(f"a task that is {before.value} cannot become {after.value}")
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """One piece of work.
 
-    id: 32 hex digits; number: 1, 2, … in order of submission; current and maximum: progress in units that the
-    kind chooses (bytes for a file; 0 of 0 before anything is known); created, started, completed: unix seconds;
-    attempts: how often a worker has died over it; priority: higher runs earlier.
+    id: 32 hex digits; number: 1, 2, … in order of submission; current and maximum: progress in units that
+    the kind chooses (bytes for a file; 0 of 0 before anything is known); created, started, completed: unix
+    seconds; attempts: how often a worker has died over it; priority: higher runs earlier.
     """
 
     id: str

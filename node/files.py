@@ -1,0 +1,74 @@
+"""Files in a node's home: written whole or not at all, readable by their owner alone; and the home's lock."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from node.config import NodeConfig
+
+
+class HomeError(Exception):
+    """The home folder cannot be used."""
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, mode 0600: after a crash there is either the old file or the new one."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name itself has to reach the disk
+    finally:
+        os.close(folder)
+
+
+def prepare_home(config: NodeConfig) -> None:
+    """Make the home folder (0700) and its empty scratch folder. Raises HomeError if that is not possible."""
+    try:
+        config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.rmtree(config.scratch_folder, ignore_errors=True)
+        config.scratch_folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise HomeError(f"cannot use {config.home} as a node's home: {error.strerror or error}") from error
+
+
+class HomeLock:
+    """Keeps a second node out of a home folder. The kernel drops the lock however the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises HomeError naming the process that has it."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise HomeError(
+                f"another node (process {holder}) runs in {self._path.parent}: stop it, or use another home"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

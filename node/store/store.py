@@ -1,0 +1,204 @@
+"""The store: one writer thread with group commit, readers beside it.
+
+A write is a function of a connection. It runs in a savepoint of its own, so that one that fails takes nothing
+else with it; writes that wait together share one commit, and each caller hears of the end only after that
+commit is on disk. What the writes mean is told by the services that bring them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from node.store.schema import SCHEMA_VERSION, meta, metadata
+
+T = TypeVar("T")
+Work = Callable[[sa.Connection], T]
+
+MAX_GROUP = 256
+"""Writes in one commit at most: bounds how long the first of them waits for the last."""
+
+READERS = 4
+
+
+class StoreError(Exception):
+    """The database refused a commit, or is not one that this program can use."""
+
+
+@dataclass(slots=True)
+class _Write:
+    work: Work[Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Tell the caller; runs in the caller's event loop."""
+        if self.future.cancelled():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Store:
+    """The node's database. `url` is an SQLAlchemy URL: SQLite in WAL mode, or PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        self._url = sa.make_url(url)
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._writer: threading.Thread | None = None
+        self._write_engine: sa.Engine | None = None
+        self._read_engine: sa.Engine | None = None
+        self.commits = 0
+
+    async def open(self) -> None:
+        """Open or create the database. Raises StoreError if another version of suffice made it."""
+        await asyncio.to_thread(self._open)
+        self._writer = threading.Thread(target=self._write_loop, name="store-write", daemon=True)
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Commit what is queued and close. Further writes are refused."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self._queue.put(None)
+            await asyncio.to_thread(writer.join)
+        self._readers.shutdown()
+        for engine in (self._read_engine, self._write_engine):
+            if engine is not None:
+                engine.dispose()
+
+    def submit(self, work: Work[T]) -> asyncio.Future[T]:
+        """Queue a write now and return its future: writes are carried out in the order of these calls.
+
+        The future ends after the commit. Cancelling it does not take the write back.
+        """
+        if self._writer is None:
+            raise StoreError("the store is closed")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Write(work, loop, future))
+        return future
+
+    async def write(self, work: Work[T]) -> T:
+        """Carry out `work` in a transaction; returns its result once that is committed.
+
+        Work that has begun is never abandoned: a caller that is cancelled waits no longer, but the write
+        goes through.
+        """
+        return await asyncio.shield(self.submit(work))
+
+    async def read(self, work: Work[T]) -> T:
+        """Carry out `work`, which only reads, on one consistent snapshot of the database."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    # In threads from here on.
+
+    def _open(self) -> None:
+        sqlite = self._url.get_backend_name() == "sqlite"
+        if sqlite and self._url.database:
+            # Made by us first, so that it and its WAL are readable by nobody else from the start.
+            os.close(os.open(Path(self._url.database), os.O_CREAT | os.O_RDWR, 0o600))
+        self._write_engine = sa.create_engine(self._url, pool_size=1, max_overflow=0)
+        self._read_engine = sa.create_engine(self._url, pool_size=READERS, max_overflow=0)
+        if sqlite:
+            _prepare_sqlite(self._write_engine, "BEGIN IMMEDIATE")
+            _prepare_sqlite(self._read_engine, "BEGIN")
+        try:
+            with self._write_engine.begin() as connection:
+                metadata.create_all(connection)
+                found = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema_version"))
+                if found is None:
+                    connection.execute(meta.insert().values(key="schema_version", value=str(SCHEMA_VERSION)))
+        except sa.exc.DatabaseError as error:
+            raise StoreError(f"cannot open the store {self._url!r}: {error.orig}") from error
+        if found is not None and found != str(SCHEMA_VERSION):
+            raise StoreError(
+                f"the store {self._url!r} has schema version {found}, this program needs {SCHEMA_VERSION}: "
+                "use the version of suffice that made it, or another home folder"
+            )
+
+    def _read(self, work: Work[T]) -> T:
+        assert self._read_engine is not None, "the store is not open"  # noqa: S101
+        with self._read_engine.begin() as connection:
+            return work(connection)
+
+    def _write_loop(self) -> None:
+        assert self._write_engine is not None  # noqa: S101
+        while True:
+            group, last = self._next_group()
+            if group:
+                self._commit(self._write_engine, group)
+                for loop in {write.loop for write in group}:
+                    mine = [write for write in group if write.loop is loop]
+                    if not loop.is_closed():
+                        loop.call_soon_threadsafe(_settle_all, mine)
+            if last:
+                return
+
+    def _next_group(self) -> tuple[list[_Write], bool]:
+        group: list[_Write] = []
+        item = self._queue.get()
+        while True:
+            if item is None:
+                return group, True
+            group.append(item)
+            if len(group) == MAX_GROUP:
+                return group, False
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+
+    def _commit(self, engine: sa.Engine, group: list[_Write]) -> None:
+        try:
+            with engine.begin() as connection:
+                for write in group:
+                    try:
+                        with connection.begin_nested():
+                            write.result = write.work(connection)
+                    except Exception as error:
+                        write.error = error
+            self.commits += 1
+        except Exception as error:
+            for write in group:
+                write.error = write.error or StoreError(f"nothing was committed: {error}")
+
+
+def _settle_all(writes: list[_Write]) -> None:
+    for write in writes:
+        write.settle()
+
+
+def _prepare_sqlite(engine: sa.Engine, begin: str) -> None:
+    """WAL, durable commits, and transactions that begin when SQLAlchemy says so.
+
+    synchronous=FULL syncs the WAL at every commit: what was acknowledged outlives kill -9 and loss of power.
+    """
+
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin or commit by itself
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA busy_timeout=10000")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin_transaction(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)

@@ -1,0 +1,121 @@
+"""The store: group commit, savepoints, durability."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from node.store import Store, StoreError
+from node.store.schema import meta
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = Store(f"sqlite:///{tmp_path / 'node.sqlite'}")
+    await store.open()
+    yield store
+    await store.close()
+
+
+def put(key: str, value: str):
+    return lambda connection: connection.execute(meta.insert().values(key=key, value=value)).rowcount
+
+
+def keys(connection: sa.Connection) -> set[str]:
+    return set(connection.scalars(sa.select(meta.c.key).where(meta.c.key != "schema_version")))
+
+
+def folder(path: Path) -> list[Path]:
+    return list(path.iterdir())
+
+
+async def test_an_acknowledged_write_is_seen_by_another_connection(store: Store, tmp_path: Path) -> None:
+    assert await store.write(put("a", "1")) == 1
+    with sqlite3.connect(tmp_path / "node.sqlite") as other:
+        assert other.execute("select value from meta where key='a'").fetchall() == [("1",)]
+    other.close()
+
+
+async def test_writes_that_wait_together_share_a_commit(store: Store) -> None:
+    gate = threading.Event()
+    first = store.submit(lambda _: gate.wait())
+    rest = [store.submit(put(f"k{i}", "")) for i in range(100)]
+    before = store.commits
+    gate.set()
+    await asyncio.gather(first, *rest)
+    assert store.commits - before <= 2
+    assert len(await store.read(keys)) == 100
+
+
+async def test_a_write_that_fails_takes_no_other_with_it(store: Store) -> None:
+    gate = threading.Event()
+    first = store.submit(lambda _: gate.wait())
+
+    def half(connection: sa.Connection) -> None:
+        put("half", "")(connection)
+        raise ValueError("changed my mind")
+
+    writes = [store.submit(put("a", "")), store.submit(half), store.submit(put("b", ""))]
+    gate.set()
+    await first
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    assert results[0] == results[2] == 1
+    assert isinstance(results[1], ValueError)
+    assert await store.read(keys) == {"a", "b"}
+
+
+async def test_writes_are_carried_out_in_the_order_they_were_submitted(store: Store) -> None:
+    seen: list[int] = []
+    await asyncio.gather(*(store.submit(lambda _, i=i: seen.append(i)) for i in range(1000)))
+    assert seen == list(range(1000))
+
+
+async def test_a_cancelled_caller_does_not_undo_its_write(store: Store) -> None:
+    gate = threading.Event()
+    first = store.submit(lambda _: gate.wait())
+    task = asyncio.create_task(store.write(put("a", "")))
+    await asyncio.sleep(0)
+    task.cancel()
+    gate.set()
+    await first
+    await store.write(lambda _: None)
+    assert await store.read(keys) == {"a"}
+
+
+async def test_a_store_of_another_version_is_not_opened(store: Store, tmp_path: Path) -> None:
+    await store.write(lambda c: c.execute(meta.update().values(value="999")))
+    other = Store(f"sqlite:///{tmp_path / 'node.sqlite'}")
+    with pytest.raises(StoreError, match=r"schema version 999.*needs"):
+        await other.open()
+    await other.close()
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.sqlite").write_bytes(b"not a database at all" * 100)
+    store = Store(f"sqlite:///{tmp_path / 'x.sqlite'}")
+    with pytest.raises(StoreError, match="cannot open"):
+        await store.open()
+    await store.close()
+
+
+async def test_nobody_else_can_read_the_file(store: Store, tmp_path: Path) -> None:
+    await store.write(put("a", ""))
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in sorted(folder(tmp_path))}
+    assert set(modes.values()) == {0o600}, modes
+
+
+async def test_a_closed_store_refuses_writes(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'node.sqlite'}")
+    await store.open()
+    last = store.submit(put("a", ""))
+    await store.close()
+    assert await last == 1
+    with pytest.raises(StoreError, match="closed"):
+        await store.write(put("b", ""))
