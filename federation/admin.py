@@ -6,7 +6,7 @@ Every change is a new epoch: a charter that `_enact` signs, puts in force on thi
 from collections.abc import Mapping
 from dataclasses import replace
 
-from federation.admission import Admission, Entry, Stage, objection
+from federation.admission import Admission, Entry, objection
 from federation.chain import CharterChain
 from federation.charter import (
     MAX_MEMBERS,
@@ -175,10 +175,6 @@ class Administration(Membership):
         objected = objection(entry, request, self.charter, now)
         if objected is not None:
             return self._object(slot, entry, request, *objected)
-        if (
-            entry.stage is Stage.ADMITTED
-        ):  # the same node asks again: it lost its state before it was admitted
-            return self._answer(entry, request, self.charter.members[request.node_id].since)
         self._admission.wait(request, data)
         if self.charter.approval is Approval.AUTOMATIC:
             try:
@@ -194,10 +190,6 @@ class Administration(Membership):
         if not entry.answer(request.id, Answer(False, reason.value, detail, 0)):
             return [refused]
         return [refused, self._put_answers(request.invitation)]
-
-    def _answer(self, entry: Entry, request: JoinRequest, epoch: int) -> list[Output]:
-        answered = entry.answer(request.id, Answer(True, "", "", epoch))
-        return [self._put_answers(request.invitation)] if answered else []
 
     def _put_answers(self, invitation: str) -> Put:
         return Put(welcome_slot(invitation), self._admission.answers_of(self.identity, self.id, invitation))

@@ -82,7 +82,12 @@ class Admission:
         }
 
     def wait(self, request: JoinRequest, data: bytes) -> None:
+        """Notes a request of the node to which the invitation belongs. One that it made before is void: a
+        late copy of it must not undo the newer."""
         entry = self.entries[request.invitation]
+        if entry.pending is not None:
+            detail = "a newer request replaced this one"
+            entry.answer(entry.pending.id, Answer(False, RefusalReason.ALREADY_USED.value, detail, 0))
         entry.stage, entry.node_id = Stage.PENDING, request.node_id
         entry.pending, entry.request = request, data
 
@@ -140,7 +145,9 @@ def objection(
         return RefusalReason.DECLINED, "the admin declined this request; ask for a new invitation"
     if entry.stage is Stage.ADMITTED and request.node_id not in charter.members:
         return RefusalReason.ALREADY_USED, "you joined with this invitation and left; ask for a new one"
-    if entry.stage is Stage.OPEN and now >= entry.expires:
+    # A member that asks again has lost its state and is admitted anew (a new epoch: its sequence starts
+    # again).
+    if entry.stage is not Stage.PENDING and now >= entry.expires:
         return (
             RefusalReason.EXPIRED,
             f"the invitation expired {now - entry.expires:.0f} s ago; ask for a new one",

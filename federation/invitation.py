@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from federation.errors import InvitationError, RefusalReason, RemoteProtocolError
 from federation.identity import Identity, PublicIdentity, open_statement, sign_statement
 from federation.sealed_box import Entropy
+from federation.slot import is_token
 from federation.wire import NUMBER, Fields, decode, encode
 
 PREFIX = "suffice1."
@@ -90,6 +91,8 @@ class Invitation:
             open_statement(admin, _CONTEXT, content, MAX_TEXT, "invitation")
         except RemoteProtocolError as error:
             raise _altered(str(error)) from None
+        if not (is_token(record["federation"]) and is_token(record["id"])):
+            raise _altered("its ids are not ids")  # they become part of the bus's subjects
         return cls(
             federation=record["federation"],
             name=record["name"],

@@ -61,10 +61,10 @@ def project_token(project: str) -> str:
     return "_" + sha256(project.encode()).hexdigest()[:40]
 
 
+def is_token(token: object) -> bool:
+    return isinstance(token, str) and _TOKEN.match(token) is not None
+
+
 def is_slot(slot: Slot) -> bool:
     """Whether the tuple names a slot of this protocol."""
-    return (
-        bool(slot)
-        and LENGTHS.get(slot[0]) == len(slot)
-        and all(_TOKEN.match(token) is not None for token in slot)
-    )
+    return bool(slot) and all(map(is_token, slot)) and LENGTHS.get(slot[0]) == len(slot)
