@@ -1,4 +1,4 @@
-"""Sufficient statistics as exact integers: learn rows, add, subtract, compare by bytes, and read off real numbers."""
+"""Sufficient statistics as exact integers: learn, forget, add, compare by bytes, read off real numbers."""
 
 from federation.statistics.centred import Bivariate, Centred, Missing, Univariate
 from federation.statistics.double_double import DoubleDouble

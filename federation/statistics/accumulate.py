@@ -1,10 +1,4 @@
-"""Blocks of integer columns turned into exact sums of products by ordinary float64 matrix multiplication.
-
-An integer is split into balanced digits of base 2**20 (every digit at most 2**19 in magnitude, the highest at most
-2**20). Over a block of 4,096 rows a product of digits sums to at most 2**52, so BLAS is exact whatever the order in
-which it adds (Ozaki, Ogita, Oishi and Rump, "Error-free transformations of matrix multiplication by using fast
-routines of matrix multiplication and its applications", 2012). A column pays only for the digits its values need.
-"""
+"""Sums over blocks of rows: digits multiplied by BLAS, summed in int64, folded into exact integers."""
 
 from __future__ import annotations
 
@@ -14,76 +8,96 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
+from federation.statistics.digits import BLOCK, DIGIT, BoolArray, FloatArray, IntArray, Stack, digits_for
 from federation.statistics.exact import ExactArray
-from federation.statistics.stratum import Cells, Group, Index, Pair, Stratum, merge_cells
+from federation.statistics.stratum import Cells, Group, Pair, Stratum, merge_cells, pairs_of
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+CodeArray = NDArray[np.int32]
 
-BLOCK: Final = 4096  # rows: 2**12 · 2**40 stays below 2**53
-DIGIT: Final = 20  # bits
-_FOLD_AFTER: Final = 64  # blocks: sums of up to 52 digit products stay below 2**63
-_DENSE_LEVELS: Final = (
-    1024  # a block has at most 4,096 of a category's levels: beyond this it is worth finding them
-)
+_FOLD_AFTER: Final = 64  # blocks: a sum of up to 52 products of digits stays below 2**61
+_DENSE_LEVELS: Final = 1024  # above this, a block's own levels are looked up before summing
+_WAITING_CELLS: Final = 16
 
 
 class Accumulator:
-    """Sums over the rows of one stratum: `add` blocks, then take the `stratum`.
+    """Sums over the rows of one stratum: fill `integers`, `add` the block, and in the end take the `stratum`.
 
-    The rows of the matrix that is multiplied by its transpose are: a row of ones, a presence mask for every column
-    that has missing values (partial stratum), then the columns' digits, lowest first. The layout changes when a column
-    needs more digits or a mask; what was summed is then folded into exact integers.
+    When a column needs more digits or a mask than there is room for, what was summed is folded into exact
+    integers and the layout changes.
     """
 
     def __init__(self, numeric: int, levels: dict[str, tuple[str, ...]], *, partial: bool) -> None:
-        self._d = numeric
-        self._levels = levels
-        self._partial = partial
-        self._rows = 0
-        self._total: Stratum | None = None
-        self._digits = np.ones(numeric, dtype=np.int64)
-        self._masked = np.zeros(numeric, dtype=bool)
-        self._blocks = 0
-        self._cells: dict[Pair, list[Cells]] = {}
+        """For so many numeric columns and these categories, by name."""
+        self._d, self._levels, self._partial = numeric, levels, partial
+        self._rows = self._blocks = 0
+        self._total = Stratum.empty(numeric, tuple(levels), partial=partial)
+        self._cells: dict[Pair, list[Cells]] = {pair: [] for pair in pairs_of(list(levels))}
+        self._arrange(Stack(np.ones(numeric, dtype=np.int64), np.zeros(numeric, dtype=bool)))
+
+    def _arrange(self, stack: Stack) -> None:
+        self._stack = stack
+        self._gram = np.zeros((stack.height, stack.height), dtype=np.int64)
+        self._product = np.empty((stack.height, stack.height))
+        width = stack.height + sum(len(stack.columns[b]) for _, b in stack.pairs)
+        self._grouped = {
+            name: np.zeros((len(levels) + 1, width), dtype=np.int64) for name, levels in self._levels.items()
+        }
+
+    def integers(self, n: int) -> FloatArray:
+        """Where to put the integers of the next block: (d, n), n <= BLOCK."""
+        return self._stack.integers(n)
 
     def add(
         self,
-        integers: FloatArray,
-        peaks: FloatArray,
-        missing: NDArray[np.bool_] | None,
-        codes: list[NDArray[np.int32]],
+        n: int,
+        logs: FloatArray,
+        codes: list[CodeArray],
+        *,
+        counted: BoolArray | None = None,
+        missing: BoolArray | None = None,
     ) -> None:
-        """Add a block: integers (d, n <= 4096) with 0 where missing, the largest magnitude of each column,
-        missing (d, n) in the partial stratum, and one array (n,) of codes for each category, -1 where missing."""
-        n = integers.shape[1]
-        if n == 0:
-            return
-        needed = _digits_for(peaks)
-        masked = np.zeros(self._d, dtype=bool) if missing is None else missing.any(axis=1)
-        if self._blocks == 0:
-            self._layout(needed, masked)
-        elif self._blocks >= _FOLD_AFTER or (needed > self._digits).any() or (masked & ~self._masked).any():
-            grown = np.maximum(needed, self._digits) if self._blocks < _FOLD_AFTER else needed
-            self._fold()
-            self._layout(grown, masked | self._masked)
-        stack = self._fill(integers, missing)
-        self._gram += (stack @ stack.T).astype(np.int64)
+        """Add the n rows that stand in `integers`.
+
+        logs (d,) are the columns' `norms`; codes has an array (n,) for each category, -1 where missing.
+        Rows not `counted` (n,) hold zeros and codes of -1. `missing` (d, n), in the partial stratum, says
+        which zeros stand for missing values.
+        """
+        digits = digits_for(logs)
+        masked: BoolArray = np.zeros(self._d, dtype=bool)
+        if missing is not None:
+            masked = np.any(missing, axis=1)
+        if self._blocks >= _FOLD_AFTER or not self._stack.fits(digits, masked):
+            self._rearrange(n, digits, masked)
+        filled = self._stack.split(n, counted, missing)
+        np.matmul(filled, filled.T, out=self._product)
+        # In int64: the sum may exceed what a float64 holds exactly.
+        np.add(self._gram, self._product, out=self._gram, dtype=np.int64, casting="unsafe")
         if codes:
-            self._add_groups(stack, codes)
-        self._rows += n
+            self._add_groups(filled, codes)
+        self._rows += n if counted is None else int(np.count_nonzero(counted))
         self._blocks += 1
 
-    def add_cells(self, codes: list[NDArray[np.int32]]) -> None:
+    def _rearrange(self, n: int, digits: IntArray, masked: BoolArray) -> None:
+        """Fold what there is, and make room for the block that stands in `integers`."""
+        waiting = self._stack.integers(n)
+        full = self._blocks >= _FOLD_AFTER
+        if self._blocks:
+            self._fold()
+            if not full:
+                # Keeping what other columns needed saves folding to and fro; a full fold starts afresh.
+                digits = np.maximum(digits, self._stack.digits)
+            masked = masked | self._stack.masked
+        self._arrange(Stack(digits, masked))
+        self._stack.integers(n)[...] = waiting
+
+    def add_cells(self, codes: list[CodeArray]) -> None:
         """Count the levels that occur together; rows missing in either category are passed over."""
-        names = list(self._levels)
-        for i, a in enumerate(names):
-            for j in range(i + 1, len(names)):
-                cells = _count_cells(codes[i], codes[j], len(self._levels[names[j]]), len(self._levels[a]))
-                waiting = self._cells.setdefault((a, names[j]), [])
-                waiting.append(cells)
-                if len(waiting) > 16:
-                    self._cells[a, names[j]] = [_merge_all(waiting)]
+        position = {name: i for i, name in enumerate(self._levels)}
+        for (a, b), waiting in self._cells.items():
+            shape = (len(self._levels[a]), len(self._levels[b]))
+            waiting.append(_count_cells(codes[position[a]], codes[position[b]], shape))
+            if len(waiting) > _WAITING_CELLS:
+                waiting[:] = [merge_cells(*waiting)]
 
     def stratum(self) -> Stratum | None:
         """Everything added so far, or None if that is no rows."""
@@ -91,82 +105,28 @@ class Accumulator:
             return None
         if self._blocks:
             self._fold()
-        assert self._total is not None
-        total = self._total
-        order = {name: np.argsort(np.array(levels, dtype=object)) for name, levels in self._levels.items()}
-        rank = {name: np.argsort(positions) for name, positions in order.items()}
-        groups = {
-            name: Group(
-                tuple(self._levels[name][i] for i in order[name]),
-                group.counts[order[name]],
-                group.sums[order[name]],
-                group.squares[order[name]],
-                None if group.present is None else group.present[order[name]],
-            )
-            for name, group in total.groups.items()
+        orders = {
+            name: np.array(sorted(range(len(levels)), key=levels.__getitem__), dtype=np.intp)
+            for name, levels in self._levels.items()
         }
-        pairs = dict(total.pairs)
+        ranks = {name: np.argsort(order) for name, order in orders.items()}
+        groups = {name: _reordered(group, orders[name]) for name, group in self._total.groups.items()}
+        pairs = {}
         for (a, b), waiting in self._cells.items():
-            cells = _merge_all(waiting)
-            moved = Cells(rank[a][cells.first], rank[b][cells.second], cells.counts)
-            pairs[a, b] = merge_cells(moved, pairs[a, b])
+            cells = merge_cells(*waiting) if waiting else self._total.pairs[a, b]
+            pairs[a, b] = merge_cells(Cells(ranks[a][cells.first], ranks[b][cells.second], cells.counts))
+        total = self._total
         return Stratum(self._rows, total.sums, total.products, total.present, groups, pairs).compact()
 
-    def _layout(self, digits: IntArray, masked: NDArray[np.bool_]) -> None:
-        """Decide the rows of the stack."""
-        self._digits, self._masked = digits, masked
-        self._heads = 1 + int(masked.sum())
-        self._mask_row = np.where(masked, np.cumsum(masked), 0)
-        highest = int(digits.max(initial=1))
-        self._columns: list[Index] = [np.flatnonzero(digits > level) for level in range(highest)]
-        starts = np.cumsum([self._heads, *(len(columns) for columns in self._columns)])
-        self._spans = [slice(int(a), int(b)) for a, b in zip(starts[:-1], starts[1:], strict=True)]
-        height = int(starts[-1])
-        self._gram = np.zeros((height, height), dtype=np.int64)
-        self._stack = np.empty((height, BLOCK))
-        self._stack[0] = 1.0
-        self._products = [(a, b) for b in range(highest) for a in range(b + 1)]
-        width = height + sum(len(self._columns[b]) for _, b in self._products)
-        self._grouped = {
-            name: np.zeros((len(levels) + 1, width), dtype=np.int64) for name, levels in self._levels.items()
-        }
-
-    def _fill(self, integers: FloatArray, missing: NDArray[np.bool_] | None) -> FloatArray:
-        n = integers.shape[1]
-        stack = self._stack[:, :n]
-        if missing is not None:
-            np.logical_not(missing[self._masked], out=stack[1 : self._heads], casting="unsafe")
-        current = integers
-        for level in range(len(self._columns) - 1):
-            span, upper = self._spans[level], self._columns[level + 1]
-            lower = self._columns[level]
-            within = np.searchsorted(lower, upper)
-            whole = len(upper) == len(lower)
-            source = current if whole else current[within]
-            high = np.rint(source * 2.0**-DIGIT)
-            low = source - high * 2.0**DIGIT
-            if whole:
-                stack[span] = low
-            else:
-                stack[span] = current
-                stack[span][within] = low
-            current = high
-        stack[self._spans[-1]] = current
-        return stack
-
-    def _add_groups(self, stack: FloatArray, codes: list[NDArray[np.int32]]) -> None:
-        n = stack.shape[1]
-        parts = [stack]
-        for a, b in self._products:
-            within = np.searchsorted(self._columns[a], self._columns[b])
-            parts.append(stack[self._spans[a]][within] * stack[self._spans[b]])
-        values = np.ascontiguousarray(np.concatenate(parts).T)
+    def _add_groups(self, filled: FloatArray, codes: list[CodeArray]) -> None:
+        n = filled.shape[1]
+        values = np.ascontiguousarray(np.concatenate([filled, *self._stack.squares(filled)]).T)
         ones, starts = np.ones(n), np.arange(n + 1)
         for name, column in zip(self._levels, codes, strict=True):
             target = self._grouped[name]
             count = target.shape[0]
             if count <= _DENSE_LEVELS:
-                # A code of -1 goes to the last row, which is not read.
+                # Missing codes go to the last row, which is not read.
                 local = np.where(column < 0, count - 1, column)
                 target += (csc_array((ones, local, starts), shape=(count, n)) @ values).astype(np.int64)
             else:
@@ -176,85 +136,86 @@ class Accumulator:
 
     def _fold(self) -> None:
         """Turn what was summed in digits into exact integers."""
-        d, heads, rows = self._d, self._heads, self._mask_row
+        stack, gram, d = self._stack, self._gram, self._d
+        levels = list(zip(stack.spans, stack.columns, strict=True))
         upper = np.triu_indices(d)
-        gram = self._gram
-        sums, products = [], []
-        for a, (span_a, columns_a) in enumerate(zip(self._spans, self._columns, strict=True)):
-            if self._partial:
-                sum_ = np.zeros((d, d), dtype=np.int64)
-                sum_[columns_a] = gram[span_a, :heads][:, rows]
-            else:
-                sum_ = np.zeros(d, dtype=np.int64)
-                sum_[columns_a] = gram[span_a, 0]
-            sums.append((sum_, DIGIT * a))
-        levels = len(self._columns)
-        for shift in range(2 * levels - 1):
+        sums = []
+        for level, (span, columns) in enumerate(levels):
+            part = np.zeros((d, d) if self._partial else d, dtype=np.int64)
+            part[columns] = gram[span][:, stack.presence] if self._partial else gram[span, 0]
+            sums.append((part, DIGIT * level))
+        products = []
+        for shift in range(2 * len(levels) - 1):
             square = np.zeros((d, d), dtype=np.int64)
-            for a in range(max(0, shift - levels + 1), min(shift, levels - 1) + 1):
-                b = shift - a
-                square[np.ix_(self._columns[a], self._columns[b])] += gram[self._spans[a], self._spans[b]]
+            for a in range(max(0, shift - len(levels) + 1), min(shift, len(levels) - 1) + 1):
+                (span_a, columns_a), (span_b, columns_b) = levels[a], levels[shift - a]
+                if len(columns_a) == len(columns_b) == d:
+                    square += gram[span_a, span_b]
+                else:
+                    square[np.ix_(columns_a, columns_b)] += gram[span_a, span_b]
             products.append((square[upper], DIGIT * shift))
-        present = ExactArray.of(gram[:heads, :heads][np.ix_(rows, rows)][upper]) if self._partial else None
-        blank = Stratum.empty(d, tuple(self._levels), partial=self._partial)
+        present = gram[np.ix_(stack.presence, stack.presence)][upper]
         folded = Stratum(
             0,
             ExactArray.from_shifted(sums),
             ExactArray.from_shifted(products),
-            present,
+            ExactArray.of(present) if self._partial else None,
             {name: self._fold_group(name) for name in self._levels},
-            blank.pairs,
+            Stratum.empty(0, tuple(self._levels), partial=False).pairs,
         )
-        self._total = folded if self._total is None else self._total.add(folded)
+        self._total = self._total.add_aligned(folded)
         self._blocks = 0
+        self._gram[...] = 0
+        for table in self._grouped.values():
+            table[...] = 0
 
     def _fold_group(self, name: str) -> Group:
-        table = self._grouped[name][:-1]
+        stack, table = self._stack, self._grouped[name][:-1]
         shape = (table.shape[0], self._d)
         sums, squares = [], []
-        for level, (span, columns) in enumerate(zip(self._spans, self._columns, strict=True)):
+        for level, (span, columns) in enumerate(zip(stack.spans, stack.columns, strict=True)):
             part = np.zeros(shape, dtype=np.int64)
             part[:, columns] = table[:, span]
             sums.append((part, DIGIT * level))
-        start = self._spans[-1].stop
-        for a, b in self._products:
-            columns = self._columns[b]
+        start = stack.height
+        for a, b in stack.pairs:
+            columns = stack.columns[b]
             part = np.zeros(shape, dtype=np.int64)
             part[:, columns] = table[:, start : start + len(columns)]
-            squares.append((part, DIGIT * (a + b) + (a != b)))  # a cross product counts twice
+            squares.append(
+                (part, DIGIT * (a + b) + (a != b))
+            )  # a product of two different digits counts twice
             start += len(columns)
         return Group(
             self._levels[name],
             ExactArray.of(table[:, 0]),
             ExactArray.from_shifted(sums),
             ExactArray.from_shifted(squares),
-            ExactArray.of(table[:, self._mask_row]) if self._partial else None,
+            ExactArray.of(table[:, stack.presence]) if self._partial else None,
         )
 
 
-def _digits_for(peaks: FloatArray) -> IntArray:
-    """How many digits hold integers up to each peak: the fewest with peak <= 2**(20 · digits)."""
-    significand, exponent = np.frexp(peaks)
-    bits = exponent - (significand == 0.5)
-    return np.maximum(1, -(-bits // DIGIT)).astype(np.int64)
+def _reordered(group: Group, order: NDArray[np.intp]) -> Group:
+    return Group(
+        tuple(group.levels[i] for i in order) if group.levels else (),
+        group.counts[order],
+        group.sums[order],
+        group.squares[order],
+        None if group.present is None else group.present[order],
+    )
 
 
-def _count_cells(a: NDArray[np.int32], b: NDArray[np.int32], stride: int, height: int) -> Cells:
+def _count_cells(a: CodeArray, b: CodeArray, shape: tuple[int, int]) -> Cells:
+    height, stride = shape
     keys = a.astype(np.int64) * stride + b
     both = (a >= 0) & (b >= 0)
     if not both.all():
         keys = keys[both]
-    if stride * height <= 4 * len(keys) + 4096:
+    if stride * height <= 4 * len(keys) + BLOCK:
         dense = np.bincount(keys, minlength=1)
         found = np.flatnonzero(dense)
         counts = dense[found]
     else:
         found, counts = np.unique(keys, return_counts=True)
+    stride = max(stride, 1)
     return Cells(found // stride, found % stride, ExactArray.of(counts))
-
-
-def _merge_all(waiting: list[Cells]) -> Cells:
-    total = waiting[0]
-    for cells in waiting[1:]:
-        total = merge_cells(total, cells)
-    return total

@@ -17,7 +17,7 @@ from federation.statistics.double_double import DoubleDouble, divide
 from federation.statistics.errors import SchemaError, StatisticsError
 from federation.statistics.exact import ExactArray
 from federation.statistics.quantum import MAX_FIVES
-from federation.statistics.stratum import Stratum, triangle_between
+from federation.statistics.stratum import Stratum, required, triangle_between
 
 if TYPE_CHECKING:
     from federation.statistics.moments import Moments
@@ -84,8 +84,8 @@ class Bivariate:
 def centred(moments: Moments, names: Sequence[str], missing: Missing = "listwise") -> Centred:
     """Means and centred sums of products of the columns that `names` stand for.
 
-    A numeric attribute is one column; a category is an indicator column `name$level` for each of its levels that
-    the rows used have, sorted; `name$level` is that indicator alone.
+    A numeric attribute is one column; a category is an indicator column `name$level` for each of its levels
+    that the rows used have, sorted; `name$level` is that indicator alone.
 
     - "listwise": the rows in which no attribute of the schema is missing.
     - "pairwise": scatter_ij = rows · cov_ij over the rows in which i and j are present; rows is the
@@ -127,7 +127,7 @@ def univariate(moments: Moments, name: str) -> Univariate:
 
 
 def bivariate(moments: Moments, a: str, b: str) -> Bivariate:
-    """The exact sums of two numeric attributes where both are present, and their covariance; raises `SchemaError`."""
+    """Exact sums of two numeric attributes where both are present, and covariance; raises `SchemaError`."""
     count, total_a, total_b, products = _pair(moments, a, b)
     covariance = _ratio(count * products - total_a * total_b, count * count)
     return Bivariate(
@@ -272,22 +272,20 @@ def _listwise(columns: _Columns, stratum: Stratum) -> Centred:
 
 def _pairwise_sums(columns: _Columns, stratum: Stratum) -> tuple[ExactArray, ExactArray, ExactArray]:
     """Counts, sums of i where j is present, and sums of products: each (p, p)."""
-    assert stratum.present is not None
     p, at, positions = len(columns), columns.columns, columns.positions
     low, high = np.minimum(positions[:, None], positions), np.maximum(positions[:, None], positions)
     corner = np.ix_(at, at)
-    counts = [(corner, stratum.present[triangle_between(low, high, stratum.numeric)])]
+    counts = [(corner, required(stratum.present)[triangle_between(low, high, stratum.numeric)])]
     sums = [(corner, stratum.sums[np.ix_(positions, positions)])]
     for name, (at_level, index) in columns.levels.items():
         group = stratum.groups[name]
-        assert group.present is not None
         wide, tall = np.ix_(at, at_level), np.ix_(at_level, at)
         ones = ExactArray.of(np.ones(len(index), dtype=np.int64))
-        both = group.present[:, positions].sum(axis=0)
+        both = required(group.present)[:, positions].sum(axis=0)
         counts += [(wide, both.outer(ones)), (tall, ones.outer(both))]
         sums += [
             (wide, group.sums[:, positions].sum(axis=0).outer(ones)),
-            (tall, group.present[np.ix_(index, positions)]),
+            (tall, required(group.present)[np.ix_(index, positions)]),
         ]
         own = np.ix_(at_level, at_level)
         counts.append((own, group.counts.sum().reshape(1, 1) * ones.outer(ones)))

@@ -3,9 +3,11 @@
     "SUFM", u8 version
     the schema's canonical bytes
     u8 strata: 1 = complete, 2 = partial; each in that order:
-        rows, then sums, products and, if partial, present
-        for each category by name: u32 number of levels, each u16 length + UTF-8; counts, sums, squares[, present]
-        for each pair of categories: u64 number of cells, u64 first · levels of the second + second each; counts
+        rows, sums, products and, if partial, present
+        for each category, by name: u32 number of levels; each u16 length, UTF-8;
+            counts, sums, squares and, if partial, present
+        for each pair of categories: u64 number of cells; each u64 first · levels of the second + second;
+            counts
 
 Integers are little-endian; an array of exact integers is u8 width, then its elements of width · 128 bits.
 A stratum in which nothing is counted is absent.
@@ -14,6 +16,7 @@ A stratum in which nothing is counted is absent.
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -44,13 +47,13 @@ def encode(schema: Schema, complete: Stratum | None, partial: Stratum | None) ->
 def decode(data: bytes) -> tuple[Schema, Stratum | None, Stratum | None]:
     """Read `encode` back; raises `MomentsFormatError` for anything that `encode` would not have written.
 
-    Memory grows with the length of the data only: every count is compared with the bytes that are there before
-    anything is allocated for it.
+    Memory grows with the length of the data only: every count is compared with the bytes that are there
+    before anything is allocated for it.
     """
     if len(data) > MAX_BYTES:
         raise MomentsFormatError(f"{len(data)} bytes of statistics: at most {MAX_BYTES} are accepted")
     reader = _Reader(data)
-    if reader.take(4) != MAGIC:
+    if bytes(reader.take(4)) != MAGIC:
         raise MomentsFormatError("these bytes are not a suffice statistic")
     version = reader.unpack("<B")
     if version != VERSION:
@@ -170,7 +173,7 @@ class _Reader:
         if count > MAX_LEVELS:
             raise MomentsFormatError(f"{count} levels: at most {MAX_LEVELS} are allowed")
         levels = tuple(self.text(MAX_LEVEL_BYTES) for _ in range(count))
-        if any(a >= b for a, b in zip(levels, levels[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(levels)):
             raise MomentsFormatError("levels are not in order")
         counts, sums, squares = self.array(count), self.array(count, d), self.array(count, d)
         return Group(levels, counts, sums, squares, self.array(count, d) if partial else None)

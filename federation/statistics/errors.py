@@ -14,6 +14,8 @@ class SchemaError(StatisticsError):
 class LearnError(StatisticsError):
     """A table that cannot be learned; the message names the column and, where it applies, the row."""
 
+    row: int | None = None
+
 
 class MomentsFormatError(StatisticsError):
     """Bytes that are not the canonical form of a `Moments`."""

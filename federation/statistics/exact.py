@@ -131,8 +131,15 @@ class ExactArray:
                 limbs[(i, *where)] = limb
         return cls(limbs)
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[ExactArray]) -> ExactArray:
+        """Vectors one after another."""
+        ends = np.cumsum([part.size for part in parts])
+        spans = [(np.s_[end - part.size : end], part) for end, part in zip(ends.tolist(), parts, strict=True)]
+        return cls.assemble((int(ends[-1]),), spans)
+
     def accumulate(self, groups: NDArray[np.intp], count: int) -> ExactArray:
-        """Sum the elements along the first axis into `count` groups: element i is added to group groups[i]."""
+        """Sum elements along the first axis into `count` groups: element i goes to group groups[i]."""
         limbs = np.zeros((self.limbs.shape[0], count, *self.shape[1:]), dtype=np.int64)
         for source, target in zip(self.limbs, limbs, strict=True):
             np.add.at(target, groups, source)
@@ -206,15 +213,16 @@ class ExactArray:
         return self.to_double_double().hi
 
     def to_double_double(self, twos: int | IntArray = 0) -> DoubleDouble:
-        """Each element · 2**-twos as hi + lo: hi is the nearest float64, lo what is left to about 2**-106 of it.
+        """Each element · 2**-twos as hi + lo: hi is the nearest float64, lo what is left to about 2**-106
+        of it.
 
-        `twos` is an integer or an array that broadcasts to the shape. Results below the normal range are rounded
-        once more.
+        `twos` is an integer or an array that broadcasts to the shape. Results below the normal range are
+        rounded once more.
         """
         return _to_double_double(self.limbs, np.asarray(twos))
 
     def to_bytes(self) -> bytes:
-        """Elements in order, each in as many little-endian two's-complement 128-bit limbs as the widest needs."""
+        """Elements in order, each in as many little-endian signed 128-bit limbs as the widest needs."""
         count = self.limbs.shape[0]
         width = -(-count // _WIDE)
         out = np.empty((self.size, width * _WIDE), dtype="<u4")
@@ -233,7 +241,7 @@ class ExactArray:
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview, shape: tuple[int, ...], width: int) -> ExactArray:
-        """Read `to_bytes` back; raises `MomentsFormatError` if the size does not fit, before anything is allocated."""
+        """Read `to_bytes` back; raises `MomentsFormatError`, before allocating, if the size does not fit."""
         size = 1
         for extent in shape:
             size *= extent
@@ -298,7 +306,8 @@ def _pad_axes(limbs: IntArray, dims: int) -> IntArray:
 
 def _to_double_double(limbs: IntArray, twos: NDArray[Any]) -> DoubleDouble:
     negative = limbs[-1] < 0
-    # Sign and magnitude, so that adding the limbs up never cancels; three zero limbs below make a full window.
+    # Sign and magnitude, so that adding the limbs up never cancels; three zero limbs below make a full
+    # window.
     magnitude = _normalise(np.where(negative, -limbs, limbs))
     padded = np.concatenate([np.zeros((4, *limbs.shape[1:]), dtype=np.int64), magnitude])
     top = np.full(limbs.shape[1:], 4, dtype=np.int64)
@@ -309,8 +318,9 @@ def _to_double_double(limbs: IntArray, twos: NDArray[Any]) -> DoubleDouble:
     for i in range(padded.shape[0] - 3):
         sticky |= (padded[i] != 0) & (i < top - 2)
     w0, w1, w2 = (part.astype(np.float64) for part in window[:3])
-    # In units of the third limb the two highest add up exactly to s + e, and e + w2 is exact as well. A lowest
-    # bit set for whatever lies below makes the one rounding of s + (e + w2) the rounding of the whole.
+    # In units of the third limb the two highest add up exactly to s + e, and e + w2 is exact as well. A
+    # lowest bit set for whatever lies below makes the one rounding of s + (e + w2) the rounding of the
+    # whole.
     x, y = w0 * 2.0**64, w1 * 2.0**32
     s = x + y
     e = y - (s - x)

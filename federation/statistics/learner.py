@@ -1,23 +1,26 @@
-"""From a table to the two strata of its statistics: values become integers, and rows are sorted by completeness."""
+"""From a table to its statistics: values become integers, complete rows part from the others."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from federation.statistics.accumulate import BLOCK, Accumulator
+from federation.statistics.accumulate import Accumulator, CodeArray
+from federation.statistics.cores import threads
+from federation.statistics.digits import BLOCK, BoolArray, FloatArray, norms
 from federation.statistics.errors import LearnError
 from federation.statistics.schema import Attribute, AttributeType, Schema
 from federation.statistics.stratum import Stratum
 from federation.statistics.table import Coded, Table, number_label
 
-FloatArray = NDArray[np.float64]
-
 MAX_LEVEL: Final = 1000  # characters in the name of a level
-_CHUNK: Final = 16 * BLOCK
+_CHUNK: Final = 4 * BLOCK  # rows that a thread takes at a time
+_WORTH_THREADS: Final = 1 << 18  # values: below this, starting threads takes longer than learning
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,110 +30,187 @@ class Strata:
     complete: Stratum | None
     partial: Stratum | None
 
+    def add(self, other: Strata) -> Strata:
+        """The statistics of both sets of rows, over the same attributes."""
+        return Strata(_sum(self.complete, other.complete), _sum(self.partial, other.partial))
+
 
 def summarise(schema: Schema, table: Table, offset: int = 0) -> Strata:
     """Count every row of a table.
 
-    Columns that the schema does not have are passed over; one that it has and the table lacks, a value
-    that is infinite or too large for its unit, or text where numbers belong, raises `LearnError` naming the column and
-    the row (`offset` + its position in the table).
+    Columns that the schema does not have are passed over; one that it has and the table lacks, a value that
+    is infinite or too large for its unit, or text where numbers belong, raises `LearnError` naming the
+    column and the row (`offset` + its position in the table).
     """
-    return _Learner(schema, table, offset).run()
+    source = _Source(schema, table, offset)
+    chunks = iter(range(0, table.rows, _CHUNK))
+    wanted = -(-table.rows // _CHUNK) if table.rows * len(schema) > _WORTH_THREADS else 1
+    with threads(wanted) as count:
+        if count == 1:
+            return _learn(source, chunks)
+        with ThreadPoolExecutor(count) as pool:
+            work = [pool.submit(_learn, source, chunks) for _ in range(count)]
+    failures = [error for error in (future.exception() for future in work) if error is not None]
+    if failures:
+        # The earliest row is reported whichever thread was faster.
+        raise min(failures, key=lambda error: getattr(error, "row", -1))
+    return reduce(Strata.add, [future.result() for future in work])
 
 
-class _Learner:
+def _learn(source: _Source, chunks: Iterator[int]) -> Strata:
+    """Learn chunks for as long as there are any; several threads may share `chunks`."""
+    worker = _Worker(source)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        for start in chunks:
+            try:
+                worker.learn(start, min(start + _CHUNK, source.rows))
+            except LearnError:
+                for _ in chunks:  # leave the other threads nothing more to start
+                    pass
+                raise
+    return worker.strata()
+
+
+class _Source:
+    """A table seen through a schema: numeric columns and categories in order of name."""
+
     def __init__(self, schema: Schema, table: Table, offset: int) -> None:
-        self._table, self._offset = table, offset
-        self._numeric = sorted(schema.numeric, key=lambda attribute: attribute.name)
-        self._values = [_numbers(table, attribute) for attribute in self._numeric]
+        self.rows, self._offset = table.rows, offset
+        self.numeric = sorted(schema.numeric, key=lambda attribute: attribute.name)
+        self.values = [_numbers(table, attribute) for attribute in self.numeric]
         categories = sorted(attribute.name for attribute in schema.categories)
         coded = {name: _levels_of(table, name) for name in categories}
-        self._codes = [column.codes for column in coded.values()]
-        levels = {name: column.levels for name, column in coded.items()}
-        d = len(self._numeric)
-        self._complete = Accumulator(d, levels, partial=False)
-        self._partial = Accumulator(d, levels, partial=True)
-        plain = [attribute.unit.multiplier for attribute in self._numeric]
-        self._scale = np.array([1.0 if factor is None else factor for factor in plain])[:, None]
+        self.codes = [column.codes for column in coded.values()]
+        self.levels = {name: column.levels for name, column in coded.items()}
+        plain = [attribute.unit.multiplier for attribute in self.numeric]
+        self._factors = np.array([1.0 if factor is None else factor for factor in plain])[:, None]
         self._wild = [i for i, factor in enumerate(plain) if factor is None]
-        self._binary = [i for i, a in enumerate(self._numeric) if a.type is AttributeType.BINARY]
-        self._buffer = np.empty((d, min(BLOCK, max(table.rows, 1))))
+        self._binary = [i for i, a in enumerate(self.numeric) if a.type is AttributeType.BINARY]
 
-    def run(self) -> Strata:
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            for chunk in range(0, self._table.rows, _CHUNK):
-                stop = min(chunk + _CHUNK, self._table.rows)
-                complete = np.concatenate(
-                    [self._block(start, min(start + BLOCK, stop)) for start in range(chunk, stop, BLOCK)]
-                )
-                if len(self._codes) > 1:
-                    codes = [column[chunk:stop] for column in self._codes]
-                    self._complete.add_cells([column[complete] for column in codes])
-                    self._partial.add_cells([column[~complete] for column in codes])
-        return Strata(self._complete.stratum(), self._partial.stratum())
-
-    def _block(self, start: int, stop: int) -> NDArray[np.bool_]:
-        """Add one block of rows; returns which of them are complete."""
-        integers = self._integers(start, stop)
-        peaks = np.maximum(integers.max(axis=1), -integers.min(axis=1))
-        codes = [column[start:stop] for column in self._codes]
-        gap = np.zeros(stop - start, dtype=bool)
-        for column in codes:
-            if column.size and column.min() < 0:
-                gap |= column < 0
-        holes = np.flatnonzero(~np.isfinite(peaks))
-        if holes.size:
-            absent = np.isnan(integers[holes])
-            self._refuse_infinite(integers, holes, start)
-            gap |= absent.any(axis=0)
-        if not gap.any():
-            self._complete.add(integers, peaks, None, codes)
-            return ~gap
-        missing = np.zeros(integers.shape, dtype=bool)
-        if holes.size:
-            missing[holes] = absent
-            integers[missing] = 0.0
-            peaks[holes] = np.abs(integers[holes]).max(axis=1)
-        whole, part = np.flatnonzero(~gap), np.flatnonzero(gap)
-        self._complete.add(integers[:, whole], peaks, None, [column[whole] for column in codes])
-        self._partial.add(integers[:, part], peaks, missing[:, part], [column[part] for column in codes])
-        return ~gap
-
-    def _integers(self, start: int, stop: int) -> FloatArray:
-        integers = self._buffer[:, : stop - start]
-        for row, values in zip(integers, self._values, strict=True):
+    def fill(self, integers: FloatArray, start: int, stop: int) -> None:
+        """Put rows start to stop into `integers` (d, stop - start); NaN where missing."""
+        for row, values in zip(integers, self.values, strict=True):
             row[:] = values[start:stop]
         if self._binary:
             self._refuse_non_binary(integers, start)
-        integers *= self._scale
+        integers *= self._factors
         np.rint(integers, out=integers)
         for i in self._wild:
-            integers[i] = self._numeric[i].unit.to_integers(self._values[i][start:stop])
-        return integers
+            integers[i] = self.numeric[i].unit.to_integers(self.values[i][start:stop])
 
     def _refuse_non_binary(self, integers: FloatArray, start: int) -> None:
         values = integers[self._binary]
         wrong = ~((values == 0.0) | (values == 1.0) | np.isnan(values))
         if wrong.any():
-            i, row = (int(position[0]) for position in np.nonzero(wrong))
-            raise self._error(self._binary[i], start + row, "is neither 0 nor 1, but the column is binary")
+            at = int(np.flatnonzero(wrong.any(axis=0))[0])
+            column = self._binary[int(np.flatnonzero(wrong[:, at])[0])]
+            raise self._error(column, start + at, "is neither 0 nor 1, but the column is binary")
 
-    def _refuse_infinite(self, integers: FloatArray, holes: NDArray[np.intp], start: int) -> None:
-        wrong = np.isinf(integers[holes])
+    def refuse_infinite(self, integers: FloatArray, start: int) -> None:
+        """Raise `LearnError` for the first infinite value, if there is one."""
+        wrong = np.isinf(integers)
         if not wrong.any():
             return
-        i, row = (int(position[0]) for position in np.nonzero(wrong))
-        column, at = int(holes[i]), start + row
-        if np.isinf(self._values[column][at]):
-            raise self._error(column, at, "is infinite; leave it empty if it is missing")
-        unit = self._numeric[column].unit
-        raise self._error(
-            column, at, f"is too large to be counted in units of {unit}; choose a coarser quantum"
-        )
+        at = int(np.flatnonzero(wrong.any(axis=0))[0])
+        column = int(np.flatnonzero(wrong[:, at])[0])
+        if np.isinf(self.values[column][start + at]):
+            raise self._error(column, start + at, "is infinite; leave it empty if it is missing")
+        unit = self.numeric[column].unit
+        what = f"is too large to be counted in units of {unit}; choose a coarser quantum"
+        raise self._error(column, start + at, what)
 
     def _error(self, column: int, row: int, what: str) -> LearnError:
-        name, value = self._numeric[column].name, float(self._values[column][row])
-        return LearnError(f"column {name!r}, row {self._offset + row}: {value!r} {what}")
+        name, value = self.numeric[column].name, float(self.values[column][row])
+        error = LearnError(f"column {name!r}, row {self._offset + row}: {value!r} {what}")
+        error.row = self._offset + row
+        return error
+
+
+class _Worker:
+    """Learns chunks into strata of its own; rows with missing values wait until they fill a block."""
+
+    def __init__(self, source: _Source) -> None:
+        self._source = source
+        d, levels = len(source.numeric), source.levels
+        self._complete = Accumulator(d, levels, partial=False)
+        self._partial = Accumulator(d, levels, partial=True)
+        self._waiting = 0
+        self._missing = np.zeros((d, BLOCK), dtype=bool)
+        self._codes = [np.zeros(BLOCK, dtype=np.int32) for _ in levels]
+
+    def learn(self, start: int, stop: int) -> None:
+        """Count rows start to stop."""
+        gaps = [self._block(first, min(first + BLOCK, stop)) for first in range(start, stop, BLOCK)]
+        if len(self._codes) < 2:
+            return
+        codes = [column[start:stop] for column in self._source.codes]
+        if all(gap is None for gap in gaps):
+            self._complete.add_cells(codes)
+            return
+        lengths = [min(BLOCK, stop - first) for first in range(start, stop, BLOCK)]
+        gap = np.concatenate(
+            [np.zeros(n, dtype=bool) if gap is None else gap for n, gap in zip(lengths, gaps, strict=True)]
+        )
+        self._complete.add_cells([column[~gap] for column in codes])
+        self._partial.add_cells([column[gap] for column in codes])
+
+    def strata(self) -> Strata:
+        """What was learned."""
+        self._flush()
+        return Strata(self._complete.stratum(), self._partial.stratum())
+
+    def _block(self, start: int, stop: int) -> BoolArray | None:
+        """Count one block; returns which of its rows have something missing, None if none has."""
+        n = stop - start
+        integers = self._complete.integers(n)
+        self._source.fill(integers, start, stop)
+        logs = norms(integers)
+        codes = [column[start:stop] for column in self._source.codes]
+        gap = np.zeros(n, dtype=bool)
+        for column in codes:
+            if column.min() < 0:
+                gap |= column < 0
+        holes = np.flatnonzero(np.isnan(logs) | (logs == np.inf))
+        if holes.size:
+            self._source.refuse_infinite(integers, start)
+            gap |= np.isnan(integers[holes]).any(axis=0)
+        if not gap.any():
+            self._complete.add(n, logs, codes)
+            return None
+        rows = np.flatnonzero(gap)
+        self._set_aside(integers[:, rows], [column[rows] for column in codes])
+        if len(rows) == n:
+            return gap
+        integers[:, rows] = 0.0
+        logs[holes] = norms(integers[holes])
+        self._complete.add(n, logs, [np.where(gap, -1, column) for column in codes], counted=~gap)
+        return gap
+
+    def _set_aside(self, integers: FloatArray, codes: list[CodeArray]) -> None:
+        """Let rows with missing values wait for a full block."""
+        n = integers.shape[1]
+        if self._waiting + n > BLOCK:
+            self._flush()
+        span = slice(self._waiting, self._waiting + n)
+        missing = np.isnan(integers)
+        integers[missing] = 0.0
+        self._partial.integers(BLOCK)[:, span] = integers
+        self._missing[:, span] = missing
+        for waiting, column in zip(self._codes, codes, strict=True):
+            waiting[span] = column
+        self._waiting += n
+
+    def _flush(self) -> None:
+        n = self._waiting
+        if n:
+            codes = [column[:n] for column in self._codes]
+            logs = norms(self._partial.integers(n))
+            self._partial.add(n, logs, codes, missing=self._missing[:, :n])
+            self._waiting = 0
+
+
+def _sum(a: Stratum | None, b: Stratum | None) -> Stratum | None:
+    return a.add(b) if a is not None and b is not None else a or b
 
 
 def _numbers(table: Table, attribute: Attribute) -> FloatArray:

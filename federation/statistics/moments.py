@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from federation.statistics import codec
 from federation.statistics.errors import SchemaError
 from federation.statistics.learner import summarise
-from federation.statistics.schema import Schema
+from federation.statistics.schema import AttributeType, Schema
 from federation.statistics.stratum import Stratum
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class Moments:
     def _plus(self, other: Moments, sign: int) -> Moments:
         if not isinstance(other, Moments):
             return NotImplemented
-        a, b = self.grow(other._schema), other.grow(self._schema)
-        complete, partial = _add(a._complete, b._complete, sign), _add(a._partial, b._partial, sign)
-        return Moments._of(a._schema, complete, partial)
+        a, b = self.grow(other.schema), other.grow(self._schema)
+        complete, partial = (_add(x, y, sign) for x, y in zip(a.strata, b.strata, strict=True))
+        return Moments._of(a.schema, complete, partial)
 
     def __neg__(self) -> Moments:
         return Moments._of(
@@ -111,7 +111,7 @@ class Moments:
         if not isinstance(other, Moments):
             return NotImplemented
         return (
-            self.rows == other.rows and self._schema == other._schema and self.to_bytes() == other.to_bytes()
+            self.rows == other.rows and self._schema == other.schema and self.to_bytes() == other.to_bytes()
         )
 
     __hash__ = None  # type: ignore[assignment]  # it changes in place
@@ -128,17 +128,17 @@ class Moments:
         old, new = _numeric(self._schema), _numeric(union)
         categories = _categories(union)
         if len(old) == len(new) and len(categories) == len(_categories(self._schema)):
-            return Moments._of(union, scaled._complete, scaled._partial)
+            return Moments._of(union, *scaled.strata)
         position = {name: i for i, name in enumerate(new)}
         moves = np.array([position[name] for name in old], dtype=np.intp)
         spread = [
             None if stratum is None else stratum.spread(moves, len(new), categories)
-            for stratum in (scaled._complete, scaled._partial)
+            for stratum in scaled.strata
         ]
         return Moments._of(union, None, _add(spread[0], spread[1], 1))
 
     def restrict(self, names: Sequence[str]) -> Moments:
-        """The same rows with only these attributes, in this order; raises `SchemaError` for an unknown name."""
+        """The same rows with just these attributes, in this order; an unknown one raises `SchemaError`."""
         schema = self._schema.restrict(names)
         kept, categories = set(names), _categories(schema)
         index = np.array([i for i, name in enumerate(_numeric(self._schema)) if name in kept], dtype=np.intp)
@@ -172,12 +172,12 @@ class Moments:
         return Moments._of(schema, complete, partial)
 
     def to_bytes(self) -> bytes:
-        """The canonical bytes: equal statistics, whatever the order in which they were learned, have equal bytes."""
+        """The canonical bytes: equal statistics, in whatever order they were learned, have equal bytes."""
         return codec.encode(self._schema, self._complete, self._partial)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Moments:
-        """Read `to_bytes` back, attributes in order of name; raises `MomentsFormatError` for any other bytes."""
+        """Read `to_bytes` back, attributes in order of name; else raises `MomentsFormatError`."""
         return cls._of(*codec.decode(data))
 
     def digest(self) -> str:
@@ -221,7 +221,7 @@ class Moments:
         return {level: totals[level] for level in sorted(totals) if totals[level]}
 
     def contingency(self, a: str, b: str) -> dict[tuple[str, str], int]:
-        """Rows of each pair of levels that occurs, sorted; raises `SchemaError` unless both are categories."""
+        """Rows of each pair of levels that occurs; raises `SchemaError` unless both are categories."""
         self._require_category(a)
         self._require_category(b)
         if a == b:
@@ -238,8 +238,8 @@ class Moments:
         return {key: totals[key] for key in sorted(totals) if totals[key]}
 
     def _require_category(self, name: str) -> None:
-        attribute: Any = self._schema[name]
-        if attribute not in self._schema.categories:
+        attribute = self._schema[name]
+        if attribute.type is not AttributeType.CATEGORY:
             raise SchemaError(f"attribute {name!r} is of type {attribute.type.value}, not a category")
 
     def __repr__(self) -> str:

@@ -89,7 +89,8 @@ class Quantum:
 
     @classmethod
     def infer(cls, values: FloatArray, precision: int = 40) -> Quantum:
-        """The unit for a column: 10**-k where every finite value is a whole number of them, else a power of two.
+        """The unit for a column: 10**-k where every finite value is a whole number of them, else a power of
+        two.
 
         The power of two keeps `precision` significant bits below the largest magnitude. Values that are
         not finite are passed over; a column without finite values counts in ones.
@@ -129,7 +130,7 @@ class Quantum:
 
     @property
     def multiplier(self) -> float | None:
-        """2**twos · 5**fives where a float64 holds it exactly, else None (then `to_integers` scales in two steps)."""
+        """2**twos · 5**fives where a float64 holds it, else None: then `to_integers` takes two steps."""
         if -1000 <= self.twos <= 960:  # 5**22 < 2**52: the product stays a normal number
             return float(np.ldexp(5.0**self.fives, self.twos))
         return None

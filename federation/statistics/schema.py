@@ -6,7 +6,7 @@ import hashlib
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from federation.statistics.errors import SchemaError
@@ -19,7 +19,7 @@ MAX_ATTRIBUTES: Final = 10_000
 MAX_NAME: Final = 200
 
 
-class AttributeType(str, Enum):
+class AttributeType(StrEnum):
     """What an attribute holds; the letters are SymetryML's."""
 
     CONTINUOUS = "C"
@@ -187,14 +187,14 @@ class Schema:
 
     @classmethod
     def infer(cls, table: Table, precision: int = 40) -> Schema:
-        """A schema for a table: text is a category, a column of zeros and ones binary, the rest continuous."""
+        """A schema for a table: text is a category, zeros and ones are binary, the rest continuous."""
         return cls(tuple(table.infer_attribute(name, precision) for name in table.columns))
 
 
 def _attribute_from(item: object) -> Attribute:
     if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
         raise SchemaError('an attribute is {"name": ..., "type": "C|B|T|X", "quantum": ...}')
-    name, letter, quantum = item["name"], item.get("type"), item.get("quantum")
+    name, letter, quantum = item["name"], str(item.get("type")), item.get("quantum")
     try:
         type_ = AttributeType(letter)
     except ValueError:

@@ -1,9 +1,10 @@
 """One stratum of a statistic: exact counts, sums and sums of products of some rows, and their algebra.
 
-Rows are kept in two strata. In the *complete* stratum no attribute of the schema is missing, so one count and one
-vector of sums serve every pair of attributes; in the *partial* stratum each pair has its own. Numeric attributes
-are addressed by position; symmetric matrices are packed as upper triangles, row by row. A stratum is always in
-canonical form: levels sorted, none without a trace, contingency cells sorted and none zero.
+Rows are kept in two strata. In the *complete* stratum no attribute of the schema is missing, so one count
+and one vector of sums serve every pair of attributes; in the *partial* stratum each pair has its own.
+Numeric attributes are addressed by position; symmetric matrices are packed as upper triangles, row by row.
+A stratum is always in canonical form: levels sorted, none without a trace, contingency cells sorted and
+none zero.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ Pair: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A category's part: for each level (L of them) the rows, and per numeric attribute (d) what those rows add up to.
+    """A category's part: for each level (L of them) the rows, and per numeric attribute (d) what those rows
+    add up to.
 
-    counts (L,), sums (L, d), squares (L, d); present (L, d) counts the rows in which the attribute is present,
-    None where that is every row (the complete stratum).
+    counts (L,), sums (L, d), squares (L, d); present (L, d) counts the rows in which the attribute is
+    present, None where that is every row (the complete stratum).
     """
 
     levels: tuple[str, ...]
@@ -52,8 +54,9 @@ class Cells:
 class Stratum:
     """Exact statistics of a set of rows over d numeric attributes and some categories.
 
-    sums is (d,) in the complete stratum and (d, d) in the partial one, where element (i, j) sums attribute i over the
-    rows in which j is present too. products is a packed triangle, present likewise (partial only).
+    sums is (d,) in the complete stratum and (d, d) in the partial one, where element (i, j) sums attribute
+    i over the rows in which j is present too. products is a packed triangle, present likewise (partial
+    only).
     """
 
     rows: int
@@ -125,6 +128,24 @@ class Stratum:
             pairs=pairs,
         ).compact()
 
+    def add_aligned(self, other: Stratum) -> Stratum:
+        """The sum with a stratum that has no cells and the very levels of this one, or this one has none.
+
+        The levels need be neither sorted nor used.
+        """
+        groups = {}
+        for name, group in other.groups.items():
+            mine = self.groups[name]
+            groups[name] = group if not mine.levels else _sum_groups(mine, group)
+        return Stratum(
+            rows=self.rows + other.rows,
+            sums=self.sums + other.sums,
+            products=self.products + other.products,
+            present=_both(self.present, other.present, ExactArray.__add__),
+            groups=groups,
+            pairs=self.pairs,
+        )
+
     def negate(self) -> Stratum:
         """The inverse under addition."""
         return self._map(
@@ -156,28 +177,26 @@ class Stratum:
         ).compact()
 
     def spread(self, numeric: Index, width: int, categories: tuple[str, ...]) -> Stratum:
-        """The same rows among more attributes: old attribute i becomes numeric[i] of `width`; the rest is missing."""
+        """The same rows among more attributes, missing there: attribute i becomes numeric[i] of `width`."""
         partial = self if self.partial else self.as_partial()
-        assert partial.present is not None
         triangle = triangle_of(numeric, width)
         size = width * (width + 1) // 2
         blank = Stratum.empty(width, categories, partial=True)
         groups = dict(blank.groups)
         for name, group in partial.groups.items():
-            assert group.present is not None
             shape, index = (len(group.levels), width), np.s_[:, numeric]
             groups[name] = Group(
                 group.levels,
                 group.counts,
                 group.sums.place(shape, index),
                 group.squares.place(shape, index),
-                group.present.place(shape, index),
+                required(group.present).place(shape, index),
             )
         return Stratum(
             rows=partial.rows,
             sums=partial.sums.place((width, width), np.ix_(numeric, numeric)),
             products=partial.products.place((size,), triangle),
-            present=partial.present.place((size,), triangle),
+            present=required(partial.present).place((size,), triangle),
             groups=groups,
             pairs=dict(blank.pairs) | dict(partial.pairs),
         )
@@ -287,22 +306,30 @@ def triangle_of(positions: Index, width: int) -> Index:
 
 
 def triangle_between(low: Any, high: Any, width: int) -> Any:
-    """Where element (low, high), low <= high, of a symmetric matrix lies in its packed triangle; integers or arrays."""
+    """Where element (low, high), low <= high, of a symmetric matrix lies in its packed triangle."""
     return low * width - low * (low - 1) // 2 + (high - low)
 
 
-def merge_cells(a: Cells, b: Cells) -> Cells:
-    """The sum of two sets of cells over the same levels, sorted, without zeros; neither need be sorted."""
-    first, second = np.concatenate([a.first, b.first]), np.concatenate([a.second, b.second])
+def merge_cells(*parts: Cells) -> Cells:
+    """The sum of sets of cells over the same levels, sorted, without zeros; none need be sorted before."""
+    first = np.concatenate([cells.first for cells in parts])
     if not first.size:
-        return a
+        return parts[0]
+    second = np.concatenate([cells.second for cells in parts])
+    counts = ExactArray.concatenate([cells.counts for cells in parts])
     stride = int(second.max()) + 1
     keys, inverse = np.unique(first * stride + second, return_inverse=True)
-    size = a.counts.size + b.counts.size
-    listed = a.counts.place((size,), np.s_[: a.counts.size]) + b.counts.place((size,), np.s_[a.counts.size :])
-    counts = listed.accumulate(inverse, len(keys))
-    kept = counts.nonzero()
-    return Cells(keys[kept] // stride, keys[kept] % stride, counts[kept])
+    distinct = len(keys) == len(first)
+    sums = counts[np.argsort(inverse)] if distinct else counts.accumulate(inverse, len(keys))
+    kept = sums.nonzero()
+    return Cells(keys[kept] // stride, keys[kept] % stride, sums[kept])
+
+
+def required(present: ExactArray | None) -> ExactArray:
+    """The counts of the partial stratum, which always has them."""
+    if present is None:
+        raise ValueError("a complete stratum has no counts of its own: use as_partial")
+    return present
 
 
 def _add_groups(
@@ -325,6 +352,16 @@ def _add_groups(
         _both(a.present, b.present, over),
     )
     return group, (moves[0], moves[1])
+
+
+def _sum_groups(a: Group, b: Group) -> Group:
+    return Group(
+        a.levels,
+        a.counts + b.counts,
+        a.sums + b.sums,
+        a.squares + b.squares,
+        _both(a.present, b.present, ExactArray.__add__),
+    )
 
 
 def _both(
