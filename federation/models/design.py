@@ -1,0 +1,173 @@
+"""Which columns a model uses, and their sums: names of attributes become terms, statistics become
+double-doubles.
+
+Shared by all models of this package; what a model then computes from the sums is in its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from federation.models.errors import ModelError, listed
+from federation.models.wide_arithmetic import pick
+from federation.statistics import AttributeType, DoubleDouble, Missing, Moments, Schema, StatisticsError
+
+SEPARATOR = "$"
+
+
+@dataclass(frozen=True, slots=True)
+class InputColumn:
+    """One column of a model: a numeric attribute, or the 0/1 indicator of one level of a category.
+
+    `mean` is the column's mean over the rows that the model was fitted to.
+    """
+
+    term: str
+    attribute: str
+    level: str | None
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """The sums that a model of `target` on p columns is computed from, in real units.
+
+    means (p,), scatter (p, p): centred sums of products; cross (p,): those with the target.
+    Without a target, cross is empty and the target's mean and scatter are zero.
+    """
+
+    columns: tuple[InputColumn, ...]
+    reference_levels: dict[str, str]
+    rows: int
+    means: DoubleDouble
+    scatter: DoubleDouble
+    target_mean: DoubleDouble
+    target_scatter: DoubleDouble
+    cross: DoubleDouble
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(column.term for column in self.columns)
+
+
+def design(
+    moments: Moments,
+    target: str | None,
+    inputs: Sequence[str],
+    missing: Missing = "listwise",
+    *,
+    drop_reference: bool = True,
+) -> Design:
+    """Collect the sums for a model.
+
+    An input is a numeric attribute, a category (an indicator for each level with rows, except for the first
+    of them, the reference level), or one indicator `category$level`. The target is numeric or one
+    indicator. "listwise" uses the rows in which no attribute of the whole schema is missing.
+
+    Raises `ModelError` for names that are unknown or appear twice, a target among the inputs, and statistics
+    without rows to compute from.
+    """
+    schema = moments.schema
+    _check_names(schema, target, inputs)
+    try:
+        centred = moments.centred([*inputs, *([target] if target is not None else [])], missing)
+    except StatisticsError as error:
+        raise ModelError(str(error)) from error
+    columns: list[InputColumn] = []
+    kept: list[int] = []
+    reference_levels: dict[str, str] = {}
+    position = 0
+    for name in inputs:
+        category = _category_of(schema, name)
+        expanded = category == name
+        last = position + 1
+        if expanded:
+            levels = {f"{name}{SEPARATOR}{level}" for level in moments.level_counts(name)}
+            while last < len(centred.names) and centred.names[last] in levels:
+                last += 1
+            if drop_reference:
+                reference_levels[name] = centred.names[position][len(name) + 1 :]
+                position += 1
+                if position == last:
+                    raise ModelError(f"category {name!r} has one level in the rows used: leave it out")
+        for index in range(position, last):
+            term = centred.names[index]
+            level = None if category is None else term[len(category) + 1 :]
+            columns.append(InputColumn(term, category or name, level, float(centred.mean_hi[index])))
+            kept.append(index)
+        position = last
+    means = DoubleDouble(centred.mean_hi, centred.mean_lo)
+    scatter = DoubleDouble(centred.scatter_hi, centred.scatter_lo)
+    if not np.isfinite(scatter.hi).all():
+        raise ModelError("sums of products exceed the range of float64: rescale the largest columns")
+    at = np.array(kept, dtype=np.intp)
+    zero = DoubleDouble(np.zeros(()), np.zeros(()))
+    return Design(
+        tuple(columns),
+        reference_levels,
+        centred.rows,
+        pick(means, at),
+        pick(scatter, *np.ix_(at, at)),
+        zero if target is None else pick(means, -1),
+        zero if target is None else pick(scatter, -1, -1),
+        DoubleDouble(np.zeros(0), np.zeros(0)) if target is None else pick(scatter, at, -1),
+    )
+
+
+def require_varying(sums: Design, what: DoubleDouble | None = None) -> None:
+    """Raise `ModelError` naming the columns whose diagonal sum (by default of scatter) is zero."""
+    diagonal = np.diagonal((what or sums.scatter).hi)
+    still = [term for term, value in zip(sums.terms, diagonal, strict=True) if not value > 0.0]
+    if still:
+        verb = "is" if len(still) == 1 else "are"
+        raise ModelError(
+            f"{listed(still)} {verb} constant in the {sums.rows} rows used: leave out what does not vary"
+        )
+
+
+def category_and_level(schema: Schema, name: str) -> tuple[str, str] | None:
+    """The category and the level that `category$level` names; None if it names neither."""
+    end = name.find(SEPARATOR)
+    while end >= 0:
+        if name[:end] in schema and schema[name[:end]].type is AttributeType.CATEGORY:
+            return name[:end], name[end + 1 :]
+        end = name.find(SEPARATOR, end + 1)
+    return None
+
+
+def _category_of(schema: Schema, name: str) -> str | None:
+    if name in schema:
+        return name if schema[name].type is AttributeType.CATEGORY else None
+    split = category_and_level(schema, name)
+    return None if split is None else split[0]
+
+
+def _check_names(schema: Schema, target: str | None, inputs: Sequence[str]) -> None:
+    if not inputs:
+        raise ModelError(f"no inputs: name at least one of {listed(schema.names)}")
+    for name in [*inputs, *([target] if target is not None else [])]:
+        if name not in schema and category_and_level(schema, name) is None:
+            raise ModelError(f"attribute {name!r} is unknown; the statistics have {listed(schema.names)}")
+        if name in schema and schema[name].type is AttributeType.IGNORE:
+            raise ModelError(f"attribute {name!r} is ignored by the schema and was not learned: leave it out")
+    twice = sorted({name for name in inputs if list(inputs).count(name) > 1})
+    if twice:
+        raise ModelError(f"{listed(twice)} twice among the inputs: name each input once")
+    for name in inputs:
+        category = _category_of(schema, name)
+        if category is not None and category != name and category in inputs:
+            raise ModelError(f"{name!r} is a level of {category!r}, which is an input already: leave one out")
+    if target is None:
+        return
+    if target in schema and schema[target].type is AttributeType.CATEGORY:
+        raise ModelError(
+            f"target {target!r} is a category: choose one of its levels as a 0/1 target, as in "
+            f"'{target}{SEPARATOR}level'"
+        )
+    clash = [name for name in inputs if name in (target, _category_of(schema, target))]
+    if clash:
+        raise ModelError(f"target {target!r} is among the inputs ({listed(clash)}): leave it out of them")

@@ -1,0 +1,147 @@
+"""Linear discriminant analysis of two classes, from sums alone, with the numbers that SymetryML's model has.
+
+For a 0/1 target t with n₁ = Σt, n₀ = n - n₁ and class means m₁, m₀, let d = m₁ - m₀ and let C be the pooled
+covariance within classes, (S - (n₁n₀/n) d dᵀ) / (n - 2), S the centred sums of products. Then β = C⁻¹d; a
+row scores resZ = β·x and is put on the side of m₁ if it passes z0 = β·(m₁ + m₀)/2. (Fisher, "The use of
+multiple measurements in taxonomic problems", 1936.) d = n·Σ(x - x̄)(t - t̄) / (n₁n₀), so the same formulas
+apply to any numeric target, each row counting t times for the first class and 1 - t times for the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.models.design import Design, InputColumn, design, require_varying
+from federation.models.errors import ModelError
+from federation.models.linear_algebra import solver
+from federation.models.prediction import weighted_sum
+from federation.models.record import to_record
+from federation.models.wide_arithmetic import add, dot, negate, pick, times, wide
+from federation.statistics import DoubleDouble, Missing, Moments, Table
+from federation.statistics.double_double import divide
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LdaModel:
+    """A fitted discriminant; weights β stand in the order of terms.
+
+    z0 is the threshold halfway between the classes, z0_prior the one that takes the classes' shares of the
+    rows into account (z0 + ln(n₀/n₁); None unless both n₁ and n₀ are positive). z1_less tells that β·m₁ <
+    z0. overall_contribution is Mahalanobis' distance between the class means (None if it is not real, which
+    takes a target that is not 0/1). n1 and n0 are the rows of each class.
+    """
+
+    algorithm: str
+    target: str
+    terms: tuple[str, ...]
+    weights: tuple[float, ...]
+    z0: float
+    z0_prior: float | None
+    z1_less: bool
+    overall_contribution: float | None
+    n1: float
+    n0: float
+    rows: int
+    reference_levels: Mapping[str, str]
+    means: Mapping[str, float]
+    missing: str
+    columns: tuple[InputColumn, ...]
+
+    def predict(self, table: Table) -> dict[str, FloatArray]:
+        """Scores of each row, as SymetryML names them.
+
+        "resZ" = β·x; "res" 1 or 0, the side of z0; "resU" the same with z0_prior; "normZ" = 1/(1 + exp(1 -
+        resZ/z0)), which is not a calibrated probability (absent if z0 = 0); "z0" the threshold, repeated.
+        Missing values and errors: see `prediction.weighted_sum`.
+        """
+        score = weighted_sum(self.columns, self.weights, table, self.reference_levels)
+        result = {"resZ": score, "res": self._side(score, self.z0), "z0": np.full_like(score, self.z0)}
+        if self.z0_prior is not None:
+            result["resU"] = self._side(score, self.z0_prior)
+        if self.z0 != 0.0:
+            with np.errstate(over="ignore"):  # exp(...) = inf makes a normZ of 0, which is right
+                result["normZ"] = 1.0 / (1.0 + np.exp(1.0 - score / self.z0))
+        return result
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form, read back by `models.from_dict`."""
+        return to_record(self)
+
+    def _side(self, score: FloatArray, threshold: float) -> FloatArray:
+        first = score < threshold if self.z1_less else score >= threshold
+        return first.astype(np.float64)
+
+
+def fit_lda(
+    moments: Moments, target: str, inputs: Sequence[str], *, missing: Missing = "listwise"
+) -> LdaModel:
+    """Discriminate the rows with target 1 from those with 0.
+
+    Inputs are as in `design.design`; the target is a numeric attribute (meant: binary) or one indicator
+    `species$virginica`. Raises `ModelError` if only one class has rows, for constant or dependent columns,
+    too few rows, and everything that `design.design` refuses.
+    """
+    sums = design(moments, target, inputs, missing)
+    require_varying(sums)
+    n = wide(np.array(float(sums.rows)))
+    n1 = times(n, sums.target_mean)
+    n0 = add(n, negate(n1))
+    # Counts of a 0/1 target are whole; rounding of the mean must not make a class of 1e-30 rows.
+    if min(abs(float(n1.hi)), abs(float(n0.hi))) < 1e-9 or not sums.target_scatter.hi > 0.0:
+        raise ModelError(
+            f"target {target!r} has one class only in the {sums.rows} rows used "
+            f"({float(n1.hi):g} of them are 1): learn rows of the other class"
+        )
+    if sums.rows - 2 < len(sums.columns):
+        raise ModelError(
+            f"{sums.rows} rows for {len(sums.columns)} inputs: at least {len(sums.columns) + 2} are needed; "
+            "leave inputs out or learn more rows"
+        )
+    difference, within = _between_and_within(sums, n, n1, n0)
+    solved = solver(within, sums.terms).solve(_column(difference))
+    beta = times(wide(np.array(float(sums.rows - 2))), pick(solved, slice(None), 0))
+    # (m₁ + m₀)/2 = x̄ + (n₀ - n₁)/(2n) d
+    shift = divide(add(n0, negate(n1)), times(wide(np.array(2.0)), n))
+    middle = dot(beta, add(sums.means, times(shift, difference)))
+    squared_distance = float(dot(beta, difference).hi)
+    z0, first, other = float(middle.hi), float(n1.hi), float(n0.hi)
+    return LdaModel(
+        algorithm="lda",
+        target=target,
+        terms=sums.terms,
+        weights=tuple(beta.hi.tolist()),
+        z0=z0,
+        z0_prior=z0 + math.log(other / first) if first > 0.0 and other > 0.0 else None,
+        z1_less=squared_distance < 0.0,  # β·m₁ - z0 is half of it
+        overall_contribution=math.sqrt(squared_distance) if squared_distance >= 0.0 else None,
+        n1=first,
+        n0=other,
+        rows=sums.rows,
+        reference_levels=sums.reference_levels,
+        means={column.term: column.mean for column in sums.columns},
+        missing=missing,
+        columns=sums.columns,
+    )
+
+
+def _between_and_within(
+    sums: Design, n: DoubleDouble, n1: DoubleDouble, n0: DoubleDouble
+) -> tuple[DoubleDouble, DoubleDouble]:
+    """d (p,) and the sums of products within classes (p, p)."""
+    ratio = divide(n, times(n1, n0))
+    difference = times(ratio, sums.cross)
+    # (n₁n₀/n) d dᵀ = d cᵀ with c = Σ(x - x̄)(t - t̄); written symmetrically: (n/(n₁n₀)) c cᵀ.
+    between = times(ratio, times(_column(sums.cross), DoubleDouble(sums.cross.hi[None], sums.cross.lo[None])))
+    return difference, add(sums.scatter, negate(between))
+
+
+def _column(a: DoubleDouble) -> DoubleDouble:
+    return DoubleDouble(a.hi[:, None], a.lo[:, None])
