@@ -88,9 +88,9 @@ class CharterChain:
         for old in sorted(self._hashes)[:-MAX_HASHES]:
             del self._hashes[old]
 
-    def forget_keys(self) -> None:
+    def forget_key(self) -> None:
         """After the membership has ended."""
-        self.key, self.frame = None, b""
+        self.key = None
 
     def issue(self, draft: Charter, admin: Identity, now: float, entropy: Entropy) -> Issued:
         """The admin's next charter: `draft` with its number, predecessor, time and a new epoch key."""
@@ -116,7 +116,7 @@ class CharterChain:
             "floor": self.floor,
             "frame": self.frame,
             "key": b"" if self.key is None else self.key.secret,
-            "hashes": [[number, value] for number, value in self._hashes.items()],
+            "hashes": [[number, value] for number, value in sorted(self._hashes.items())],
         }
 
     @classmethod
@@ -124,5 +124,7 @@ class CharterChain:
         chain = cls(data["federation"], PublicIdentity(data["signing"], data["agreement"]), data["floor"])
         if data["frame"]:
             chain.adopt(open_charter(data["frame"], chain.admin), data["frame"], data["key"])
+            if not data["key"]:
+                chain.forget_key()
         chain._hashes.update((number, value) for number, value in data["hashes"])
         return chain

@@ -184,7 +184,7 @@ class Federation(Administration):
         if self.state is State.LEAVING:
             return []
         if self.is_admin and self.state is State.MEMBER:
-            others = [member.name for member in self.charter.roster if member.role is not Role.ADMIN]
+            others = sorted(member.name for member in self.charter.roster if member.role is not Role.ADMIN)
             if others:
                 raise LocalProtocolError(
                     f"the admin cannot leave {self.name!r} while others remain: expel {', '.join(others)}"

@@ -227,7 +227,7 @@ class Membership:
         outputs: list[Output] = [MemberLeft(me.node_id, me.name)]
         for token, node_id, _ in self._holdings.items():
             outputs += self._drop(token, node_id)
-        self._chain.forget_keys()
+        self._chain.forget_key()
         self._sums.clear()
         self._waiting.clear()
         return outputs
