@@ -52,6 +52,7 @@ class SimulatedNode:
         self.records: dict[tuple[str, str], bytes] = {}
         self.rows: list[float] = []
         self.version = 0
+        self.belongs = False  # whether it should be a member in the end
         self.past: dict[int, list[float]] = {}  # the rows of each version, to check answers against
 
     def step(self, call: Callable[[Federation], list[Output]]) -> None:
@@ -69,6 +70,11 @@ class SimulatedNode:
         if fate < 2 * self.world.crash:
             self.restart(self.federation.snapshot())
         self.send(outputs)
+
+    def kill(self) -> None:
+        """At rest, with everything stored."""
+        if self.federation is not None:
+            self.restart(self.federation.snapshot())
 
     def restart(self, snapshot: bytes) -> None:
         self.world.counts["restarts"] += 1
@@ -147,7 +153,7 @@ class World:
         self.loss = max(
             self.random.uniform(0, 0.6), 1 - 12 / peers
         )  # the larger, the more silent: work is N²
-        self.crash = self.random.choice((0.0, 0.01, 0.05)) * min(1, 20 / peers)
+        self.crash = self.random.choice((0.0, 0.02, 0.1)) * min(1, 20 / peers)
         self.manual = peers > 25 or self.random.random() < 0.5
         self.agenda: list[tuple[float, int, Callable[[], None]]] = []
         self.order = itertools.count()
@@ -198,8 +204,10 @@ class World:
         for node in self.nodes[1:]:
             self.at(self.random.uniform(0, HOUR / 2), lambda node=node: self.join(node))
         for node in self.nodes:
-            for _ in range(self.random.randint(1, 3) if len(self.nodes) < 50 else 1):
+            for _ in range(self.random.randint(1, 6) if len(self.nodes) < 50 else 1):
                 self.at(self.random.uniform(0, HOUR), node.learn)
+            if self.crash:
+                self.at(self.random.uniform(0, HOUR), lambda node=node: node.kill())
         for node in self.random.sample(self.nodes[1:], self.random.randint(0, min(3, len(self.nodes) // 2))):
             self.at(self.random.uniform(HOUR / 2, HOUR), lambda node=node: self.leave(node))
         for _ in range(40):
@@ -225,11 +233,13 @@ class World:
             "airports",
             self.admin.name,
             approval=Approval.MANUAL if self.manual else Approval.AUTOMATIC,
+            quorum=self.random.choice((None, 1, 2)),
             min_rows_margin=None,
             bus_key="key-of-the-admin",
             now=self.now,
             entropy=self.random.randbytes,
         )
+        self.admin.belongs = True
         self.admin.store(outputs)
         self.admin.send(outputs)
         schema = SCHEMA if self.random.random() < 0.5 else None
@@ -254,6 +264,7 @@ class World:
             now=self.now,
             entropy=self.random.randbytes,
         )
+        node.belongs = True
         node.send(outputs)
 
     def approve(self) -> None:
@@ -266,6 +277,8 @@ class World:
             return federation.leave(now=self.now) if federation.state is State.MEMBER else []
 
         node.step(call)
+        if node.federation is not None and node.federation.state is State.LEAVING:
+            node.belongs = False
         if self.random.random() < 0.5:
             self.at(HOUR / 4, lambda: self.come_back(node))
 
@@ -279,7 +292,11 @@ class World:
             others = [node_id for node_id in admin.charter.members if node_id != self.admin.identity.node_id]
             return admin.expel(self.random.choice(others), now=self.now) if others else []
 
+        assert self.admin.federation is not None
+        before = self.admin.federation.charter.members
         self.admin.step(call)
+        for node_id in before.keys() - self.admin.federation.charter.members.keys():
+            self.by_id[node_id].belongs = False
 
     def settle(self) -> None:
         """Everybody reads everything, in any order, until nobody has anything to say."""
@@ -321,6 +338,7 @@ class World:
         assert self.admin.federation is not None
         charter = self.admin.federation.charter
         members = [self.by_id[node_id] for node_id in charter.members]
+        assert {node.name for node in members} == {node.name for node in self.nodes if node.belongs}
         pooled = moments_of([row for node in members for row in node.rows]).digest()
         for node in members:
             assert node.federation is not None

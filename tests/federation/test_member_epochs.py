@@ -9,7 +9,15 @@ from federation.charter import seal_charter
 from federation.envelope import EpochKey, open_envelope, parse_envelope
 from federation.errors import LocalProtocolError, QuorumError, RefusalReason, RemoteProtocolError
 from federation.lifecycle import State
-from federation.outputs import CharterAdopted, ContributionDropped, MemberLeft, Put, Refused, Reread
+from federation.outputs import (
+    CharterAdopted,
+    ContributionDropped,
+    MemberJoined,
+    MemberLeft,
+    Put,
+    Refused,
+    Reread,
+)
 from federation.slot import charter_slot, leave_slot, statistics_slot
 
 
@@ -76,6 +84,19 @@ def test_a_wish_to_leave_ends_one_membership_and_not_the_next(three):
     slot = leave_slot(three.identity("lga").node_id)
     assert three.deliver("ewr", slot, three.slots[slot]) == []
     assert three.nodes["lga"].state is State.MEMBER
+
+
+def test_what_somebody_gave_in_an_earlier_membership_does_not_count_in_the_next(three):
+    """Also for a member that slept through the leaving and saw only the return."""
+    three.away = {"jfk"}
+    three.do("lga", "leave")
+    three.join("lga")
+    three.away = set()
+    newest = charter_slot(three.admin.charter.number)
+    outputs = three.deliver("jfk", newest, three.slots[newest])
+    lga = three.identity("lga").node_id
+    assert [type(output) for output in outputs[1:4]] == [MemberLeft, MemberJoined, ContributionDropped]
+    assert three.records["jfk"].keys() == three.records["ewr"].keys() - {("flights", lga)}
 
 
 def test_nobody_can_make_another_leave(three):
