@@ -1,0 +1,368 @@
+"""A synchronous client of one node's native REST interface, on the standard library alone.
+
+Answers are the node's JSON as it stands, except a job, which is a :class:`Job`: jobs are what programs wait
+for. Every failure is a :class:`SufficeError` with a code, a message and a remedy. Rendering and the command
+line live elsewhere.
+
+    >>> client = Client("http://127.0.0.1:8080", access_key, secret_key)      # doctest: +SKIP
+    >>> job = client.wait_for(client.learn("flights", "/data/flights.csv"))  # doctest: +SKIP
+    >>> client.fit("flights", "delay", target="arr_delay", inputs=["dep_delay"])  # doctest: +SKIP
+"""
+
+# ruff: noqa: N818 (the names say what happened; "Error" would add nothing)
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+Json = dict[str, Any]
+
+FINISHED = frozenset({"completed", "failed", "stopped", "closed", "published"})
+POLL_SECONDS = 10.0  # one long poll; the node answers sooner when something changes
+ANSWER_SECONDS = 120.0  # the longest a node may take for an answer that is not a long poll
+
+
+class SufficeError(Exception):
+    """What went wrong (``message``), under a stable name (``code``), and what to do about it (``remedy``)."""
+
+    def __init__(self, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(f"{message} {remedy}".strip())
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+
+class NodeRefused(SufficeError):
+    """The node answered, and said no; ``status`` is the HTTP status."""
+
+    def __init__(self, status: int, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(code, message, remedy)
+        self.status = status
+
+
+class AuthenticationFailed(NodeRefused):
+    """The node does not know this access key, or the secret does not belong to it (401)."""
+
+
+class CannotReachNode(SufficeError):
+    """No node answered at the address."""
+
+
+class JobFailed(SufficeError):
+    """The job that was waited for ended in another way than ``completed``."""
+
+    def __init__(self, job: Job) -> None:
+        reason = job.error or f"it is {job.status}"
+        super().__init__("job_" + job.status, f"{job.kind} job {job.id} did not complete: {reason}")
+        self.job = job
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One task of the node. ``current`` of ``maximum`` says how far it is (0 of 0: not known yet)."""
+
+    id: str
+    kind: str
+    status: str
+    number: int = 0
+    project: str | None = None
+    current: float = 0
+    maximum: float = 0
+    created: float | str | None = None
+    started: float | str | None = None
+    completed: float | str | None = None
+    result: Json | None = None
+    error: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Job:
+        """Keys that a newer node adds are left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in data.items() if key in known})
+
+    @property
+    def finished(self) -> bool:
+        return self.status in FINISHED
+
+
+class Client:
+    """One node, one access key. Not bound to a connection: usable from several threads, nothing to close.
+
+    ``url`` is the node's address (``http://host:port``); raises :class:`SufficeError` if it is not one.
+    """
+
+    def __init__(self, url: str, access_key: str, secret_key: str) -> None:
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        try:
+            port = parts.port
+        except ValueError:
+            port = None
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or (port is None and ":" in parts.netloc)
+        ):
+            raise SufficeError("bad_url", f"{url!r} is not a node's address.", "Give http://HOST:PORT.")
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._scheme, self._host, self._port = parts.scheme, parts.hostname, port
+        self._prefix = parts.path.rstrip("/")
+        token = base64.b64encode(f"{access_key}:{secret_key}".encode()).decode()
+        self._authorization = f"Basic {token}"
+
+    # The node
+
+    def node(self) -> Json:
+        return self._get("/api/node")
+
+    # Federations
+
+    def create_federation(self, name: str, *, approval: str = "automatic", quorum: int | None = None) -> Json:
+        return self._post("/api/federations", {"name": name, "approval": approval, "quorum": quorum})
+
+    def federations(self) -> list[Json]:
+        return self._list("/api/federations", "federations")
+
+    def federation(self, name: str) -> Json:
+        return self._get(f"/api/federations/{_part(name)}")
+
+    def invite(self, name: str, *, password: str | None = None, lifetime: int | None = None) -> Json:
+        """A one-time ``invitation`` to paste, its ``id`` and when it ``expires``; lifetime in seconds."""
+        return self._post(
+            f"/api/federations/{_part(name)}/invitations", _given(password=password, lifetime=lifetime)
+        )
+
+    def join(self, invitation: str, *, password: str | None = None) -> Json:
+        return self._post("/api/federations/join", _given(invitation=invitation, password=password))
+
+    def requests(self, name: str) -> list[Json]:
+        return self._list(f"/api/federations/{_part(name)}/requests", "requests")
+
+    def approve(self, name: str, request: str) -> Json:
+        return self._post(f"/api/federations/{_part(name)}/requests/{_part(request)}/approve")
+
+    def refuse(self, name: str, request: str) -> Json:
+        return self._post(f"/api/federations/{_part(name)}/requests/{_part(request)}/refuse")
+
+    def expel(self, name: str, node_id: str) -> Json:
+        return self._object("DELETE", f"/api/federations/{_part(name)}/members/{_part(node_id)}")
+
+    def leave(self, name: str) -> Json:
+        return self._post(f"/api/federations/{_part(name)}/leave")
+
+    def sync(self, name: str) -> Json:
+        return self._post(f"/api/federations/{_part(name)}/sync")
+
+    # Projects
+
+    def create_project(
+        self,
+        name: str,
+        *,
+        federation: str | None = None,
+        schema: Json | None = None,
+        schema_from: Json | None = None,
+        parameters: Json | None = None,
+    ) -> Json:
+        body = _given(
+            name=name, federation=federation, schema=schema, schema_from=schema_from, parameters=parameters
+        )
+        return self._post("/api/projects", body)
+
+    def projects(self) -> list[Json]:
+        return self._list("/api/projects", "projects")
+
+    def project(self, name: str) -> Json:
+        return self._get(f"/api/projects/{_part(name)}")
+
+    def delete_project(self, name: str) -> Json:
+        return self._object("DELETE", f"/api/projects/{_part(name)}")
+
+    def statistics(self, name: str) -> Json:
+        """Rows, version and digest of the node's own statistics, and the same of the fused ones."""
+        return self._get(f"/api/projects/{_part(name)}/statistics")
+
+    def learn(self, name: str, path: str, *, types: Mapping[str, str] | None = None) -> Job:
+        """Start learning a file (a path on the node's machine)."""
+        return Job.from_dict(self._post(f"/api/projects/{_part(name)}/learn", _given(path=path, types=types)))
+
+    def forget(self, name: str, path: str, *, types: Mapping[str, str] | None = None) -> Job:
+        """Start forgetting a file that was learned (a path on the node's machine)."""
+        return Job.from_dict(
+            self._post(f"/api/projects/{_part(name)}/forget", _given(path=path, types=types))
+        )
+
+    def explore(self, name: str, attributes: Sequence[str], *, metric: str = "uni") -> Json:
+        query = urlencode({"metric": metric, "attributes": ",".join(attributes)})
+        return self._get(f"/api/projects/{_part(name)}/explore?{query}")
+
+    def fit(
+        self,
+        name: str,
+        model: str,
+        *,
+        target: str | None,
+        inputs: Sequence[str],
+        algorithm: str = "mlr",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Json:
+        body = _given(
+            name=model,
+            algorithm=algorithm,
+            target=target,
+            inputs=list(inputs),
+            parameters=dict(parameters or {}),
+        )
+        return self._post(f"/api/projects/{_part(name)}/models", body)
+
+    def models(self, name: str) -> list[Json]:
+        return self._list(f"/api/projects/{_part(name)}/models", "models")
+
+    def model(self, name: str, model: str) -> Json:
+        return self._get(f"/api/projects/{_part(name)}/models/{_part(model)}")
+
+    def delete_model(self, name: str, model: str) -> Json:
+        return self._object("DELETE", f"/api/projects/{_part(name)}/models/{_part(model)}")
+
+    def predict(
+        self, name: str, model: str, names: Sequence[str], rows: Sequence[Sequence[str | float | None]]
+    ) -> Json:
+        """Columns of predictions, one value per row; an empty or absent input counts as missing."""
+        body = {"names": list(names), "rows": [list(row) for row in rows]}
+        return self._post(f"/api/projects/{_part(name)}/models/{_part(model)}/predict", body)
+
+    # Jobs
+
+    def jobs(self) -> list[Job]:
+        return [Job.from_dict(item) for item in self._list("/api/jobs", "jobs")]
+
+    def job(self, job: str, *, wait: float = 0.0) -> Job:
+        """The job now, or as soon as something about it changes, after ``wait`` seconds at the latest."""
+        query = f"?wait={wait:g}" if wait > 0 else ""
+        return Job.from_dict(
+            self._call("GET", f"/api/jobs/{_part(job)}{query}", timeout=ANSWER_SECONDS + wait)
+        )
+
+    def kill(self, job: str) -> Job:
+        return Job.from_dict(self._object("DELETE", f"/api/jobs/{_part(job)}"))
+
+    def wait_for(
+        self,
+        job: Job | str,
+        on_progress: Callable[[Job], None] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Job:
+        """Wait until the job is finished; ``on_progress`` sees every change on the way.
+
+        Raises :class:`JobFailed` if it ends otherwise than completed, ``TimeoutError`` after ``timeout``
+        seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        state = job if isinstance(job, Job) else self.job(job)
+        while True:
+            if on_progress is not None:
+                on_progress(state)
+            if state.status == "completed":
+                return state
+            if state.finished:
+                raise JobFailed(state)
+            left = POLL_SECONDS if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"{state.kind} job {state.id} is still {state.status} after {timeout} s")
+            state = self.job(state.id, wait=min(left, POLL_SECONDS))
+
+    # Keys
+
+    def keys(self) -> list[Json]:
+        return self._list("/api/keys", "keys")
+
+    def create_key(self, user: str, role: str) -> Json:
+        return self._post("/api/keys", {"user": user, "role": role})
+
+    def revoke_key(self, access_key: str) -> Json:
+        return self._object("DELETE", f"/api/keys/{_part(access_key)}")
+
+    # The wire
+
+    def _get(self, path: str) -> Json:
+        return self._object("GET", path)
+
+    def _list(self, path: str, key: str) -> list[Json]:
+        answer = self._call("GET", path)
+        return list(answer.get(key, []) if isinstance(answer, dict) else answer)
+
+    def _post(self, path: str, body: Json | None = None) -> Json:
+        return self._object("POST", path, body if body is not None else {})
+
+    def _object(
+        self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS
+    ) -> Json:
+        answer = self._call(method, path, body, timeout)
+        return answer if isinstance(answer, dict) else {"answer": answer}
+
+    def _call(self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS) -> Any:
+        headers = {"Authorization": self._authorization, "Accept": "application/json", "Connection": "close"}
+        data = None
+        if body is not None:
+            data = json.dumps(body, allow_nan=False).encode()
+            headers["Content-Type"] = "application/json"
+        connection_type = (
+            http.client.HTTPSConnection if self._scheme == "https" else http.client.HTTPConnection
+        )
+        connection = connection_type(self._host, self._port, timeout=timeout)
+        try:
+            connection.request(method, self._prefix + path, body=data, headers=headers)
+            answer = connection.getresponse()
+            status, content = answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise CannotReachNode(
+                "cannot_reach",
+                f"No node answers at {self.url} ({error or type(error).__name__}).",
+                "Is it running? Start one with: suffice node start",
+            ) from error
+        finally:
+            connection.close()
+        if status >= 400:
+            raise _refusal(self.url, status, content)
+        return _decoded(self.url, content)
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _given(**arguments: Any) -> Json:
+    """The arguments that were given: a node's defaults are the node's own."""
+    return {key: value for key, value in arguments.items() if value is not None}
+
+
+def _decoded(url: str, content: bytes) -> Any:
+    if not content:
+        return {}
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise CannotReachNode(
+            "not_a_node",
+            f"What answers at {url} does not speak JSON.",
+            "Check the address: a node prints its own at start.",
+        ) from error
+
+
+def _refusal(url: str, status: int, content: bytes) -> NodeRefused:
+    """The node's error envelope as an exception; a proxy's page between us and the node is not shown."""
+    try:
+        error = json.loads(content)["error"]
+        code, message, remedy = str(error["code"]), str(error["message"]), str(error.get("remedy") or "")
+    except (ValueError, KeyError, TypeError):
+        code, message, remedy = f"http_{status}", f"{url} answered with status {status}.", ""
+    if status == 401:
+        return AuthenticationFailed(status, code, message, remedy)
+    return NodeRefused(status, code, message, remedy)

@@ -1,0 +1,200 @@
+"""The commands of ``suffice project`` that fit models, list them and predict with them."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from suffice.client import Json, SufficeError
+from suffice.terminal import HomeOption, JsonOption, NodeOption, connected, emit, print_json
+
+ROWS_A_REQUEST = 10_000
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
+]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.", show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make these commands part of a group."""
+    for name, command in (("fit", fit), ("models", list_models), ("model", show), ("predict", predict)):
+        app.command(name)(command)
+
+
+def fit(
+    name: NameArgument,
+    model: ModelArgument,
+    inputs: Annotated[
+        str,
+        typer.Option(metavar="NAMES", help="The inputs, separated by commas; categories become indicators."),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What is to be explained. (pca has none)", show_default=False),
+    ] = None,
+    algorithm: Annotated[
+        str, typer.Option(help="mlr (linear regression), ridge, lda (linear discriminant) or pca.")
+    ] = "mlr",
+    ridge: Annotated[
+        float | None, typer.Option(min=0.0, help="The penalty of ridge.", show_default=False)
+    ] = None,
+    missing: Annotated[
+        str | None,
+        typer.Option(help="Rows with gaps: listwise (left out), pairwise or mean.", show_default=False),
+    ] = None,
+    node: NodeOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a model from the statistics; no row is read. The same name again replaces the model.
+
+    In a federation the model is that of all members' rows together, and says whose they are.
+
+    Examples:
+
+        suffice project fit flights delay --target arr_delay --inputs dep_delay,distance,carrier
+
+        suffice project fit flights late --target late --inputs dep_delay,hour --algorithm lda
+    """
+    with connected(node, home, as_json) as client:
+        parameters = {
+            key: value for key, value in (("ridge", ridge), ("missing", missing)) if value is not None
+        }
+        answer = client.fit(
+            name,
+            model,
+            target=target,
+            inputs=[part.strip() for part in inputs.split(",") if part.strip()],
+            algorithm=algorithm,
+            parameters=parameters,
+        )
+        emit(answer, as_json, _model)
+
+
+def list_models(
+    name: NameArgument, node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """List a project's models.
+
+    Example:
+
+        suffice project models flights
+    """
+    with connected(node, home, as_json) as client:
+        from suffice.model_table import models
+
+        emit(client.models(name), as_json, models)
+
+
+def show(
+    name: NameArgument,
+    model: ModelArgument,
+    node: NodeOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a fitted model again.
+
+    Example:
+
+        suffice project model flights delay
+    """
+    with connected(node, home, as_json) as client:
+        emit(client.model(name, model), as_json, _model)
+
+
+def predict(
+    name: NameArgument,
+    model: ModelArgument,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="A CSV file with a heading; - is standard input.", show_default=False
+        ),
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Instead of a file: one row. Repeatable.", show_default=False
+        ),
+    ] = None,
+    node: NodeOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Predict rows: a CSV with the model's outputs, one line a row. Absent inputs count as missing.
+
+    The file is read here and its rows are sent to the node.
+
+    Examples:
+
+        suffice project predict flights delay --set dep_delay=20 --set carrier=UA
+
+        suffice project predict flights delay tomorrow.csv > predicted.csv
+    """
+    with connected(node, home, as_json) as client:
+        if (file is None) == (not values):
+            raise typer.BadParameter("give a FILE or --set NAME=VALUE, one of the two")
+        outputs: dict[str, list[Any]] = {}
+        for names, rows in _row(values or []) if file is None else _batches(file):
+            answer = client.predict(name, model, names, rows)
+            columns: dict[str, list[Any]] = answer.get("columns", answer)
+            if not as_json:
+                _write_csv(columns, heading=not outputs)
+            for key, column in columns.items():
+                outputs.setdefault(key, []).extend(column if as_json else ())
+        if as_json:
+            print_json(outputs)
+
+
+def _row(options: Iterable[str]) -> Iterator[tuple[list[str], list[list[str | None]]]]:
+    names, values = [], []
+    for option in options:
+        name, found, value = option.partition("=")
+        if not found or not name:
+            raise typer.BadParameter(f"--set {option!r}: write NAME=VALUE")
+        names.append(name)
+        values.append(value or None)
+    yield names, [[*values]]
+
+
+def _batches(path: Path) -> Iterator[tuple[list[str], list[list[str | None]]]]:
+    """The file's heading with some thousands of its rows at a time; an empty cell is a missing value."""
+    try:
+        with sys.stdin if str(path) == "-" else path.open(newline="", encoding="utf-8-sig") as stream:
+            yield from _read_csv(stream, path)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SufficeError("bad_file", f"{path} cannot be read: {error}.") from error
+
+
+def _read_csv(stream: IO[str], path: Path) -> Iterator[tuple[list[str], list[list[str | None]]]]:
+    lines = csv.reader(stream)
+    names = next(lines, None)
+    if not names:
+        raise SufficeError("bad_file", f"{path} is empty.", "Its first line names the columns.")
+    while batch := list(islice(lines, ROWS_A_REQUEST)):
+        for row in batch:
+            if len(row) != len(names):
+                where = f"A line of {path} before line {lines.line_num + 1}"
+                raise SufficeError("bad_file", f"{where} has {len(row)} cells; the heading has {len(names)}.")
+        yield names, [[cell or None for cell in row] for row in batch]
+
+
+def _write_csv(columns: dict[str, list[Any]], *, heading: bool) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if heading:
+        writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _model(answer: Json) -> object:
+    from suffice.model_table import model
+
+    return model(answer)

@@ -1,0 +1,280 @@
+"""``suffice project``: what a node has learned, made, looked at and removed. Models are in ``models.py``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from suffice.client import Client, Job, Json, NodeRefused, SufficeError
+from suffice.commands import models
+from suffice.terminal import (
+    ExitCode,
+    HomeOption,
+    JsonOption,
+    NodeOption,
+    connected,
+    emit,
+    new_group,
+    note,
+    print_json,
+)
+
+app = new_group("Projects: statistics that files are learned into, and models are fitted from.")
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
+]
+FileArgument = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A CSV or Parquet file on the node's machine.", show_default=False),
+]
+TypesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type",
+        metavar="NAME=TYPE",
+        help="An attribute's type: C continuous, B binary, T category, X ignore. Repeatable.",
+        show_default=False,
+    ),
+]
+WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the job is finished.")]
+
+
+@app.command()
+def create(
+    name: NameArgument,
+    federation: Annotated[
+        str | None, typer.Option(metavar="FEDERATION", help="Share its statistics there.", show_default=False)
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Take the attributes from this CSV or Parquet file.", show_default=False
+        ),
+    ] = None,
+    attributes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="With --like: only these, separated by commas.", show_default=False
+        ),
+    ] = None,
+    types: TypesOption = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take the attributes from this JSON file.", show_default=False),
+    ] = None,
+    node: NodeOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a project. In a federation, its schema is what all members count in.
+
+    The schema names each attribute, its type, and the unit in which it is counted (its quantum). Take it
+    from a file that looks like everybody's, or write it: {"attributes": [{"name": "x", "type": "C",
+    "quantum": "0.1"}]}. A local project may go without: the first file learned decides.
+
+    Examples:
+
+        suffice project create trial
+
+        suffice project create flights --federation airports --like ewr.csv
+        --attributes arr_delay,dep_delay,month --type month=T
+    """
+    with connected(node, home, as_json) as client:
+        if like is not None and schema is not None:
+            raise typer.BadParameter("--like and --schema both say what the attributes are; give one")
+        if like is None and (attributes or types):
+            raise typer.BadParameter("--attributes and --type choose from a file: add --like FILE")
+        source: Json | None = None
+        if like is not None:
+            source = {"path": str(like.absolute())}
+            if attributes:
+                source["attributes"] = _names(attributes)
+            if types:
+                source["types"] = _types(types)
+        answer = client.create_project(
+            name,
+            federation=federation,
+            schema=_read_schema(schema) if schema is not None else None,
+            schema_from=source,
+        )
+        emit(answer, as_json, _project)
+
+
+@app.command("list")
+def list_projects(node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the node's projects.
+
+    Example:
+
+        suffice project list
+    """
+    with connected(node, home, as_json) as client:
+        from suffice.render import projects
+
+        emit(client.projects(), as_json, projects)
+
+
+@app.command()
+def info(
+    name: NameArgument, node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Show a project: its attributes, its rows, and in a federation whose rows it holds together.
+
+    Example:
+
+        suffice project info flights
+    """
+    with connected(node, home, as_json) as client:
+        answer = client.project(name)
+        try:
+            statistics = client.statistics(name)
+        except NodeRefused as error:
+            if error.status != 503:
+                raise
+            statistics = {"fused": {"missing": [error.message]}}
+        answer = {**answer, "fused": statistics.get("fused")} if answer.get("federation") else answer
+        emit(answer, as_json, _project)
+
+
+@app.command()
+def learn(
+    name: NameArgument,
+    file: FileArgument,
+    types: TypesOption = None,
+    wait: WaitOption = True,
+    node: NodeOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn the rows of a file into a project, as a job. All of them count, or none.
+
+    Only the statistics of a federated project are sent to other members, never a row.
+
+    Examples:
+
+        suffice project learn flights ewr.csv
+
+        suffice project learn flights ewr.parquet --no-wait --json
+    """
+    with connected(node, home, as_json) as client:
+        job = client.learn(name, str(file.absolute()), types=_types(types) if types else None)
+        _follow(client, job, f"learning {file.name}", wait, as_json)
+
+
+@app.command()
+def forget(
+    name: NameArgument,
+    file: FileArgument,
+    types: TypesOption = None,
+    wait: WaitOption = True,
+    node: NodeOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the rows of a file out again, to the bit: the statistics are those of never having seen them.
+
+    Example:
+
+        suffice project forget flights ewr.csv
+    """
+    with connected(node, home, as_json) as client:
+        job = client.forget(name, str(file.absolute()), types=_types(types) if types else None)
+        _follow(client, job, f"forgetting {file.name}", wait, as_json)
+
+
+@app.command()
+def explore(
+    name: NameArgument,
+    attributes: Annotated[
+        list[str], typer.Argument(metavar="ATTRIBUTE...", help="One or more attributes.", show_default=False)
+    ],
+    pair: Annotated[bool, typer.Option("--pair", help="Show how two attributes go together.")] = False,
+    node: NodeOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Describe attributes: count, missing, mean, variance, levels; or with --pair, two of them together.
+
+    Examples:
+
+        suffice project explore flights arr_delay distance
+
+        suffice project explore flights dep_delay arr_delay --pair
+    """
+    with connected(node, home, as_json) as client:
+        if pair and len(attributes) != 2:
+            raise typer.BadParameter("--pair takes two attributes")
+        from suffice.render import exploration
+
+        emit(client.explore(name, attributes, metric="bi" if pair else "uni"), as_json, exploration)
+
+
+@app.command()
+def delete(
+    name: NameArgument, node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Delete a project, its statistics and its models from the node.
+
+    Example:
+
+        suffice project delete trial
+    """
+    with connected(node, home, as_json) as client:
+        answer = client.delete_project(name)
+        emit(answer, as_json, lambda _: f"deleted {name}")
+
+
+models.add_to(app)
+
+
+def _follow(client: Client, job: Job, label: str, wait: bool, as_json: bool) -> None:
+    """Show how a job gets on until it is finished, then its result."""
+    if wait:
+        from suffice.progress import wait_with_bar
+
+        try:
+            job = wait_with_bar(client, job, label, quiet=as_json)
+        except KeyboardInterrupt:
+            note(f"The job goes on. Look: suffice jobs show {job.id}; end it: suffice jobs kill {job.id}")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if as_json:
+        print_json(asdict(job))
+        return
+    from suffice.render import job as table
+
+    emit(job, False, table)
+
+
+def _project(answer: Json) -> object:
+    from suffice.render import project
+
+    return project(answer)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _types(options: Sequence[str]) -> dict[str, str]:
+    """``NAME=TYPE`` options as a mapping; a name may itself hold an equals sign."""
+    types = {}
+    for option in options:
+        name, found, letter = option.rpartition("=")
+        if not found or letter not in ("C", "B", "T", "X"):
+            raise typer.BadParameter(f"--type {option!r}: write NAME=C, NAME=B, NAME=T or NAME=X")
+        types[name] = letter
+    return types
+
+
+def _read_schema(path: Path) -> Json:
+    try:
+        schema: Json = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SufficeError("bad_schema", f"The schema {path} cannot be read: {error}.") from error
+    return schema

@@ -1,0 +1,343 @@
+"""How a node's answers look to people: Rich tables of at most 100 columns, built from the JSON of the REST
+interface.
+
+Nothing here talks to a node or prints; each function takes an answer and returns something to print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from suffice.client import Job, Json
+
+DIGEST_CHARACTERS = 16  # of 64: enough to compare by eye
+
+
+def facts(title: str, pairs: Iterable[tuple[str, Any]]) -> RenderableType:
+    """Names and values, one pair a line; pairs without a value are left out."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        if value not in (None, "", (), [], {}):
+            table.add_row(name, Text(str(value)))
+    return Group(Text(title, style="bold"), table) if title else table
+
+
+def listing(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[str] = (), empty: str
+) -> RenderableType:
+    """A table with a heading, or the sentence ``empty`` where there is nothing to list."""
+    rows = list(rows)
+    if not rows:
+        return Text(empty)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    return table
+
+
+def node(answer: Json) -> RenderableType:
+    problems = answer.get("problems") or {}
+    return facts(
+        f"node {answer.get('name')} ({answer.get('role')})",
+        [
+            ("id", answer.get("node_id")),
+            ("address", answer.get("url")),
+            ("broker", answer.get("nats") or "joins with an invitation"),
+            ("version", answer.get("version")),
+            ("federations", _names(answer.get("federations"))),
+            ("projects", _names(answer.get("projects"))),
+            *((f"problem: {part}", text) for part, text in problems.items()),
+        ],
+    )
+
+
+def federations(answer: Sequence[Json]) -> RenderableType:
+    return listing(
+        ("federation", "state", "epoch", "members", "asking to join", "admin"),
+        [
+            (
+                item["name"],
+                item["state"],
+                item["epoch"],
+                len(item["members"]),
+                len(item["requests"]),
+                _admin(item),
+            )
+            for item in answer
+        ],
+        right=("epoch", "members", "asking to join"),
+        empty="This node is in no federation: suffice federation create NAME, or: suffice federation join.",
+    )
+
+
+def federation(answer: Json) -> RenderableType:
+    """One federation: who is in it, what each has contributed, and the fused statistics of each project."""
+    quorum = answer.get("quorum")
+    head = facts(
+        f"federation {answer['name']}",
+        [
+            (
+                "state",
+                answer["state"]
+                + ("" if answer.get("connected", True) else " (the broker cannot be reached)"),
+            ),
+            ("problem", answer.get("problem")),
+            ("admin", _admin(answer)),
+            ("epoch", answer["epoch"]),
+            ("approval", answer.get("approval")),
+            ("quorum", "all members" if quorum is None else f"{quorum} members"),
+        ],
+    )
+    members = listing(
+        ("member", "role", "project", "rows", "version", "received", "id"),
+        list(_member_rows(answer.get("members", []))),
+        right=("rows", "version"),
+        empty="No members are known yet: the join waits for the admin's answer.",
+    )
+    parts: list[RenderableType] = [head, members]
+    if answer.get("projects"):
+        parts.append(_shared_projects(answer["projects"]))
+    if answer.get("requests"):
+        parts.append(requests(answer["requests"]))
+    refused = {name: count for name, count in (answer.get("counters") or {}).items() if count}
+    if refused:
+        parts.append(
+            facts("", [("counters", ", ".join(f"{name} {count}" for name, count in refused.items()))])
+        )
+    return Group(*parts)
+
+
+def requests(answer: Sequence[Json]) -> RenderableType:
+    return listing(
+        ("request", "from", "node", "received"),
+        [
+            (item["id"], item.get("name"), item.get("node_id"), moment(item.get("received")))
+            for item in answer
+        ],
+        empty="Nobody is asking to join.",
+    )
+
+
+def projects(answer: Sequence[Json]) -> RenderableType:
+    return listing(
+        ("project", "rows", "attributes", "models", "federation", "owner"),
+        [
+            (
+                item["name"],
+                count(item["rows"]),
+                len(item["attributes"]),
+                len(item.get("models", ())),
+                item.get("federation"),
+                item.get("owner"),
+            )
+            for item in answer
+        ],
+        right=("rows", "attributes", "models"),
+        empty="There are no projects. Make one: suffice project create NAME.",
+    )
+
+
+def project(answer: Json) -> RenderableType:
+    """A project, its attributes, and (where it is federated) what the fused statistics hold."""
+    shared = answer.get("federation")
+    fused = answer.get("fused") or {}
+    head = facts(
+        f"project {answer['name']}",
+        [
+            ("rows here", count(answer["rows"])),
+            ("digest here", short(answer["digest"])),
+            ("federation", f"{shared}, as {answer.get('shared_as') or answer['name']}" if shared else None),
+            ("rows fused", count(fused["rows"]) if fused.get("rows") is not None else None),
+            ("digest fused", short(fused.get("digest"))),
+            ("contributions", contributions(fused.get("contributions"))),
+            ("waiting for", ", ".join(fused.get("missing") or ())),
+            ("models", ", ".join(_name(item) for item in answer.get("models", ()))),
+        ],
+    )
+    kinds = {"C": "continuous", "B": "binary", "T": "category", "X": "ignored"}
+    attributes = listing(
+        ("attribute", "type", "counted in"),
+        [
+            (item["name"], kinds.get(item["type"], item["type"]), item.get("quantum"))
+            for item in answer["attributes"]
+        ],
+        empty="It has no attributes yet: the first file learned decides them.",
+    )
+    return Group(head, attributes)
+
+
+def exploration(answer: Json) -> RenderableType:
+    """Univariate: one column per attribute. Bivariate: one column for the pair."""
+    values, names = answer["values"], list(answer["attributes"])
+    columns = (
+        {name: values[name] for name in names} if answer["metric"] == "uni" else {" and ".join(names): values}
+    )
+    keys = list(dict.fromkeys(key for column in columns.values() for key in column))
+    flat = [
+        key
+        for key in keys
+        if not any(isinstance(column.get(key), dict | list) for column in columns.values())
+    ]
+    table = listing(
+        ("", *columns),
+        [(key, *(number(column.get(key)) for column in columns.values())) for key in flat],
+        right=tuple(columns),
+        empty="There is nothing to show.",
+    )
+    nested = [
+        _nested(key, column[key], name)
+        for key in keys
+        if key not in flat
+        for name, column in columns.items()
+        if column.get(key)
+    ]
+    return Group(table, *nested, facts("", _provenance(answer)))
+
+
+def jobs(answer: Sequence[Job]) -> RenderableType:
+    return listing(
+        ("job", "number", "kind", "project", "status", "progress", "created"),
+        [
+            (item.id, item.number, item.kind, item.project, item.status, progress(item), moment(item.created))
+            for item in answer
+        ],
+        right=("number", "progress"),
+        empty="There are no jobs.",
+    )
+
+
+def job(answer: Job) -> RenderableType:
+    result = {
+        key: value for key, value in (answer.result or {}).items() if not isinstance(value, dict | list)
+    }
+    return facts(
+        f"{answer.kind} job {answer.id}",
+        [
+            ("project", answer.project),
+            ("status", answer.status),
+            ("progress", progress(answer)),
+            ("created", moment(answer.created)),
+            ("started", moment(answer.started)),
+            ("completed", moment(answer.completed)),
+            ("error", answer.error),
+            *((key, short(value) if key == "digest" else plain(value)) for key, value in result.items()),
+        ],
+    )
+
+
+def keys(answer: Sequence[Json]) -> RenderableType:
+    return listing(
+        ("access key", "user", "role"),
+        [(item["access_key"], item["user"], item["role"]) for item in answer],
+        empty="There are no keys.",
+    )
+
+
+def contributions(shares: Sequence[Mapping[str, Any]] | None) -> str:
+    """Whose rows are in an answer: ``EWR 120,835 rows (v1), …``."""
+    return ", ".join(
+        f"{share['name']} {count(share['rows'])} rows (v{share['version']})" for share in shares or ()
+    )
+
+
+def progress(item: Job) -> str:
+    if item.status == "completed":
+        return "100%"
+    return f"{100 * item.current / item.maximum:.0f}%" if item.maximum else ""
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands marked, or nothing."""
+    return f"{value:,}" if isinstance(value, int) else ""
+
+
+def number(value: Any) -> str:
+    """A figure to read, not to compute with: six significant digits."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return "" if value is None else str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+
+def plain(value: Any) -> str:
+    return count(value) if isinstance(value, int) and not isinstance(value, bool) else number(value)
+
+
+def short(digest: str | None) -> str:
+    return f"{digest[:DIGEST_CHARACTERS]}…" if digest else ""
+
+
+def moment(value: Any) -> str:
+    """A time of the node (unix seconds or text) as local time."""
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value).strftime("%Y-%m-%d %H:%M:%S")
+    return str(value or "")
+
+
+def _provenance(answer: Json) -> list[tuple[str, str]]:
+    return [
+        ("rows", count(answer.get("rows"))),
+        ("contributions", contributions(answer.get("contributions"))),
+    ]
+
+
+def _nested(key: str, values: Any, name: str) -> RenderableType:
+    pairs = values.items() if isinstance(values, dict) else enumerate(values)
+    cells = [
+        (str(item), number(value) if not isinstance(value, dict | list) else value) for item, value in pairs
+    ]
+    return facts(f"{key} of {name}", cells)
+
+
+def _member_rows(members: Sequence[Json]) -> Iterable[Sequence[Any]]:
+    for member in members:
+        given = member.get("contributions") or {}
+        start = (member["name"], member.get("role"))
+        if not given:
+            yield (*start, "", "", "", "", member["node_id"])
+        for name, share in given.items():
+            version, rows, received = share
+            yield (*start, name, count(rows), version, moment(received), member["node_id"])
+
+
+def _shared_projects(items: Sequence[Json]) -> RenderableType:
+    return listing(
+        ("project", "here as", "fused rows", "fused digest", "waiting for"),
+        [
+            (
+                item["name"],
+                item.get("local_name"),
+                count(item.get("rows")),
+                short(item.get("digest")),
+                ", ".join(item.get("missing") or ()),
+            )
+            for item in items
+        ],
+        right=("fused rows",),
+        empty="",
+    )
+
+
+def _admin(item: Json) -> str:
+    if item.get("is_admin"):
+        return "this node"
+    names = {member["node_id"]: str(member["name"]) for member in item.get("members", ())}
+    return names.get(item.get("admin"), str(item.get("admin", "")))
+
+
+def _name(item: Any) -> str:
+    return str(item["name"]) if isinstance(item, dict) else str(item)
+
+
+def _names(value: Any) -> Any:
+    return ", ".join(_name(item) for item in value) or "none" if isinstance(value, list | tuple) else value
