@@ -22,6 +22,7 @@ from federation.identity import Identity
 from federation.invitation import (
     DEFAULT_LIFETIME,
     ID_BYTES,
+    MAX_TEXT,
     SECRET_BYTES,
     Broker,
     Invitation,
@@ -65,6 +66,8 @@ class Administration(Membership):
         invitation = replace(
             unwritten, text=write_invitation(unwritten, self.identity, password, self._entropy)
         )
+        if len(invitation.text) > MAX_TEXT:
+            raise LocalProtocolError(f"the invitation would exceed {MAX_TEXT} characters; shorten `broker`")
         self._admission.issue(invitation, now)
         return invitation
 

@@ -283,9 +283,7 @@ class Federation(Administration):
             quorum=None if charter is None else charter.quorum,
             min_rows_margin=None if charter is None else charter.min_rows_margin,
             projects=() if charter is None else tuple(sorted(charter.projects)),
-            members=()
-            if charter is None
-            else tuple(self._member_status(member) for member in charter.members.values()),
+            members=tuple(self._member_status(member) for member in self.members),
             requests=tuple(
                 RequestStatus(key, each.node_id, each.name) for key, each in self.requests.items()
             ),

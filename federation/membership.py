@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 from federation.chain import CharterChain
-from federation.charter import Charter
+from federation.charter import Charter, MemberRecord
 from federation.contribution import KIND, Contribution, schema_problem
 from federation.disclosure import Release, shortfall
 from federation.envelope import EpochKey, Header, open_envelope, parse_envelope, seal
@@ -71,6 +71,11 @@ class Membership:
         if self._chain.charter is None:
             raise LocalProtocolError(f"this node is not yet a member of {self.name!r}")
         return self._chain.charter
+
+    @property
+    def members(self) -> tuple[MemberRecord, ...]:
+        """The roster in force, sorted by node id; empty before the admission."""
+        return () if self._chain.charter is None else tuple(self._chain.charter.members.values())
 
     # -- our own contributions and the sum -------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """How records become bytes and come back: the one door through which foreign bytes are parsed.
 
 Records are msgpack maps with exactly the agreed fields. Sizes are checked before anything is allocated; what
-does not fit is a `RemoteProtocolError`. What is large or comes from anybody is parsed only after its
-signature or its seal was verified (see `identity.open_signed`, `sealed_box`, `envelope`), because a small
+does not fit is a `RemoteProtocolError`. What is large is parsed only after its
+signature or its seal was verified (see `identity.open_statement`, `sealed_box`, `envelope`), because a small
 msgpack text can unfold into objects many times its size.
 """
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federation.errors import InvitationError, RefusalReason
+from federation.errors import InvitationError, LocalProtocolError, RefusalReason
 from federation.identity import Identity
 from federation.invitation import PREFIX, Invitation, write_invitation
 
@@ -88,3 +88,10 @@ def test_it_expires():
 def test_nothing_shows_the_secret():
     assert "sixteen" not in repr(UNWRITTEN) and "ab12" not in repr(UNWRITTEN)
     assert "correct horse" not in PROTECTED
+
+
+def test_a_broker_that_does_not_fit_is_said_at_once(circle):
+    with pytest.raises(LocalProtocolError, match="shorten `broker`"):
+        circle.admin.invite({"servers": ["x" * 70_000]}, now=0.0)
+    with pytest.raises(LocalProtocolError, match="over at once"):
+        circle.admin.invite({}, now=0.0, lifetime=0.0)
