@@ -53,6 +53,8 @@ projects = Table(
     Column("federation", String(200)),
     Column("shared_as", String(200)),
     Column("schema", JSON),
+    # Whether the schema was given: then it does not grow with what is learned.
+    Column("fixed", Boolean, nullable=False),
     Column("parameters", JSON, nullable=False),
     Column("version", BigInteger, nullable=False),
     # The version last handed to the federation: less than `version` means that a contribution is due.

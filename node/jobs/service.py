@@ -1,0 +1,162 @@
+"""Jobs as the dialects see them: submit, look, wait, kill."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import contextlib
+import json
+import time
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+
+from node.answers import LogLine
+from node.errors import BadRequest
+from node.jobs import task_rows
+from node.jobs.runner import JobRunner
+from node.keys import AccessKey
+from node.projects import Projects, check_may_read
+from node.sources import FORMATS
+from node.store import Store
+from node.tasks import Task, TaskStatus
+
+KINDS = ("learn", "forget", "explore", "fit", "predict", "project_info", "projects_info")
+
+_REQUIRED = {
+    "learn": (),
+    "forget": (),
+    "explore": ("metric",),
+    "fit": ("model", "algorithm", "inputs"),
+    "predict": ("model", "table"),
+    "project_info": (),
+    "projects_info": (),
+}
+
+TaskList = builtins.list[Task]
+
+
+class Jobs:
+    """The node's tasks."""
+
+    def __init__(self, store: Store, runner: JobRunner, projects: Projects) -> None:
+        self._store, self._runner, self._projects = store, runner, projects
+
+    async def submit(
+        self,
+        kind: str,
+        *,
+        actor: AccessKey,
+        project: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        priority: int = 0,
+    ) -> Task:
+        """Queue a task; when this returns it will be done, whatever happens to the node.
+
+        learn, forget: {"path", "format"?, "attributes"?, "types"?} or {"table": {"names", "rows", "types"?}};
+        explore: {"metric", "attributes"}; fit: {"model", "algorithm", "target", "inputs", "parameters"};
+        predict: {"model", "table"}; every kind: {"timeout"?} in seconds. Raises BadRequest, Forbidden,
+        NotFound.
+        """
+        parameters = dict(parameters or {})
+        table = parameters.pop("table", None)
+        _check(kind, project, parameters, table)
+        if "path" in parameters:
+            check_may_read(actor, parameters["path"])
+        if project is not None:
+            await self._projects.row(project)
+        values = {
+            "id": uuid.uuid4().hex,
+            "kind": kind,
+            "project": project,
+            "owner": actor.user,
+            "status": TaskStatus.QUEUED.value,
+            "priority": priority,
+            "attempts": 0,
+            "current": 0,
+            "maximum": 0,
+            "created": time.time(),
+            "parameters": parameters,
+            "payload": None if table is None else json.dumps(table).encode(),
+        }
+        task = await self._store.write(lambda c: task_rows.insert(c, values))
+        self._runner.submit(task)
+        return task
+
+    async def get(self, key: str) -> Task:
+        """A task by its id or number. Raises NotFound."""
+        task = await self._store.read(lambda c: task_rows.find(c, key))
+        return self._runner.live.get(task.id, task)
+
+    async def list(
+        self,
+        *,
+        owner: str | None = None,
+        project: str | None = None,
+        status: TaskStatus | None = None,
+        limit: int = 1000,
+    ) -> TaskList:
+        """Tasks, newest first."""
+
+        def read(connection: sa.Connection) -> TaskList:
+            return task_rows.select(connection, owner, project, status, limit)
+
+        return [self._runner.live.get(task.id, task) for task in await self._store.read(read)]
+
+    async def kill(self, key: str) -> Task:
+        """Stop a task, ending its worker process if it runs. One that has finished, or whose result is being
+        committed, stays as it is."""
+        task = await self.get(key)
+        if not task.finished:
+            await self._runner.kill(task.id)
+        return await self.get(task.id)
+
+    async def wait(self, key: str, timeout: float, seen: Task | None = None) -> Task:  # noqa: ASYNC109
+        """The task when it has finished, when its status or progress is no longer as `seen` (default: as
+        now), or after `timeout` seconds."""
+        task = await self.get(key)
+        before = seen or task
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not task.finished and _same(task, before):
+                    await self._runner.changed(task.id)
+                    task = await self.get(task.id)
+        return task
+
+    async def log(self, key: str) -> builtins.list[LogLine]:
+        """What the task said."""
+        task = await self.get(key)
+        await self._store.write(lambda _: None)  # behind the lines that are on their way
+        return await self._store.read(lambda c: task_rows.log(c, task.id))
+
+
+def _same(a: Task, b: Task) -> bool:
+    return (a.status, a.current, a.maximum) == (b.status, b.current, b.maximum)
+
+
+def _check(kind: str, project: str | None, parameters: dict[str, Any], table: object) -> None:
+    if kind not in KINDS:
+        raise BadRequest(f"there is no kind of job {kind!r}", f"use one of {', '.join(KINDS)}")
+    if project is None and kind != "projects_info":
+        raise BadRequest(f"a job of the kind {kind} needs a project", "name one")
+    given = {**parameters, **({} if table is None else {"table": table})}
+    for name in _REQUIRED[kind]:
+        if name not in given:
+            raise BadRequest(f"a job of the kind {kind} needs the parameter {name!r}", "add it")
+    if kind in ("learn", "forget"):
+        if ("path" in parameters) == (table is not None):
+            raise BadRequest(f"a job of the kind {kind} takes either a path or a table", "give one of them")
+        path, form = parameters.get("path", "/"), parameters.get("format")
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise BadRequest(
+                f"{path!r} is not an absolute path", "give the path as the node's machine has it"
+            )
+        if form is not None and form not in FORMATS.values():
+            raise BadRequest(f"{form!r} is not a format of files", "use csv or parquet")
+    if table is not None and not (
+        isinstance(table, dict)
+        and isinstance(table.get("names"), list)
+        and isinstance(table.get("rows"), list)
+    ):
+        raise BadRequest("a table is {names: [...], rows: [[...]], types?}", "send it in this form")

@@ -1,0 +1,98 @@
+"""Tasks and their events as rows of the store."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import sqlalchemy as sa
+
+from node.answers import LogLine
+from node.errors import NotFound
+from node.store.schema import task_events, tasks
+from node.tasks import TRANSITIONS, IllegalTransitionError, Task, TaskStatus
+
+_COLUMNS = [column for column in tasks.c if column.name != "payload"]
+
+
+def _of(row: sa.Row[Any]) -> Task:
+    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+    return Task(**{**values, "status": TaskStatus(values["status"])})
+
+
+def insert(connection: sa.Connection, values: dict[str, Any]) -> Task:
+    """A new task, numbered."""
+    number = connection.execute(tasks.insert().values(values)).inserted_primary_key
+    assert number is not None  # noqa: S101
+    return _of(connection.execute(sa.select(*_COLUMNS).where(tasks.c.number == number[0])).one())
+
+
+def find(connection: sa.Connection, key: str) -> Task:
+    """A task by its id or number. Raises NotFound."""
+    wanted = tasks.c.number == int(key) if key.isdecimal() and len(key) < 16 else tasks.c.id == key
+    row = connection.execute(sa.select(*_COLUMNS).where(wanted)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no job {key!r}", "list the jobs to see those that exist")
+    return _of(row)
+
+
+def select(
+    connection: sa.Connection, owner: str | None, project: str | None, status: TaskStatus | None, limit: int
+) -> list[Task]:
+    """Tasks, newest first."""
+    query = sa.select(*_COLUMNS).order_by(tasks.c.number.desc()).limit(limit)
+    if owner is not None:
+        query = query.where(tasks.c.owner == owner)
+    if project is not None:
+        query = query.where(tasks.c.project == project)
+    if status is not None:
+        query = query.where(tasks.c.status == status.value)
+    return [_of(row) for row in connection.execute(query)]
+
+
+def payload(connection: sa.Connection, task: str) -> bytes:
+    """The table that came with a task; empty if none did."""
+    return connection.scalar(sa.select(tasks.c.payload).where(tasks.c.id == task)) or b""
+
+
+def requeue_interrupted(connection: sa.Connection) -> list[Task]:
+    """After a restart: what was running is queued again. All queued tasks, oldest first."""
+    running = tasks.c.status == TaskStatus.IN_PROGRESS.value
+    connection.execute(
+        tasks.update()
+        .where(running)
+        .values(status=TaskStatus.QUEUED.value, started=None, current=0, maximum=0)
+    )
+    queued = tasks.c.status == TaskStatus.QUEUED.value
+    return [
+        _of(row) for row in connection.execute(sa.select(*_COLUMNS).where(queued).order_by(tasks.c.number))
+    ]
+
+
+def move(connection: sa.Connection, task: str, status: TaskStatus, **values: Any) -> None:
+    """Change a task's status. Raises IllegalTransitionError if the table of transitions has no such step."""
+    allowed = [before.value for before, after in TRANSITIONS.items() if status in after]
+    if status.finished:
+        values |= {"completed": time.time(), "payload": None}
+    done = connection.execute(
+        tasks.update()
+        .where((tasks.c.id == task) & tasks.c.status.in_(allowed))
+        .values(status=status.value, **values)
+    )
+    if done.rowcount != 1:
+        before = connection.scalar(sa.select(tasks.c.status).where(tasks.c.id == task))
+        raise IllegalTransitionError(f"task {task} is {before} and cannot become {status.value}")
+
+
+def add_event(connection: sa.Connection, task: str, kind: str, body: dict[str, Any]) -> None:
+    connection.execute(task_events.insert().values(task=task, time=body["time"], kind=kind, body=body))
+
+
+def events(connection: sa.Connection, task: str, kind: str) -> list[dict[str, Any]]:
+    """The events of one kind, in order."""
+    mine = (task_events.c.task == task) & (task_events.c.kind == kind)
+    return list(connection.scalars(sa.select(task_events.c.body).where(mine).order_by(task_events.c.id)))
+
+
+def log(connection: sa.Connection, task: str) -> list[LogLine]:
+    return [LogLine(**body) for body in events(connection, task, "log")]

@@ -1,0 +1,124 @@
+"""What each kind of task does inside a worker process: (request, blob, channel) -> (result, blob)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from federation.statistics import AttributeType, Moments, Schema, StatisticsError, Table
+from node import answering
+from node.errors import NodeError
+from node.jobs.pipes import Message
+from node.sources import SourceError, guess_schema, open_source, read_batches
+
+if TYPE_CHECKING:
+    from node.jobs.worker import Channel
+
+Outcome = tuple[dict[str, Any], bytes]
+
+
+def refusal(error: Exception) -> str | None:
+    """What to tell the user about an error that is about the request; None for one of our own."""
+    if isinstance(error, NodeError):
+        return f"{error.message}: {error.remedy}" if error.remedy else error.message
+    if isinstance(error, (StatisticsError, SourceError)) or type(error).__module__.startswith("federation."):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'} cannot be read: {error.strerror or error}"
+    return None
+
+
+def learn(request: Message, blob: bytes, channel: Channel) -> Outcome:
+    """The statistics of a file's rows, or of the table in the blob, by the schema that the node agrees to."""
+    begun = time.perf_counter()
+    if request["path"] is None:
+        table = table_from_json(blob)
+        schema = _agree(channel, Schema.infer(table))
+        moments = Moments(schema).learn(table)
+        channel.progress(table.rows, table.rows)
+        rows = table.rows
+    else:
+        moments = _learn_file(request, channel)
+        rows = moments.rows
+    seconds = time.perf_counter() - begun
+    channel.scalar("rows per second", 0, rows / seconds if seconds else 0.0)
+    return {"rows": rows, "seconds": seconds}, moments.to_bytes()
+
+
+def _learn_file(request: Message, channel: Channel) -> Moments:
+    source = open_source(request["path"], request["format"])
+    known = None if request["schema"] is None else Schema.from_dict(request["schema"])
+    attributes = request["attributes"]
+    if attributes is None and request["fixed"] and known is not None:
+        attributes = [a.name for a in known.attributes if a.type is not AttributeType.IGNORE]
+    guessed, remarks = guess_schema(source, attributes, request["types"], known)
+    for remark in remarks:
+        channel.log(remark)
+    schema = _agree(channel, guessed)
+    moments = Moments(schema)
+    for batch in read_batches(source, schema):
+        try:
+            moments.learn(batch.table, batch.first)
+        except StatisticsError as error:
+            raise SourceError(f"{source.path.name}, {error}") from None
+        channel.progress(batch.done, batch.total)
+    channel.log(f"{moments.rows} rows of {source.path.name} read")
+    return moments
+
+
+def _agree(channel: Channel, guessed: Schema) -> Schema:
+    """What to learn of the columns at hand: the project's own attributes, and what is new in ours."""
+    answer = channel.ask(question="schema", schema=guessed.to_dict())
+    if "error" in answer:
+        raise SourceError(answer["error"])
+    return Schema.from_dict(answer["schema"])
+
+
+def table_from_json(data: bytes) -> Table:
+    """A table from {"names": [...], "rows": [[...]], "types": [...] or {name: letter} or null}."""
+    given = json.loads(data)
+    types = given.get("types")
+    if isinstance(types, dict):
+        if set(types) != set(given["names"]):
+            untyped = Table.from_rows(given["names"], given["rows"])
+            found = {name: untyped.infer_attribute(name).type.value for name in untyped.names}
+            types = found | types
+        types = [types[name] for name in given["names"]]
+    return Table.from_rows(given["names"], given["rows"], types)
+
+
+def explore(request: Message, blob: bytes, _channel: Channel) -> Outcome:
+    moments = Moments.from_bytes(blob)
+    return {"values": answering.explore(moments, request["metric"], request["attributes"])}, b""
+
+
+def fit(request: Message, blob: bytes, _channel: Channel) -> Outcome:
+    moments = Moments.from_bytes(blob)
+    model = answering.fit(
+        moments, request["algorithm"], request["target"], request["inputs"], request["parameters"]
+    )
+    return {"model": model}, b""
+
+
+def predict(request: Message, blob: bytes, _channel: Channel) -> Outcome:
+    columns = answering.predict(request["model"], table_from_json(blob))
+    return {"columns": {key: values.tolist() for key, values in columns.items()}}, b""
+
+
+def hand_back(request: Message, _blob: bytes, _channel: Channel) -> Outcome:
+    """For what the node knew when the task was begun, such as a project's information."""
+    result: dict[str, Any] = request["answer"]
+    return result, b""
+
+
+PERFORM: dict[str, Callable[[Message, bytes, Channel], Outcome]] = {
+    "learn": learn,
+    "forget": learn,
+    "explore": explore,
+    "fit": fit,
+    "predict": predict,
+    "project_info": hand_back,
+    "projects_info": hand_back,
+}

@@ -1,0 +1,96 @@
+"""One running node: makes its services, starts them in order, and ends them without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import Self
+
+from federation.identity import Identity
+from node.config import NodeConfig
+from node.events import Events
+from node.files import HomeLock, prepare_home, write_private
+from node.identity_store import load_or_create_identity
+from node.jobs.runner import JobRunner
+from node.jobs.service import Jobs
+from node.keys import AccessKey, Keys, Role
+from node.project_tasks import ProjectTasks
+from node.projects import Projects
+from node.store import Store
+
+
+class Node:
+    """A node's services: projects, jobs, federations, keys, events; usable between start and stop."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        self.config = config
+        self.name = config.display_name
+        self.role = config.role
+        self._exit = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Take the home folder and start everything. Raises HomeError or StoreError if that is impossible."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._exit.aclose()
+            raise
+
+    async def _start(self) -> None:
+        await asyncio.to_thread(prepare_home, self.config)
+        lock = HomeLock(self.config.lock_path)
+        lock.acquire()
+        self._exit.callback(lock.release)
+        self.identity: Identity = await asyncio.to_thread(load_or_create_identity, self.config.seed_path)
+        self.node_id = self.identity.node_id
+        self.store = Store(self.config.store_url)
+        await self.store.open()
+        self._exit.push_async_callback(self.store.close)
+        self.keys = Keys(self.store)
+        await self.keys.load()
+        self.first_key = await self._first_key()
+        numbers = ThreadPoolExecutor(max(2, self.config.workers), thread_name_prefix="numbers")
+        self._exit.callback(numbers.shutdown)
+        self.events = Events(self.store)
+        self.projects = Projects(self.store, numbers, self.node_id, self.name)
+        self._exit.push_async_callback(self.projects.settle)
+        work = ProjectTasks(self.store, self.projects)
+        self.runner = JobRunner(
+            self.store, self.events, work, self.config.workers, self.config.worker_idle_seconds
+        )
+        self.jobs = Jobs(self.store, self.runner, self.projects)
+        self._exit.push_async_callback(self.runner.stop)
+        await self.runner.start()
+
+    async def stop(self) -> None:
+        """End everything in the reverse order. Interrupted tasks are queued again at the next start."""
+        await self._exit.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def announce(self, url: str, files_url: str) -> None:
+        """Write credentials.json (0600), once it is known under which address the node answers."""
+        content = {
+            "access_key": self.first_key.access_key,
+            "secret_key": self.first_key.secret_key,
+            "url": url,
+            "files_url": files_url,
+        }
+        data = json.dumps(content, indent=2).encode() + b"\n"
+        await asyncio.to_thread(write_private, self.config.credentials_path, data)
+
+    def problems(self) -> dict[str, str]:
+        """What is not as it should be, by the part concerned; empty if all is well."""
+        return {}
+
+    async def _first_key(self) -> AccessKey:
+        """The oldest admin key; made at the first start."""
+        admins = [key for key in await self.keys.list() if key.role is Role.ADMIN]
+        return admins[0] if admins else await self.keys.create("admin", Role.ADMIN)

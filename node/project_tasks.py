@@ -1,0 +1,109 @@
+"""What the node does for each kind of task around its worker: gathers what it needs, keeps what it found."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from federation.statistics import Schema
+from node.answers import Answer, ModelRecord, ProjectInfo, Share
+from node.errors import NodeError
+from node.jobs import task_rows
+from node.jobs.pipes import Message
+from node.jobs.runner import Complete
+from node.projects import Projects
+from node.store import Store
+from node.tasks import Task
+
+
+class ProjectTasks:
+    """The node's part of learn, forget, explore, fit, predict, project_info and projects_info."""
+
+    def __init__(self, store: Store, projects: Projects) -> None:
+        self._store, self._projects = store, projects
+        # Whose rows, and how many, a running task is computed from: its answer names them.
+        self._basis: dict[str, tuple[int, tuple[Share, ...]]] = {}
+
+    async def prepare(self, task: Task) -> tuple[Message, bytes]:
+        request: Message = {"kind": task.kind, "task": task.id}
+        given = task.parameters
+        if task.kind == "projects_info":
+            projects = [asdict(info) for info in await self._projects.list()]
+            return request | {"answer": {"projects": projects}}, b""
+        assert task.project is not None  # noqa: S101
+        if task.kind == "project_info":
+            return request | {"answer": asdict(await self._projects.info(task.project))}, b""
+        payload = await self._store.read(lambda c: task_rows.payload(c, task.id))
+        if task.kind in ("learn", "forget"):
+            row = await self._projects.row(task.project)
+            request |= {key: given.get(key) for key in ("path", "format", "attributes", "types")}
+            schema = None if row.schema is None else row.schema.to_dict()
+            return request | {"schema": schema, "fixed": row.fixed}, payload
+        if task.kind == "predict":
+            record = await self._projects.model(task.project, given["model"])
+            return request | {"model": record.model}, payload
+        statistics = await self._projects.statistics(task.project)
+        self._basis[task.id] = (statistics.moments.rows, statistics.contributions)
+        return request | _question(task), await asyncio.to_thread(statistics.moments.to_bytes)
+
+    async def answer(self, task: Task, question: Message) -> Message:
+        assert task.project is not None  # noqa: S101
+        try:
+            offered = Schema.from_dict(question["schema"])
+            agreed = await self._projects.agree(task.project, offered, task.parameters.get("types"))
+        except NodeError as error:
+            return {"error": error.message}
+        return {"schema": agreed.to_dict()}
+
+    async def settle(self, task: Task, result: dict[str, Any], blob: bytes, complete: Complete) -> None:
+        if task.kind in ("learn", "forget"):
+            await self._merge(task, result, blob, complete)
+        elif task.kind == "explore":
+            rows, contributions = self._basis.pop(task.id)
+            answer = Answer(
+                task.project or "", rows=rows, contributions=contributions, **_question(task), **result
+            )
+            await self._store.write(lambda c: complete(c, asdict(answer)))
+        elif task.kind == "fit":
+            await self._keep_model(task, result["model"], complete)
+        else:
+            await self._store.write(lambda c: complete(c, result))
+
+    async def _merge(self, task: Task, result: dict[str, Any], blob: bytes, complete: Complete) -> None:
+        """The project's next version and the task's completion are one transaction: exactly once."""
+        assert task.project is not None  # noqa: S101
+
+        def also(connection: sa.Connection, info: ProjectInfo) -> None:
+            after = {"rows": info.rows, "version": info.version, "digest": info.digest}
+            complete(connection, after | {"learned": result["rows"], "seconds": result["seconds"]})
+
+        await self._projects.merge(task.project, blob, 1 if task.kind == "learn" else -1, also)
+
+    async def _keep_model(self, task: Task, model: dict[str, Any], complete: Complete) -> None:
+        rows, contributions = self._basis.pop(task.id)
+        record = ModelRecord(
+            project=task.project or "",
+            name=task.parameters["model"],
+            model=model,
+            rows=rows,
+            contributions=contributions,
+            created=time.time(),
+            **_question(task),
+        )
+        await self._projects.keep_model(record, lambda c: complete(c, asdict(record)))
+
+
+def _question(task: Task) -> Message:
+    given = task.parameters
+    if task.kind == "explore":
+        return {"metric": given["metric"], "attributes": tuple(given.get("attributes") or ())}
+    return {
+        "algorithm": given["algorithm"],
+        "target": given.get("target"),
+        "inputs": tuple(given["inputs"]),
+        "parameters": dict(given.get("parameters") or {}),
+    }

@@ -1,0 +1,477 @@
+"""Projects: what is learned, and what is answered from it.
+
+A project holds this node's own statistics, with a version that grows with every change. A project of a
+federation answers from the fused statistics instead, and its own are this node's contribution. Numeric work
+runs in threads; a change is acknowledged when it is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from federation.errors import ProtocolError, QuorumError
+from federation.statistics import Moments, Schema, StatisticsError, Table
+from node import answering
+from node import project_rows as rows
+from node.answers import Answer, ModelRecord, ProjectInfo, Share, Statistics
+from node.errors import AlreadyExists, BadRequest, Forbidden, NotFound, Unavailable
+from node.forgetting import impossible
+from node.keys import AccessKey
+from node.project_rows import ProjectRow
+from node.sources import SourceError, guess_schema, open_source
+from node.store import Store
+from node.store.schema import models, projects
+
+T = TypeVar("T")
+ProjectList = list[ProjectInfo]
+ModelList = list[ModelRecord]
+Also = Callable[[sa.Connection, ProjectInfo], None]
+
+CACHED = 8
+"""Projects whose statistics are kept in memory."""
+
+
+class Fusion(Protocol):
+    """What projects need of the federations."""
+
+    async def fused(self, federation: str, shared_as: str) -> Statistics:
+        """The sum of the members' contributions. Raises Unavailable without a quorum."""
+
+    async def adopt(
+        self, federation: str, shared_as: str, schema: Schema | None
+    ) -> tuple[Schema | None, int]:
+        """Make sure the federation has this project; its agreed schema, and the version to go on from."""
+
+    def changed(self, federation: str, shared_as: str) -> None:
+        """The local project has a new version, or is gone."""
+
+
+class Projects:
+    """The node's projects. One namespace; the owner is recorded."""
+
+    def __init__(self, store: Store, numbers: Executor, node_id: str, node_name: str) -> None:
+        self._store = store
+        self._numbers = numbers
+        self._me = (node_id, node_name)
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._cache: OrderedDict[int, tuple[int, Moments]] = OrderedDict()
+        self._pending: set[asyncio.Task[Any]] = set()
+        self.fusion: Fusion | None = None
+
+    # --- the projects themselves ----------------------------------------------------------------------------
+
+    async def create(
+        self,
+        name: str,
+        *,
+        owner: str,
+        schema: Schema | None = None,
+        federation: str | None = None,
+        shared_as: str | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> ProjectInfo:
+        """Make a project. With a schema only its attributes are learned; without, the first rows decide.
+
+        In a federation the project takes part in the federation's project `shared_as` (default: the same
+        name), by the schema agreed there; its admin's node makes that project if there is none.
+        """
+        _check_name(name)
+        version = 0
+        if federation is not None:
+            shared_as = shared_as or name
+            schema, version = await self._fusion().adopt(federation, shared_as, schema)
+        empty = Moments(schema or Schema(()))
+        now = time.time()
+        values = {
+            "name": name,
+            "owner": owner,
+            "federation": federation,
+            "shared_as": shared_as if federation is not None else None,
+            "schema": None if schema is None else schema.to_dict(),
+            "fixed": schema is not None,
+            "parameters": parameters or {},
+            "version": version,
+            "shared_version": version,
+            "rows": 0,
+            "digest": empty.digest(),
+            "moments": None,
+            "created": now,
+            "changed": now,
+        }
+        try:
+            await self._store.write(lambda c: c.execute(projects.insert().values(values)))
+        except sa.exc.IntegrityError:
+            raise AlreadyExists(
+                f"there is a project {name!r} already, or one that is {shared_as!r} of {federation!r}"
+                if federation is not None
+                else f"there is a project {name!r} already",
+                "choose another name, or delete it first",
+            ) from None
+        return await self.info(name)
+
+    async def list(self) -> ProjectList:
+        """All projects, oldest first."""
+
+        def read(connection: sa.Connection) -> ProjectList:
+            return [row.info(rows.model_names(connection, row.id)) for row in rows.all_projects(connection)]
+
+        return await self._store.read(read)
+
+    async def info(self, name: str) -> ProjectInfo:
+        def read(connection: sa.Connection) -> ProjectInfo:
+            row = rows.find_project(connection, name)
+            return row.info(rows.model_names(connection, row.id))
+
+        return await self._store.read(read)
+
+    async def rename(self, name: str, new_name: str) -> ProjectInfo:
+        """Raises NotFound, AlreadyExists, BadRequest."""
+        _check_name(new_name)
+        change = projects.update().where(projects.c.name == name).values(name=new_name)
+        try:
+            found = await self._store.write(lambda c: c.execute(change).rowcount)
+        except sa.exc.IntegrityError:
+            raise AlreadyExists(f"there is a project {new_name!r} already", "choose another name") from None
+        if not found:
+            raise rows.unknown_project(name)
+        return await self.info(new_name)
+
+    async def delete(self, name: str) -> None:
+        """Delete a project with its statistics and models; what it gave to a federation is taken back."""
+        row = await self._row(name)
+        async with self._lock(row.id):
+            await self._store.write(lambda c: c.execute(projects.delete().where(projects.c.id == row.id)))
+            self._cache.pop(row.id, None)
+        self._tell(row)
+
+    async def share(self, name: str, federation: str, shared_as: str) -> ProjectInfo:
+        """Let a local project take part in a federation's project from now on."""
+        row = await self._row(name)
+        if row.federation is not None:
+            raise BadRequest(
+                f"project {name!r} takes part in {row.federation!r} already", "use another project"
+            )
+        agreed, version = await self._fusion().adopt(federation, shared_as, row.schema)
+        values = {"federation": federation, "shared_as": shared_as, "version": max(row.version, version) + 1}
+        if row.schema is None and agreed is not None:
+            values |= {"schema": agreed.to_dict(), "fixed": True}
+        async with self._lock(row.id):
+            await self._store.write(
+                lambda c: c.execute(projects.update().where(projects.c.id == row.id).values(values))
+            )
+        self._fusion().changed(federation, shared_as)
+        return await self.info(name)
+
+    # --- learning -------------------------------------------------------------------------------------------
+
+    async def learn(self, name: str, table: Table) -> ProjectInfo:
+        """Learn a table, all or nothing. Raises BadRequest naming column and row of what does not fit."""
+        return await self._uninterrupted(self._change(name, table, 1))
+
+    async def forget(self, name: str, table: Table) -> ProjectInfo:
+        """Undo `learn` of the same rows. Raises BadRequest if they cannot have been learned."""
+        return await self._uninterrupted(self._change(name, table, -1))
+
+    async def _change(self, name: str, table: Table, sign: int) -> ProjectInfo:
+        found = await self._row(name)
+        async with self._lock(found.id):
+            row = await self._row(name)
+
+            def summarise() -> tuple[Schema, Moments]:
+                offered = Schema(tuple(_known_or_guessed(row, table, column) for column in table.names))
+                agreed, part = rows.agree(row, offered)
+                return agreed, Moments(part).learn(table)
+
+            with refusing():
+                schema, change = await self._think(summarise)
+            return await self._apply(row, schema, change, sign)
+
+    async def merge(self, name: str, data: bytes, sign: int, also: Also) -> ProjectInfo:
+        """Add (or subtract) statistics learned elsewhere; `also` is part of the same transaction."""
+        return await self._uninterrupted(self._merge(name, data, sign, also))
+
+    async def _merge(self, name: str, data: bytes, sign: int, also: Also) -> ProjectInfo:
+        with refusing():
+            change = await self._think(Moments.from_bytes, data)
+        found = await self._row(name)
+        async with self._lock(found.id):
+            row = await self._row(name)
+            with refusing():
+                schema = row.schema_or_empty.union(change.schema)
+            return await self._apply(row, schema, change, sign, also)
+
+    async def agree(self, name: str, offered: Schema, explicit: dict[str, str] | None) -> Schema:
+        """Fix what a table with these columns will be learned as, before a worker learns it."""
+        found = await self._row(name)
+        async with self._lock(found.id):
+            row = await self._row(name)
+            with refusing():
+                agreed, part = rows.agree(row, offered, explicit=explicit)
+            if agreed != row.schema:
+                change = projects.update().where(projects.c.id == row.id).values(schema=agreed.to_dict())
+                await self._store.write(lambda c: c.execute(change))
+            return part
+
+    async def _apply(
+        self, row: ProjectRow, schema: Schema, change: Moments, sign: int, also: Also | None = None
+    ) -> ProjectInfo:
+        """Commit the project's next version; its lock is held."""
+        before = await self._moments(row)
+
+        def add() -> tuple[Moments, bytes, str]:
+            total = (before + change if sign > 0 else before - change).grow(schema)
+            problem = impossible(total) if sign < 0 else None
+            if problem is not None:
+                raise BadRequest(f"project {row.name!r}: {problem}", "forget only rows that were learned")
+            return total, total.to_bytes(), total.digest()
+
+        with refusing():
+            total, data, digest = await self._think(add)
+
+        def write(connection: sa.Connection) -> ProjectInfo:
+            rows.save_moments(connection, row, schema, data, total.rows, digest)
+            info = rows.find_project(connection, row.name).info(rows.model_names(connection, row.id))
+            if also is not None:
+                also(connection, info)
+            return info
+
+        info = await self._store.write(write)
+        self._remember(row.id, info.version, total)
+        self._tell(row)
+        return info
+
+    # --- answers --------------------------------------------------------------------------------------------
+
+    async def statistics(self, name: str) -> Statistics:
+        """What answers are computed from: the fused statistics of a federated project, else its own."""
+        row = await self._row(name)
+        if row.federation is not None and row.shared_as is not None:
+            return await self._fusion().fused(row.federation, row.shared_as)
+        return await self._own(row)
+
+    async def own_statistics(self, name: str) -> Statistics:
+        """This node's own part."""
+        return await self._own(await self._row(name))
+
+    async def explore(self, name: str, metric: str, attributes: Sequence[str]) -> Answer:
+        """uni: values per attribute (all numeric ones if none are named); bi: values of a pair."""
+        statistics = await self.statistics(name)
+        with refusing():
+            values = await self._think(lambda: answering.explore(statistics.moments, metric, attributes))
+        return self.answer(name, metric, attributes, values, statistics)
+
+    def answer(
+        self,
+        name: str,
+        metric: str,
+        attributes: Sequence[str],
+        values: dict[str, Any],
+        statistics: Statistics,
+    ) -> Answer:
+        return Answer(
+            name, metric, tuple(attributes), values, statistics.moments.rows, statistics.contributions
+        )
+
+    async def fit(
+        self,
+        name: str,
+        model: str,
+        algorithm: str,
+        target: str | None,
+        inputs: Sequence[str],
+        parameters: Mapping[str, Any] | None = None,
+    ) -> ModelRecord:
+        """Fit a model and store it under this name, in place of one that has it."""
+        _check_name(model)
+        statistics = await self.statistics(name)
+        with refusing():
+            fitted = await self._think(
+                lambda: answering.fit(statistics.moments, algorithm, target, inputs, parameters or {})
+            )
+        record = ModelRecord(
+            project=name,
+            name=model,
+            algorithm=algorithm,
+            target=target,
+            inputs=tuple(inputs),
+            parameters=dict(parameters or {}),
+            model=fitted,
+            rows=statistics.moments.rows,
+            contributions=statistics.contributions,
+            created=time.time(),
+        )
+        await self.keep_model(record)
+        return record
+
+    async def keep_model(
+        self, record: ModelRecord, also: Callable[[sa.Connection], None] | None = None
+    ) -> None:
+        """Store a fitted model; `also` is part of the same transaction."""
+        _check_name(record.name)
+
+        def write(connection: sa.Connection) -> None:
+            project = rows.find_project(connection, record.project)
+            rows.save_model(connection, project.id, record)
+            if also is not None:
+                also(connection)
+
+        await self._store.write(write)
+
+    async def model(self, name: str, model: str) -> ModelRecord:
+        """Raises NotFound."""
+        found = [record for record in await self.models(name) if record.name == model]
+        if not found:
+            raise NotFound(f"project {name!r} has no model {model!r}", "list its models, or fit it")
+        return found[0]
+
+    async def models(self, name: str) -> ModelList:
+        """All models of a project, by name."""
+
+        def read(connection: sa.Connection) -> ModelList:
+            mine = models.c.project_id == rows.find_project(connection, name).id
+            query = sa.select(models.c.record).where(mine).order_by(models.c.name)
+            return [rows.model_from({**data, "project": name}) for data in connection.scalars(query)]
+
+        return await self._store.read(read)
+
+    async def delete_model(self, name: str, model: str) -> None:
+        await self.model(name, model)
+
+        def write(connection: sa.Connection) -> None:
+            mine = models.c.project_id == rows.find_project(connection, name).id
+            connection.execute(models.delete().where(mine & (models.c.name == model)))
+
+        await self._store.write(write)
+
+    async def predict(self, name: str, model: str, table: Table) -> dict[str, NDArray[Any]]:
+        """The model's answers for each row, by key."""
+        record = await self.model(name, model)
+        with refusing():
+            return await self._think(lambda: answering.predict(record.model, table))
+
+    async def schema_from(
+        self,
+        path: str,
+        *,
+        actor: AccessKey,
+        attributes: Sequence[str] | None = None,
+        types: Mapping[str, str] | None = None,
+    ) -> Schema:
+        """The schema that a file's first rows suggest."""
+        check_may_read(actor, path)
+        with refusing():
+            return await self._think(lambda: guess_schema(open_source(path), attributes, types)[0])
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    async def row(self, name: str) -> ProjectRow:
+        """The project as stored. Raises NotFound."""
+        return await self._row(name)
+
+    async def contribution(self, federation: str, shared_as: str) -> tuple[ProjectRow, Moments] | None:
+        """What this node has to contribute to a federation's project; None without a local project."""
+        row = await self._store.read(lambda c: rows.find_shared(c, federation, shared_as))
+        if row is None:
+            return None
+        async with self._lock(row.id):
+            row = await self._store.read(lambda c: rows.find_shared(c, federation, shared_as))
+            return None if row is None else (row, await self._moments(row))
+
+    async def settle(self) -> None:
+        """Wait for the changes that have begun."""
+        await asyncio.gather(*self._pending, return_exceptions=True)
+
+    async def _row(self, name: str) -> ProjectRow:
+        return await self._store.read(lambda c: rows.find_project(c, name))
+
+    async def _own(self, row: ProjectRow) -> Statistics:
+        async with self._lock(row.id):
+            row = await self._row(row.name)
+            moments = await self._moments(row)
+        return Statistics(moments, (Share(*self._me, row.version, row.rows),))
+
+    async def _moments(self, row: ProjectRow) -> Moments:
+        """The statistics of this version of a project; its lock is held, so there is no other."""
+        version, moments = self._cache.get(row.id, (-1, None))
+        if moments is None or version != row.version:
+            found = await self._store.read(lambda c: rows.moments_of(c, row.id))
+            if found is None:
+                raise rows.unknown_project(row.name)
+            data = found[1]
+            moments = (
+                Moments(row.schema_or_empty) if data is None else await self._think(Moments.from_bytes, data)
+            )
+        moments = moments.grow(row.schema_or_empty)
+        self._remember(row.id, row.version, moments)
+        return moments
+
+    def _remember(self, project_id: int, version: int, moments: Moments) -> None:
+        self._cache[project_id] = (version, moments)
+        self._cache.move_to_end(project_id)
+        while len(self._cache) > CACHED:
+            self._cache.popitem(last=False)
+
+    def _lock(self, project_id: int) -> asyncio.Lock:
+        return self._locks.setdefault(project_id, asyncio.Lock())
+
+    def _fusion(self) -> Fusion:
+        if self.fusion is None:
+            raise Unavailable("this node's federations are not running", "wait until the node has started")
+        return self.fusion
+
+    def _tell(self, row: ProjectRow) -> None:
+        if row.federation is not None and row.shared_as is not None and self.fusion is not None:
+            self.fusion.changed(row.federation, row.shared_as)
+
+    async def _think(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._numbers, work, *arguments)
+
+    async def _uninterrupted(self, work: Coroutine[Any, Any, T]) -> T:
+        """Go on even if the caller gives up: a change that has begun keeps its lock until it is committed."""
+        task = asyncio.create_task(work)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+        return await asyncio.shield(task)
+
+
+def check_may_read(actor: AccessKey, path: str) -> None:
+    """Raise Forbidden unless this user may name files for the node to read."""
+    if not actor.role.may_read_files:
+        raise Forbidden(
+            f"{actor.user!r} with the role {actor.role.value} may not name files here: {path}",
+            "send the rows themselves, or use a key with the role superuser or admin",
+        )
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What statistics, models and sources refuse is a BadRequest; a missing quorum is Unavailable."""
+    from federation.models.errors import ModelError
+
+    try:
+        yield
+    except QuorumError as error:
+        raise Unavailable(str(error), "wait for the missing members, or sync") from None
+    except (StatisticsError, ModelError, SourceError, ProtocolError) as error:
+        raise BadRequest(str(error)) from None
+
+
+def _known_or_guessed(row: ProjectRow, table: Table, column: str) -> Any:
+    known = row.schema_or_empty
+    return known[column] if column in known else table.infer_attribute(column)
+
+
+def _check_name(name: str) -> None:
+    if not 1 <= len(name) <= 200 or not name.isprintable() or name.strip() != name or "/" in name:
+        raise BadRequest(
+            f"{name[:200]!r} cannot be a name", "give 1 to 200 printable characters without a slash"
+        )
