@@ -8,14 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from federation.models.errors import ModelError, listed
 from federation.models.wide_arithmetic import pick
-from federation.statistics import AttributeType, DoubleDouble, Missing, Moments, Schema, StatisticsError
+from federation.statistics import (
+    AttributeType,
+    Centred,
+    DoubleDouble,
+    Missing,
+    Moments,
+    Schema,
+    StatisticsError,
+)
 
-SEPARATOR = "$"
+SEPARATOR: Final = "$"
+LARGEST: Final = (
+    1e280  # a sum of squares above it has products whose rounding errors double-doubles cannot hold
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,37 +89,14 @@ def design(
         centred = moments.centred([*inputs, *([target] if target is not None else [])], missing)
     except StatisticsError as error:
         raise ModelError(str(error)) from error
-    columns: list[InputColumn] = []
-    kept: list[int] = []
-    reference_levels: dict[str, str] = {}
-    position = 0
-    for name in inputs:
-        category = _category_of(schema, name)
-        expanded = category == name
-        last = position + 1
-        if expanded:
-            levels = {f"{name}{SEPARATOR}{level}" for level in moments.level_counts(name)}
-            while last < len(centred.names) and centred.names[last] in levels:
-                last += 1
-            if drop_reference:
-                reference_levels[name] = centred.names[position][len(name) + 1 :]
-                position += 1
-                if position == last:
-                    raise ModelError(f"category {name!r} has one level in the rows used: leave it out")
-        for index in range(position, last):
-            term = centred.names[index]
-            level = None if category is None else term[len(category) + 1 :]
-            columns.append(InputColumn(term, category or name, level, float(centred.mean_hi[index])))
-            kept.append(index)
-        position = last
+    columns, kept, reference_levels = _columns(moments, centred, inputs, drop_reference=drop_reference)
     means = DoubleDouble(centred.mean_hi, centred.mean_lo)
     scatter = DoubleDouble(centred.scatter_hi, centred.scatter_lo)
-    if not np.isfinite(scatter.hi).all():
-        raise ModelError("sums of products exceed the range of float64: rescale the largest columns")
+    _check_range(centred)
     at = np.array(kept, dtype=np.intp)
     zero = DoubleDouble(np.zeros(()), np.zeros(()))
     return Design(
-        tuple(columns),
+        columns,
         reference_levels,
         centred.rows,
         pick(means, at),
@@ -137,6 +126,46 @@ def category_and_level(schema: Schema, name: str) -> tuple[str, str] | None:
             return name[:end], name[end + 1 :]
         end = name.find(SEPARATOR, end + 1)
     return None
+
+
+def _columns(
+    moments: Moments, centred: Centred, inputs: Sequence[str], *, drop_reference: bool
+) -> tuple[tuple[InputColumn, ...], list[int], dict[str, str]]:
+    """The columns to use, their positions among the centred ones, and each category's reference level."""
+    columns: list[InputColumn] = []
+    kept: list[int] = []
+    reference_levels: dict[str, str] = {}
+    start = 0
+    for name in inputs:
+        category = _category_of(moments.schema, name)
+        stop = start + 1
+        if category == name:
+            levels = {f"{name}{SEPARATOR}{level}" for level in moments.level_counts(name)}
+            stop = start
+            while stop < len(centred.names) and centred.names[stop] in levels:
+                stop += 1
+            if start == stop:
+                raise ModelError(f"category {name!r} is missing in every row used: leave it out")
+            if drop_reference:
+                reference_levels[name] = centred.names[start][len(name) + 1 :]
+                start += 1
+                if start == stop:
+                    raise ModelError(f"category {name!r} has one level in the rows used: leave it out")
+        for index in range(start, stop):
+            term = centred.names[index]
+            level = None if category is None else term[len(category) + 1 :]
+            columns.append(InputColumn(term, category or name, level, float(centred.mean_hi[index])))
+            kept.append(index)
+        start = stop
+    return tuple(columns), kept, reference_levels
+
+
+def _check_range(centred: Centred) -> None:
+    with np.errstate(over="ignore"):
+        squares = np.diagonal(centred.scatter_hi) + centred.rows * centred.mean_hi**2
+    large = [name for name, square in zip(centred.names, squares, strict=True) if not square < LARGEST]
+    if large:
+        raise ModelError(f"the squares of {listed(large)} exceed the range of float64: use a larger unit")
 
 
 def _category_of(schema: Schema, name: str) -> str | None:

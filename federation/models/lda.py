@@ -33,10 +33,10 @@ FloatArray = NDArray[np.float64]
 class LdaModel:
     """A fitted discriminant; weights β stand in the order of terms.
 
-    z0 is the threshold halfway between the classes, z0_prior the one that takes the classes' shares of the
-    rows into account (z0 + ln(n₀/n₁); None unless both n₁ and n₀ are positive). z1_less tells that β·m₁ <
-    z0. overall_contribution is Mahalanobis' distance between the class means (None if it is not real, which
-    takes a target that is not 0/1). n1 and n0 are the rows of each class.
+    z0 is the threshold halfway between the classes; β·m₁ is always above it, C being positive definite, so
+    that SymetryML's z1LTz0 is false. z0_prior is the threshold that takes the classes' shares of the rows
+    into account, z0 + ln(n₀/n₁); None unless n₁ and n₀ are both positive. overall_contribution is Mahalanobis
+    distance of the class means. n1 and n0 are the rows of each class.
     """
 
     algorithm: str
@@ -45,8 +45,7 @@ class LdaModel:
     weights: tuple[float, ...]
     z0: float
     z0_prior: float | None
-    z1_less: bool
-    overall_contribution: float | None
+    overall_contribution: float
     n1: float
     n0: float
     rows: int
@@ -63,9 +62,9 @@ class LdaModel:
         Missing values and errors: see `prediction.weighted_sum`.
         """
         score = weighted_sum(self.columns, self.weights, table, self.reference_levels)
-        result = {"resZ": score, "res": self._side(score, self.z0), "z0": np.full_like(score, self.z0)}
+        result = {"resZ": score, "res": _passes(score, self.z0), "z0": np.full_like(score, self.z0)}
         if self.z0_prior is not None:
-            result["resU"] = self._side(score, self.z0_prior)
+            result["resU"] = _passes(score, self.z0_prior)
         if self.z0 != 0.0:
             with np.errstate(over="ignore"):  # exp(...) = inf makes a normZ of 0, which is right
                 result["normZ"] = 1.0 / (1.0 + np.exp(1.0 - score / self.z0))
@@ -74,10 +73,6 @@ class LdaModel:
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, read back by `models.from_dict`."""
         return to_record(self)
-
-    def _side(self, score: FloatArray, threshold: float) -> FloatArray:
-        first = score < threshold if self.z1_less else score >= threshold
-        return first.astype(np.float64)
 
 
 def fit_lda(
@@ -111,7 +106,6 @@ def fit_lda(
     # (m₁ + m₀)/2 = x̄ + (n₀ - n₁)/(2n) d
     shift = divide(add(n0, negate(n1)), times(wide(np.array(2.0)), n))
     middle = dot(beta, add(sums.means, times(shift, difference)))
-    squared_distance = float(dot(beta, difference).hi)
     z0, first, other = float(middle.hi), float(n1.hi), float(n0.hi)
     return LdaModel(
         algorithm="lda",
@@ -120,8 +114,7 @@ def fit_lda(
         weights=tuple(beta.hi.tolist()),
         z0=z0,
         z0_prior=z0 + math.log(other / first) if first > 0.0 and other > 0.0 else None,
-        z1_less=squared_distance < 0.0,  # β·m₁ - z0 is half of it
-        overall_contribution=math.sqrt(squared_distance) if squared_distance >= 0.0 else None,
+        overall_contribution=math.sqrt(max(0.0, float(dot(beta, difference).hi))),
         n1=first,
         n0=other,
         rows=sums.rows,
@@ -145,3 +138,7 @@ def _between_and_within(
 
 def _column(a: DoubleDouble) -> DoubleDouble:
     return DoubleDouble(a.hi[:, None], a.lo[:, None])
+
+
+def _passes(score: FloatArray, threshold: float) -> FloatArray:
+    return (score >= threshold).astype(np.float64)

@@ -181,6 +181,11 @@ def _ridge(sums: Design, penalty: float, standardize: bool, intercept: bool) -> 
 
 def _residual(total: DoubleDouble, slopes: DoubleDouble, cross: DoubleDouble) -> float:
     rss = float(add(total, negate(dot(slopes, cross))).hi)
+    if not rss >= -1e-12 * float(total.hi):
+        raise ModelError(
+            "the pairwise sums explain more than there is, as those of no table can: "
+            "use missing='listwise' or 'mean'"
+        )
     return rss if rss > PERFECT * float(total.hi) else 0.0
 
 

@@ -125,8 +125,9 @@ def _swept_inverse(matrix: DoubleDouble, names: Sequence[str]) -> DoubleDouble:
         if not pivot.hi > DEPENDENT * start[k]:
             if pivot.hi < -1e-12 * start[k]:
                 raise ModelError(
-                    f"the sums of products of {listed(names)} do not belong to one table (they are not "
-                    "positive definite), as happens with missing='pairwise'; use missing='listwise' or 'mean'"
+                    f"the sums of products of {listed(names)} are not positive definite: those of "
+                    "missing='pairwise' need not be (use 'listwise' or 'mean'), nor those of a discriminant "
+                    "whose target is not 0/1"
                 )
             raise _dependent(a.hi[:k, k] * np.sqrt(start[:k] / start[k]), names, k)
         row = divide(pick(a, k, slice(None)), DoubleDouble(np.full(p, pivot.hi), np.full(p, pivot.lo)))

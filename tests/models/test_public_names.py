@@ -1,0 +1,13 @@
+"""The names that other rooms may use."""
+
+from __future__ import annotations
+
+from federation import explore, models
+
+
+def test_public_names() -> None:
+    assert sorted(explore.__all__) == ["bivariate", "univariate"]
+    assert sorted(models.__all__) == [
+        *("INTERCEPT", "InputColumn", "LdaModel", "LinearModel", "Model", "ModelError", "PcaModel"),
+        *("fit", "fit_lda", "fit_linear", "fit_pca", "from_dict"),
+    ]
