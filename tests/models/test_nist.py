@@ -29,9 +29,11 @@ def test_a_gram_gives_at_least_as_many_digits_as_pooled_rows(nist: ModuleType, n
     found = nist.measure(name)
     ours = found["suffice"]
     print(f"\n{name}: " + ", ".join(f"{k} {v.coef:.1f}/{v.std_error:.1f}" for k, v in found.items()))
-    for rival in ("lstsq", "qr"):
-        assert ours.coef >= min(found[rival].coef, 14.0)
-        assert ours.std_error >= min(found[rival].std_error, 14.0)
+    assert ours.coef >= min(found["lstsq"].coef, 14.0)
+    assert ours.std_error >= min(found["lstsq"].std_error, 14.0)
+    # Where QR passes the exact fit of the same float64 columns, its rounding errors happened to help.
+    assert ours.coef >= min(found["qr"].coef, found["exact"].coef, 14.0)
+    assert ours.std_error >= min(found["qr"].std_error, found["exact"].std_error, 14.0)
     assert ours.coef >= LEAST[name]
     assert ours.std_error >= LEAST[name]
 
