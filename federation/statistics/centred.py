@@ -6,7 +6,7 @@ Centring is done on the integers, N·C - S·Sᵀ, where nothing can cancel; only
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -17,7 +17,7 @@ from federation.statistics.double_double import DoubleDouble, divide
 from federation.statistics.errors import SchemaError, StatisticsError
 from federation.statistics.exact import ExactArray
 from federation.statistics.quantum import MAX_FIVES
-from federation.statistics.stratum import Stratum, required, triangle_between
+from federation.statistics.stratum import Group, Stratum, required, triangle_between
 
 if TYPE_CHECKING:
     from federation.statistics.moments import Moments
@@ -109,6 +109,7 @@ def centred(moments: Moments, names: Sequence[str], missing: Missing = "listwise
         )
         what = "rows in which nothing is missing" if missing == "listwise" else "rows"
         raise StatisticsError(f"there are no {what} to compute from{remedy}")
+    stratum = _with_named_levels(moments, names, stratum)
     columns = _Columns(moments, names, stratum)
     if missing == "listwise":
         return _listwise(columns, stratum)
@@ -172,7 +173,6 @@ class _Columns:
     def __init__(self, moments: Moments, names: Sequence[str], stratum: Stratum) -> None:
         schema = moments.schema
         numeric = {name: i for i, name in enumerate(sorted(attribute.name for attribute in schema.numeric))}
-        categories = {attribute.name for attribute in schema.categories}
         listed: list[str] = []
         twos, fives = [], []
         at_numeric: list[tuple[int, int]] = []  # (column, position of the attribute)
@@ -184,14 +184,11 @@ class _Columns:
                 fives.append(schema[name].unit.fives)
                 listed.append(name)
                 continue
-            category, chosen = _levels(name, categories, stratum, moments)
+            category, chosen = _levels(moments, name, stratum)
+            levels = stratum.groups[category].levels
             for index in chosen:
-                if index is not None:
-                    at_level.setdefault(category, []).append((len(listed), index))
-                    level = stratum.groups[category].levels[index]
-                    listed.append(f"{category}{SEPARATOR}{level}")
-                else:
-                    listed.append(name)
+                at_level.setdefault(category, []).append((len(listed), index))
+                listed.append(f"{category}{SEPARATOR}{levels[index]}")
                 twos.append(0)
                 fives.append(0)
             if len(listed) > MAX_TERMS:
@@ -216,24 +213,47 @@ class _Columns:
         return divide(numerators.to_double_double(twos), (denominators * _FIVES[fives]).to_double_double())
 
 
-def _levels(
-    name: str, categories: set[str], stratum: Stratum, moments: Moments
-) -> tuple[str, list[int | None]]:
-    """The category that `name` means and the levels of it, None for one that has no rows here."""
+def _category_of(moments: Moments, name: str) -> tuple[str, str | None]:
+    """The category that `name` means, and its level if it names one; raises `SchemaError` if neither."""
+    categories = {attribute.name for attribute in moments.schema.categories}
     if name in categories:
-        counted = stratum.groups[name].counts.nonzero()
-        return name, [int(i) for i in np.flatnonzero(counted)]
+        return name, None
     end = name.find(SEPARATOR)
     while end >= 0:
-        category, level = name[:end], name[end + 1 :]
-        if category in categories:
-            levels = stratum.groups[category].levels
-            return category, [levels.index(level) if level in levels else None]
+        if name[:end] in categories:
+            return name[:end], name[end + 1 :]
         end = name.find(SEPARATOR, end + 1)
-    attribute = moments.schema[name]  # raises if it is unknown
-    raise SchemaError(
-        f"attribute {name!r} is of type {attribute.type.value} and has no values to compute with"
-    )
+    attribute = moments.schema[name]
+    raise SchemaError(f"attribute {name!r} of type {attribute.type.value} has no values to compute with")
+
+
+def _levels(moments: Moments, name: str, stratum: Stratum) -> tuple[str, list[int]]:
+    """The category that `name` means and where the levels meant stand: those with rows, or the named one."""
+    category, level = _category_of(moments, name)
+    group = stratum.groups[category]
+    if level is not None:
+        return category, [group.levels.index(level)]
+    return category, np.flatnonzero(group.counts.nonzero()).tolist()
+
+
+def _with_named_levels(moments: Moments, names: Sequence[str], stratum: Stratum) -> Stratum:
+    """The stratum with a level of no rows for each indicator in `names` whose level does not occur in it."""
+    groups = dict(stratum.groups)
+    for name in names:
+        if name in moments.schema and moments.schema[name].numeric:
+            continue
+        category, level = _category_of(moments, name)
+        group = groups[category]
+        if level is not None and level not in group.levels:
+            shape, kept = (len(group.levels) + 1, stratum.numeric), np.s_[: len(group.levels)]
+            groups[category] = Group(
+                (*group.levels, level),
+                group.counts.place(shape[:1], kept),
+                group.sums.place(shape, kept),
+                group.squares.place(shape, kept),
+                None if group.present is None else group.present.place(shape, kept),
+            )
+    return replace(stratum, groups=groups)
 
 
 def _split(pairs: list[tuple[int, int]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -27,8 +27,8 @@ _HIGHEST_NORM: Final = 25.5  # log2 of the norm that the highest digit may have;
 
 def norms(integers: FloatArray) -> FloatArray:
     """log2 of the Euclidean norm of each row of (d, n), or a little more; NaN or inf if the row has one."""
-    squares: FloatArray = np.vecdot(integers, integers)
-    with np.errstate(divide="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        squares: FloatArray = np.vecdot(integers, integers)
         logs: FloatArray = 0.5 * np.log2(squares)
     for i in np.flatnonzero(np.isinf(squares)):
         logs[i] = np.log2(np.abs(integers[i]).max()) + 0.5 * np.log2(integers.shape[1])

@@ -206,7 +206,11 @@ class ExactArray:
 
     def item(self) -> int:
         """The only element, as a Python integer."""
-        return sum(int(limb) << (_BITS * i) for i, limb in enumerate(self.limbs.reshape(-1)))
+        limbs: list[int] = self.limbs.reshape(-1).tolist()
+        value = 0
+        for limb in reversed(limbs):
+            value = (value << _BITS) + limb
+        return value
 
     def to_float(self) -> FloatArray:
         """Each element as the nearest float64, ties to even; beyond the range, infinity."""
