@@ -28,6 +28,7 @@ from transport.bus import (
     Subscription,
     Watch,
 )
+from transport.connection import Connection, tls_options
 from transport.credentials import Credentials, NKey, connect_options
 from transport.replies import NoReply, NoResponder, Replies
 from transport.tls import pinned_context
@@ -35,28 +36,15 @@ from transport.tls import pinned_context
 PATIENCE = 30.0  # seconds that a request is repeated for before it fails
 _ATTEMPT = 5.0  # seconds that one attempt waits for its reply
 _NOBODY = 3.0  # seconds that "no responders" is taken for a server that is still starting
+_TURNED_AWAY = 3  # times; once may be a server in the middle of a change
 _RECONNECT_WAIT: Any = 0.25  # seconds between attempts at one server
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_REFUSED = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.I)
+_REFUSED = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.IGNORECASE)
 _NOT_AUTHORISED = re.compile(
     r"authorization (violation|failed)|authentication (expired|revoked)", re.IGNORECASE
 )
-
-
-class _EncryptedClient(Client):
-    """A client that never says who it is over a connection that is not encrypted.
-
-    nats-py encrypts when the server says that it must; this one does not leave that to whoever answers.
-    """
-
-    def _connect_command(self) -> bytes:
-        writer = getattr(self._transport, "_io_writer", None)
-        if writer is None or writer.get_extra_info("ssl_object") is None:
-            raise nats.errors.Error("the server does not offer TLS, which tls:// or a fingerprint asks for")
-        command: bytes = super()._connect_command()
-        return command
 
 
 class NatsBus:
@@ -75,6 +63,7 @@ class NatsBus:
         self._up = asyncio.Event()
         self._lost: BusError | None = None  # why the connection is gone for good
         self._last_error = ""
+        self._turned_away = 0  # times in a row that the server did not accept our credentials any more
 
     @classmethod
     async def connect(
@@ -94,16 +83,13 @@ class NatsBus:
         with `tls`, a certificate that this context accepts. Raises `PermissionDenied` if the server does not
         accept the credentials, `BusUnavailable` if there is no connection within `timeout` seconds.
         """
-        pinned = tls_fingerprint is not None
-        context = pinned_context(tls_fingerprint) if tls_fingerprint is not None else tls
-        encrypted = context is not None or any(server.startswith("tls://") for server in servers)
-        client = _EncryptedClient() if encrypted else Client()
+        pinned = pinned_context(tls_fingerprint) if tls_fingerprint is not None else None
+        encrypted = tls is not None or any(server.startswith("tls://") for server in servers)
+        client = Connection(pinned, encrypted)
         inbox = subjects.inbox(credentials.public if isinstance(credentials, NKey) else secrets.token_hex(8))
         bus = cls(client, inbox if isinstance(credentials, NKey) else "_INBOX", patience)
         options: dict[str, Any] = {**connect_options(credentials), "inbox_prefix": inbox, "name": name}
-        if context is not None:
-            options |= {"tls": context, "tls_handshake_first": pinned}
-        await bus._connect(list(servers), options, timeout)
+        await bus._connect(list(servers), options | tls_options(pinned, tls), timeout)
         return bus
 
     @property
@@ -327,6 +313,10 @@ class NatsBus:
                 self._replies.refuse(subject.lower())
             else:
                 self._refused.add(subject.lower())
+        if _NOT_AUTHORISED.search(self._last_error) and self._replies.started:
+            self._turned_away += 1
+            if self._turned_away == _TURNED_AWAY:
+                self._give_up()
         _log.info("bus: %s", self._last_error)
 
     async def _on_disconnected(self) -> None:
@@ -335,19 +325,25 @@ class NatsBus:
 
     async def _on_reconnected(self) -> None:
         self._last_error = ""
+        self._turned_away = 0
         self._up.set()
         for stale in self._watches.values():
             stale.set()
 
     async def _on_closed(self) -> None:
-        """nats-py gave up: we closed it, or the server took our permission to connect away."""
+        """nats-py gave up: we closed it, or the server told us to go."""
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """The server does not let us in any more: say so to all who wait, and stop trying."""
         if self._lost is None:
             self._lost = PermissionDenied(
-                f"the server ended the connection ({self._client.last_error}): this node's key is no longer "
-                "among its users. Ask the admin for a new invitation"
+                "the server does not let this node in any more: its key is not among the users "
+                f"({self._last_error or 'it closed the connection'}). Ask the admin for a new invitation"
             )
             for arrivals in self._arrivals():
                 arrivals.fail(self._lost)
+            self._start(self._client.close())
         self._up.set()
 
     def _start(self, work: Awaitable[None]) -> asyncio.Task[None]:

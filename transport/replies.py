@@ -41,6 +41,10 @@ class Replies:
     _prefix: str = ""
     _count: int = 0
 
+    @property
+    def started(self) -> bool:
+        return bool(self._prefix)
+
     async def start(self) -> None:
         self._prefix = f"{self.inbox}.{secrets.token_hex(12)}."
         await self.client.subscribe(f"{self._prefix}*", cb=self._on_reply)
@@ -48,7 +52,7 @@ class Replies:
     async def one(
         self, subject: str, payload: bytes, within: float, headers: Mapping[str, str] | None = None
     ) -> Msg:
-        """Send a request and wait `within` seconds for its reply; `NoReply`, `NoResponder` or `PermissionDenied`."""
+        """Send a request; its reply, or after `within` seconds `NoReply`. `PermissionDenied` if refused."""
         return await self._send(subject, payload, within, headers, None)  # type: ignore[no-any-return]
 
     async def many(self, subject: str, payload: bytes, within: float) -> list[Msg]:

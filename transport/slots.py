@@ -191,7 +191,7 @@ class _Mismatch(Exception):  # noqa: N818
 
 
 async def _windowed(count: int, step: Callable[[int], Awaitable[None]]) -> None:
-    """`step(0)` to `step(count - 1)`, started in order, at most `WINDOW` under way; raises the first error."""
+    """`step(0)` to `step(count - 1)`, begun in order, at most `WINDOW` under way; raises one error."""
     indices = iter(range(count))
 
     async def work() -> None:

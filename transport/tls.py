@@ -30,8 +30,9 @@ class _PinnedConnection(ssl.SSLObject):
         expected: str = getattr(self.context, "fingerprint", "")
         if not hmac.compare_digest(fingerprint_of(certificate), expected):
             raise ssl.SSLCertVerificationError(
+                1,
                 "the server's certificate is not the one whose fingerprint is pinned: this is another "
-                "server, or one whose folder was made anew. Ask its admin for a new invitation"
+                "server, or one whose folder was made anew. Ask its admin for a new invitation",
             )
 
 
