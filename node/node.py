@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack
 from typing import Self
 
 from federation.identity import Identity
+from node.broker import Broker
 from node.config import NodeConfig
 from node.events import Events
+from node.federations import Federations
 from node.files import HomeLock, prepare_home, write_private
 from node.identity_store import load_or_create_identity
 from node.jobs.runner import JobRunner
@@ -56,6 +58,13 @@ class Node:
         self.events = Events(self.store)
         self.projects = Projects(self.store, numbers, self.node_id, self.name)
         self._exit.push_async_callback(self.projects.settle)
+        self._broker = Broker(self.config)
+        await self._broker.start()
+        self._exit.push_async_callback(self._broker.stop)
+        self.federations = Federations(self.identity, self.name, self.store, self._broker, self.projects)
+        self.projects.fusion = self.federations
+        self._exit.push_async_callback(self.federations.close)
+        await self.federations.open()
         work = ProjectTasks(self.store, self.projects)
         self.runner = JobRunner(
             self.store, self.events, work, self.config.workers, self.config.worker_idle_seconds
@@ -88,7 +97,15 @@ class Node:
 
     def problems(self) -> dict[str, str]:
         """What is not as it should be, by the part concerned; empty if all is well."""
-        return {}
+        problems = self.federations.problems()
+        if self._broker.problem is not None:
+            problems["nats"] = self._broker.problem
+        return problems
+
+    @property
+    def nats_url(self) -> str | None:
+        """The broker of this node: its own server's or the one it was given; None if it has neither."""
+        return self._broker.url
 
     async def _first_key(self) -> AccessKey:
         """The oldest admin key; made at the first start."""

@@ -67,7 +67,7 @@ class Projects:
         self._pending: set[asyncio.Task[Any]] = set()
         self.fusion: Fusion | None = None
 
-    # --- the projects themselves ----------------------------------------------------------------------------
+    # --- the projects themselves --------------------------------------------------------------------------
 
     async def create(
         self,
@@ -171,7 +171,7 @@ class Projects:
         self._fusion().changed(federation, shared_as)
         return await self.info(name)
 
-    # --- learning -------------------------------------------------------------------------------------------
+    # --- learning -----------------------------------------------------------------------------------------
 
     async def learn(self, name: str, table: Table) -> ProjectInfo:
         """Learn a table, all or nothing. Raises BadRequest naming column and row of what does not fit."""
@@ -249,7 +249,7 @@ class Projects:
         self._tell(row)
         return info
 
-    # --- answers --------------------------------------------------------------------------------------------
+    # --- answers ------------------------------------------------------------------------------------------
 
     async def statistics(self, name: str) -> Statistics:
         """What answers are computed from: the fused statistics of a federated project, else its own."""
@@ -371,7 +371,7 @@ class Projects:
         with refusing():
             return await self._think(lambda: guess_schema(open_source(path), attributes, types)[0])
 
-    # --- inside ---------------------------------------------------------------------------------------------
+    # --- inside -------------------------------------------------------------------------------------------
 
     async def row(self, name: str) -> ProjectRow:
         """The project as stored. Raises NotFound."""

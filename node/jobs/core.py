@@ -24,7 +24,7 @@ MAX_FAILED_STARTS = 3
 """Workers in a row that end before they are ready, until we stop trying for the tasks at hand."""
 
 
-# --- events -------------------------------------------------------------------------------------------------
+# --- events -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Tick:
 Event: TypeAlias = Submitted | WorkerReady | WorkerLost | Delivered | Failed | Settled | KillRequested | Tick
 
 
-# --- instructions -------------------------------------------------------------------------------------------
+# --- instructions -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Record:
 Instruction: TypeAlias = StartWorker | EndWorker | Assign | Settle | Record
 
 
-# --- state --------------------------------------------------------------------------------------------------
+# --- state ------------------------------------------------------------------------------------------------
 
 
 class Stage(Enum):

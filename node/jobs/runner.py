@@ -93,7 +93,7 @@ class JobRunner:
     def worker_pids(self) -> list[int]:
         return [worker.pid for worker in self._workers.values() if worker.pid is not None]
 
-    # --- events in, instructions out ------------------------------------------------------------------------
+    # --- events in, instructions out ----------------------------------------------------------------------
 
     def _feed(self, event: core.Event) -> None:
         if self._stopping:
@@ -160,7 +160,7 @@ class JobRunner:
                 self._on_worker.pop(worker)
                 self._feed(core.Failed(worker, error))
 
-    # --- instructions ---------------------------------------------------------------------------------------
+    # --- instructions -------------------------------------------------------------------------------------
 
     def _record(self, record: core.Record) -> None:
         values: dict[str, Any] = {"attempts": record.attempts}
@@ -220,7 +220,7 @@ class JobRunner:
         self._events.tell(task, "status", {"status": TaskStatus.COMPLETED.value, "error": None})
         self._forget(task)
 
-    # --- what is known of live tasks ------------------------------------------------------------------------
+    # --- what is known of live tasks ----------------------------------------------------------------------
 
     def _update(self, task: str, **values: Any) -> None:
         live = self.live.get(task)

@@ -1,0 +1,474 @@
+"""The federations of this node, as the dialects see them; one driver each."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from federation.charter import Approval
+from federation.errors import FusionError, LocalProtocolError
+from federation.fusion import Fused
+from federation.identity import Identity
+from federation.invitation import Invitation
+from federation.lifecycle import State
+from federation.member import Federation
+from federation.outputs import Output
+from federation.statistics import Schema
+from node import federation_rows as rows
+from node.answers import (
+    FederationInfo,
+    IssuedInvitation,
+    JoinRequestInfo,
+    LogLine,
+    MemberInfo,
+    Share,
+    SharedProject,
+    Statistics,
+    SyncStats,
+)
+from node.broker import Access, Broker, Guest, entropy
+from node.errors import AlreadyExists, BadRequest, NodeError, NotFound, Unavailable
+from node.federation_driver import FederationDriver
+from node.federation_rows import FederationRow
+from node.projects import Projects, refusing
+from node.store import Store
+from transport.credentials import NKey
+
+LEAVERS_SECONDS = 5.0
+"""How long somebody who is no longer a member may still read on the server that it is not."""
+
+SYNC_SECONDS = 30.0
+
+FederationList = builtins.list[FederationInfo]
+LogLines = builtins.list[LogLine]
+
+_STATES = {
+    State.JOINING: "joining",
+    State.MEMBER: "active",
+    State.LEAVING: "leaving",
+    State.REJECTED: "refused",
+    State.LEFT: "left",
+}
+
+
+class Federations:
+    """All federations of this node, by name."""
+
+    def __init__(
+        self, identity: Identity, member_name: str, store: Store, broker: Broker, projects: Projects
+    ) -> None:
+        self._identity, self._member_name = identity, member_name
+        self._store, self._broker, self._projects = store, broker, projects
+        self._drivers: dict[str, FederationDriver] = {}
+        self._admitting = asyncio.Lock()
+        self._leavers: dict[tuple[str, str, str], float] = {}
+        self._known: dict[str, set[tuple[str, str]]] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Take up every federation where it was."""
+        for row, snapshot in await self._store.read(rows.all_federations):
+            records = await self._store.read(lambda c, name=row.name: rows.records(c, name))  # type: ignore[misc]
+            machine = await asyncio.to_thread(
+                Federation.restore, self._identity, snapshot, records, entropy=entropy
+            )
+            self._drivers[row.name] = self._driver(row, machine)
+        with contextlib.suppress(Exception):  # the drivers try again, and say so
+            await self._admit()
+        for driver in self._drivers.values():
+            driver.start()
+
+    async def close(self) -> None:
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*(driver.stop() for driver in self._drivers.values()))
+
+    # --- founding, inviting, joining ----------------------------------------------------------------------
+
+    async def create(
+        self, name: str, *, owner: str, approval: str = "automatic", quorum: int | None = None
+    ) -> FederationInfo:
+        """Found a federation with this node as its admin. Raises AlreadyExists, BadRequest."""
+        self._broker.require()
+        self._check_free(name)
+        try:
+            wanted = Approval(approval)
+        except ValueError:
+            raise BadRequest(f"there is no approval {approval!r}", "use automatic or manual") from None
+        with refusing():
+            machine, outputs = Federation.create(
+                self._identity,
+                name,
+                self._member_name,
+                approval=wanted,
+                quorum=quorum,
+                bus_key=self._broker.key.public,
+                now=time.time(),
+                entropy=entropy,
+            )
+        await self._add(machine, owner, {"terms": {}, "guests": [], "project": None}, outputs)
+        return await self.status(name)
+
+    async def invite(
+        self, name: str, *, password: str | None = None, lifetime: float = 7200.0
+    ) -> IssuedInvitation:
+        """A one-time invitation, as a string to paste."""
+        driver = self._find(name)
+        guest = NKey.generate()
+        made: builtins.list[Invitation] = []
+
+        def call(machine: Federation) -> Sequence[Output]:
+            terms = self._broker.terms(guest)
+            invitation = machine.invite(terms, now=time.time(), password=password, lifetime=lifetime)
+            made.append(invitation)
+            if self._broker.embedded:
+                guests = [g for g in driver.row.broker["guests"] if g[2] > time.time()]
+                guests.append([guest.public, invitation.id, invitation.expires])
+                driver.row.broker = {**driver.row.broker, "guests": guests}
+            return []
+
+        if driver.machine.state is not State.MEMBER or not driver.machine.is_admin:
+            raise BadRequest(f"only the admin of {name!r} can invite", "ask its admin for an invitation")
+        with refusing():
+            await driver.step(call, lambda _: None)
+        await self._let_in()
+        return IssuedInvitation(made[0].text, made[0].id, made[0].expires)
+
+    async def join(
+        self,
+        invitation: str,
+        *,
+        owner: str,
+        password: str | None = None,
+        project: str | None = None,
+        wait: float = 0.0,
+    ) -> FederationInfo:
+        """Ask to be admitted, and wait up to `wait` seconds for the answer.
+
+        `project`: the local project (made if there is none) that takes part in the federation's first project
+        once this node is admitted. Raises BadRequest for an invitation that is altered, expired or needs a
+        password, AlreadyExists.
+        """
+        with refusing():
+            given = await asyncio.to_thread(Invitation.parse, invitation, password)
+            self._check_free(given.name)
+            machine, outputs = Federation.join(
+                self._identity,
+                given,
+                self._member_name,
+                bus_key=self._broker.key.public,
+                now=time.time(),
+                entropy=entropy,
+            )
+        broker: dict[str, Any] = {
+            "terms": dict(given.broker),
+            "guests": [],
+            "project": project,
+            "invitation": given.id,
+        }
+        driver = await self._add(machine, owner, broker, outputs)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                while driver.machine.state is State.JOINING:
+                    await driver.changed()
+        return await self.status(given.name)
+
+    async def requests(self, name: str) -> builtins.list[JoinRequestInfo]:
+        """Who waits for a decision."""
+        return list((await self.status(name)).requests)
+
+    async def approve(self, name: str, request: str) -> None:
+        await self._call(name, lambda machine: machine.approve(request, now=time.time()))
+
+    async def refuse(self, name: str, request: str) -> None:
+        await self._call(name, lambda machine: machine.refuse(request, now=time.time()))
+
+    async def expel(self, name: str, node_id: str) -> None:
+        await self._call(name, lambda machine: machine.expel(node_id, now=time.time()))
+
+    async def leave(self, name: str) -> None:
+        """Leave, or forget a federation that this node is not, or no longer, a member of."""
+        driver = self._find(name)
+        if driver.machine.state not in (State.MEMBER, State.LEAVING):
+            await self._forget(driver)
+            return
+        await self._call(name, lambda machine: machine.leave(now=time.time()))
+
+    # --- synchronising ------------------------------------------------------------------------------------
+
+    async def start(self, name: str) -> None:
+        """Contribute every change from now on."""
+        await self._pulse(name, True)
+
+    async def stop(self, name: str) -> None:
+        """Contribute nothing until `start` or `sync`."""
+        await self._pulse(name, False)
+
+    async def _pulse(self, name: str, on: bool) -> None:
+        driver = self._find(name)
+        driver.row.pulse = on
+        await driver.step(lambda _: [], lambda _: None)
+        driver.share()
+
+    async def sync(self, name: str) -> FederationInfo:
+        """Contribute now, read everything again, and wait until all is sent."""
+        driver = self._find(name)
+        with refusing():
+            await driver.resync()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SYNC_SECONDS):
+                await driver.all_sent()
+        return await self.status(name)
+
+    async def sync_stats(self, name: str) -> SyncStats:
+        return await self._find(name).sync_stats()
+
+    async def sync_log(self, name: str) -> LogLines:
+        """What happened, oldest first."""
+        self._find(name)
+        return await self._store.read(lambda c: rows.log(c, name))
+
+    async def error_log(self, name: str) -> LogLines:
+        """What was refused or failed, oldest first."""
+        self._find(name)
+        return await self._store.read(lambda c: rows.log(c, name, "error"))
+
+    # --- looking ------------------------------------------------------------------------------------------
+
+    async def list(self) -> FederationList:
+        """All federations, oldest first."""
+        return [await self.status(name) for name in self._drivers]
+
+    async def status(self, name: str) -> FederationInfo:
+        """Raises NotFound."""
+        driver = self._find(name)
+        status = await driver.look(lambda machine: machine.status())
+        member = driver.machine.state in (State.MEMBER, State.LEAVING)
+        shared = [await self._shared(driver, project) for project in status.projects] if member else []
+        return FederationInfo(
+            name=name,
+            federation_id=status.federation,
+            state=_STATES[status.state],
+            is_admin=status.is_admin,
+            admin=next((m.name for m in status.members if m.role == "admin"), ""),
+            epoch=status.epoch,
+            approval=status.approval or "",
+            quorum=status.quorum,
+            pulse=driver.row.pulse,
+            connected=driver.connected,
+            problem=driver.problem,
+            members=tuple(
+                MemberInfo(
+                    m.node_id,
+                    m.name,
+                    m.role,
+                    {p: (c.version, c.rows, c.received) for p, c in m.contributions.items()},
+                )
+                for m in status.members
+            ),
+            requests=tuple(JoinRequestInfo(r.request_id, r.node_id, r.name, 0.0) for r in status.requests),
+            projects=tuple(shared),
+            counters={f"refused: {reason}": count for reason, count in status.refusals.items()}
+            | {"waiting for a charter": status.waiting},
+        )
+
+    async def _shared(self, driver: FederationDriver, project: str) -> SharedProject:
+        local = await self._projects.contribution(driver.row.name, project)
+        local_name = None if local is None else local[0].name
+
+        def look(machine: Federation) -> SharedProject:
+            try:
+                fused = machine.fused(project)
+            except FusionError as error:
+                return SharedProject(project, local_name, None, None, (), getattr(error, "missing", ()))
+            return SharedProject(
+                project, local_name, fused.moments.rows, fused.moments.digest(), _shares(fused)
+            )
+
+        return await driver.look(look)
+
+    # --- for the projects ---------------------------------------------------------------------------------
+
+    async def fused(self, federation: str, shared_as: str) -> Statistics:
+        """The sum of the members' contributions. Raises Unavailable naming who is missing."""
+        driver = self._find(federation)
+        if driver.row.pulse:
+            await driver.contribute()  # so that an answer contains what was learned before the question
+        with refusing():
+            fused = await driver.look(lambda machine: machine.fused(shared_as))
+        return Statistics(fused.moments, _shares(fused))
+
+    async def adopt(
+        self, federation: str, shared_as: str, schema: Schema | None
+    ) -> tuple[Schema | None, int]:
+        """Make sure the federation has this project; its agreed schema, and the version to go on from.
+
+        Raises NotFound if it has not and this node is not its admin, BadRequest if another schema is agreed.
+        """
+        driver = self._find(federation)
+        if driver.machine.state is not State.MEMBER:
+            raise Unavailable(
+                f"this node is not a member of {federation!r} (it is {_STATES[driver.machine.state]})",
+                "wait until it is admitted",
+            )
+        known = driver.machine.charter.projects
+        if shared_as not in known:
+            if not driver.machine.is_admin:
+                raise NotFound(
+                    f"federation {federation!r} has no project {shared_as!r}; "
+                    f"it has: {', '.join(sorted(known)) or 'none'}",
+                    "its admin makes it by creating a project of that name in the federation",
+                )
+            await self._call(
+                federation, lambda machine: machine.set_project(shared_as, schema, now=time.time())
+            )
+        agreed = driver.machine.charter.projects[shared_as]
+        if agreed is not None and schema is not None and agreed != schema:
+            raise BadRequest(
+                f"project {shared_as!r} of {federation!r} has another schema, agreed among its members",
+                "leave the schema out: the agreed one is taken",
+            )
+        status = await driver.look(lambda machine: machine.status())
+        me = next(member for member in status.members if member.node_id == self._identity.node_id)
+        held = me.contributions.get(shared_as)
+        return agreed or schema, 0 if held is None else held.version
+
+    def changed(self, federation: str, shared_as: str) -> None:
+        driver = self._drivers.get(federation)
+        if driver is not None:
+            driver.share()
+
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by federation."""
+        return {
+            f"federation {name}": driver.problem
+            for name, driver in self._drivers.items()
+            if driver.problem is not None and not driver.ended
+        }
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _driver(self, row: FederationRow, machine: Federation) -> FederationDriver:
+        return FederationDriver(
+            row,
+            machine,
+            identity=self._identity,
+            store=self._store,
+            broker=self._broker,
+            projects=self._projects,
+            on_roster=self._let_in,
+            on_admitted=self._take_part,
+        )
+
+    async def _add(
+        self, machine: Federation, owner: str, broker: dict[str, Any], outputs: Sequence[Output]
+    ) -> FederationDriver:
+        old = self._drivers.get(machine.name)
+        if old is not None:
+            await self._forget(old)
+        row = FederationRow(machine.name, machine.id, owner, True, time.time(), broker)
+        data = await asyncio.to_thread(machine.snapshot)
+
+        def write(connection: Any) -> None:
+            rows.insert(connection, row, data)
+            rows.save(connection, row, data, outputs)
+
+        await self._store.write(write)
+        driver = self._drivers[row.name] = self._driver(row, machine)
+        driver.start()
+        return driver
+
+    async def _forget(self, driver: FederationDriver) -> None:
+        await driver.stop()
+        await self._store.write(lambda c: rows.delete(c, driver.row.name))
+        del self._drivers[driver.row.name]
+
+    def _find(self, name: str) -> FederationDriver:
+        driver = self._drivers.get(name)
+        if driver is None:
+            raise NotFound(
+                f"this node is in no federation {name!r}", "list the federations, create it, or join it"
+            )
+        return driver
+
+    def _check_free(self, name: str) -> None:
+        driver = self._drivers.get(name)
+        if driver is not None and not driver.ended:
+            raise AlreadyExists(f"this node is in a federation {name!r} already", "leave it first")
+
+    async def _call(self, name: str, call: Callable[[Federation], Sequence[Output]]) -> None:
+        driver = self._find(name)
+        try:
+            with refusing():
+                await driver.step(call)
+        except LocalProtocolError as error:
+            raise BadRequest(str(error)) from None
+
+    async def _take_part(self, driver: FederationDriver) -> None:
+        """The project named when joining: made, or attached, once there is something to attach it to."""
+        project = driver.row.broker.get("project")
+        shared = sorted(driver.machine.charter.projects)
+        if not project or not shared:
+            return
+        driver.row.broker = {**driver.row.broker, "project": None}
+        try:
+            try:
+                info = await self._projects.info(project)
+            except NotFound:
+                await self._projects.create(
+                    project, owner=driver.row.owner, federation=driver.row.name, shared_as=shared[0]
+                )
+            else:
+                if info.federation is None:
+                    await self._projects.share(project, driver.row.name, shared[0])
+        except NodeError as error:
+            await driver.log("error", f"project {project!r} does not take part: {error.message}")
+
+    # --- who may enter our server -------------------------------------------------------------------------
+
+    async def _let_in(self) -> None:
+        """Bring the users of the embedded server up to date; a leaver may read on for a moment."""
+        await self._admit()
+        if self._leavers:
+            task = asyncio.create_task(self._admit_later())
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+    async def _admit_later(self) -> None:
+        await asyncio.sleep(LEAVERS_SECONDS)
+        with contextlib.suppress(Exception):  # tried again with the next change
+            await self._admit()
+
+    async def _admit(self) -> None:
+        if not self._broker.embedded:
+            return
+        async with self._admitting:
+            now = time.time()
+            accesses = []
+            for driver in self._drivers.values():
+                if driver.row.broker["terms"] or not driver.machine.is_admin or driver.ended:
+                    continue
+                status = await driver.look(lambda machine: machine.status())
+                federation = status.federation
+                members = {
+                    (m.node_id, m.bus_key) for m in status.members if m.node_id != self._identity.node_id
+                }
+                for node_id, key in self._known.get(federation, set()) - members:
+                    self._leavers[federation, node_id, key] = now + LEAVERS_SECONDS
+                self._known[federation] = members
+                gone = {
+                    (n, k) for (f, n, k), until in self._leavers.items() if f == federation and until > now
+                }
+                guests = tuple(Guest(*guest) for guest in driver.row.broker["guests"])
+                accesses.append(Access(federation, tuple(sorted(members | gone)), guests))
+            self._leavers = {key: until for key, until in self._leavers.items() if until > now}
+            await self._broker.admit(accesses)
+
+
+def _shares(fused: Fused) -> tuple[Share, ...]:
+    return tuple(Share(part.node_id, part.name, part.version, part.rows) for part in fused.contributions)

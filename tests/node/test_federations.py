@@ -1,0 +1,189 @@
+"""Nodes that federate over a real NATS server: found, invite, join, learn, agree to the bit, leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from federation.statistics import Schema, Table
+from node.answers import FederationInfo
+from node.config import NodeConfig
+from node.errors import AlreadyExists, BadRequest, NotFound, Unavailable
+from node.node import Node
+
+SECONDS = 30
+
+Launch = Callable[..., Awaitable[Node]]
+
+
+@pytest.fixture
+async def launch(tmp_path: Path) -> AsyncIterator[Launch]:
+    """Start a node by name; the same name again after `stop` is the same node."""
+    async with AsyncExitStack() as stack:
+
+        async def start(name: str, role: str = "peer") -> Node:
+            node = Node(NodeConfig(home=tmp_path / name, name=name, role=role, workers=1))
+            await node.start()
+            stack.push_async_callback(node.stop)
+            return node
+
+        yield start
+
+
+async def until(node: Node, name: str, condition: Callable[[FederationInfo], bool]) -> FederationInfo:
+    """The federation's status once it is as wished."""
+    async with asyncio.timeout(SECONDS):
+        while not condition(info := await node.federations.status(name)):
+            await wait_for_change(node, name)
+    return info
+
+
+async def wait_for_change(node: Node, name: str) -> None:
+    driver = node.federations._drivers[name]
+    try:
+        async with asyncio.timeout(0.2):
+            await driver.changed()
+    except TimeoutError:
+        pass
+
+
+async def join(admin: Node, peer: Node, name: str = "air") -> FederationInfo:
+    issued = await admin.federations.invite(name)
+    return await peer.federations.join(issued.invitation, owner="admin", wait=SECONDS)
+
+
+async def test_three_nodes_hold_the_pooled_statistics_to_the_bit(
+    launch: Launch, schema: Schema, table: Callable[..., Table], direct
+) -> None:
+    admin, jfk, lga = await launch("ewr", "admin"), await launch("jfk"), await launch("lga")
+    await admin.federations.create("air", owner="admin")
+    for peer in (jfk, lga):
+        assert (await join(admin, peer)).state == "active"
+    await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
+    tables = [table(1000, seed=seed) for seed in range(3)]
+    await admin.projects.learn("delays", tables[0])
+    for peer, rows in ((jfk, tables[1]), (lga, tables[2])):
+        await until(peer, "air", lambda info: bool(info.projects))
+        await peer.projects.create("delays", owner="admin", federation="air")
+        await peer.projects.learn("delays", rows)
+    pooled = direct(*tables)
+    for node in (admin, jfk, lga):
+        info = await until(node, "air", lambda info: info.projects[0].rows == 3000)
+        assert info.projects[0].digest == pooled.digest()
+        statistics = await node.projects.statistics("delays")
+        assert {share.name: share.rows for share in statistics.contributions} == {
+            "ewr": 1000,
+            "jfk": 1000,
+            "lga": 1000,
+        }
+        assert (await node.projects.explore("delays", "uni", ["distance"])).rows == 3000
+    stats = await lga.federations.sync_stats("air")
+    assert stats.contributions_received == 2
+    assert stats.waiting == 0
+
+
+async def test_a_node_catches_up_after_it_was_away(
+    launch: Launch, schema: Schema, table: Callable[..., Table], direct
+) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin")
+    await join(admin, jfk)
+    await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
+    await until(jfk, "air", lambda info: bool(info.projects))
+    await jfk.projects.create("delays", owner="admin", federation="air")
+    await jfk.projects.learn("delays", table(500, seed=1))
+    await jfk.stop()
+    await admin.projects.learn("delays", table(700, seed=2))
+    await admin.stop()
+    jfk = await launch("jfk")  # its broker is away: it goes on alone, and says so
+    async with asyncio.timeout(SECONDS):
+        while "federation air" not in jfk.problems():
+            await wait_for_change(jfk, "air")
+    await jfk.projects.learn("delays", table(300, seed=3))
+    admin = await launch("ewr", "admin")
+    pooled = direct(table(500, seed=1), table(700, seed=2), table(300, seed=3))
+    for node in (admin, jfk):
+        info = await until(node, "air", lambda info: info.projects[0].rows == 1500)
+        assert info.projects[0].digest == pooled.digest()
+    assert jfk.problems() == {}
+
+
+async def test_without_the_quorum_nothing_is_answered(launch: Launch, schema: Schema, table) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin")
+    await join(admin, jfk)
+    await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
+    await admin.projects.learn("delays", table(100))
+    with pytest.raises(Unavailable, match="missing: jfk"):
+        await admin.projects.explore("delays", "uni", ["distance"])
+
+
+async def test_a_person_decides_where_approval_is_manual(launch: Launch) -> None:
+    admin, jfk, lga = await launch("ewr", "admin"), await launch("jfk"), await launch("lga")
+    await admin.federations.create("air", owner="admin", approval="manual")
+    invitations = [(await admin.federations.invite("air")).invitation for _ in range(2)]
+    for peer, invitation in zip((jfk, lga), invitations, strict=True):
+        assert (await peer.federations.join(invitation, owner="admin")).state == "joining"
+    info = await until(admin, "air", lambda info: len(info.requests) == 2)
+    by_name = {request.name: request.id for request in info.requests}
+    await admin.federations.approve("air", by_name["jfk"])
+    await admin.federations.refuse("air", by_name["lga"])
+    await until(jfk, "air", lambda info: info.state == "active")
+    await until(lga, "air", lambda info: info.state == "refused")
+    assert any("declined" in line.message for line in await lga.federations.error_log("air"))
+
+
+async def test_who_leaves_takes_its_rows_along(launch: Launch, schema: Schema, table, direct) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin")
+    await join(admin, jfk)
+    await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
+    await admin.projects.learn("delays", table(100))
+    await until(jfk, "air", lambda info: bool(info.projects))
+    await jfk.projects.create("mine", owner="admin", federation="air", shared_as="delays")
+    await jfk.projects.learn("mine", table(200, seed=1))
+    await until(admin, "air", lambda info: info.projects[0].rows == 300)
+    await jfk.federations.leave("air")
+    await until(jfk, "air", lambda info: info.state == "left")
+    info = await until(admin, "air", lambda info: info.projects[0].rows == 100)
+    assert [member.name for member in info.members] == ["ewr"]
+    assert (await jfk.projects.info("mine")).federation is None
+    assert (await jfk.projects.statistics("mine")).moments.rows == 200
+
+
+async def test_a_pulse_that_is_off_contributes_only_when_asked(launch: Launch, schema: Schema, table) -> None:
+    admin = await launch("ewr", "admin")
+    await admin.federations.create("air", owner="admin")
+    await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
+    await admin.federations.stop("air")
+    await admin.projects.learn("delays", table(100))
+    with pytest.raises(Unavailable, match="missing: ewr"):
+        await admin.projects.statistics("delays")
+    await admin.federations.sync("air")
+    assert (await admin.projects.statistics("delays")).moments.rows == 100
+
+
+async def test_what_cannot_be_is_refused_with_the_remedy(launch: Launch, schema: Schema) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    with pytest.raises(BadRequest, match="no broker"):
+        await jfk.federations.create("air", owner="admin")
+    await admin.federations.create("air", owner="admin")
+    with pytest.raises(AlreadyExists):
+        await admin.federations.create("air", owner="admin")
+    issued = await admin.federations.invite("air", password="tiger")
+    with pytest.raises(BadRequest, match="password"):
+        await jfk.federations.join(issued.invitation, owner="admin")
+    with pytest.raises(BadRequest, match="altered"):
+        await jfk.federations.join(issued.invitation[:-3], owner="admin")
+    joined = await jfk.federations.join(issued.invitation, owner="admin", password="tiger", wait=SECONDS)
+    assert joined.state == "active"
+    with pytest.raises(NotFound, match="no project 'delays'"):
+        await jfk.projects.create("delays", owner="admin", federation="air")
+    with pytest.raises(BadRequest, match="only the admin"):
+        await jfk.federations.invite("air")
+    with pytest.raises(NotFound, match="in no federation"):
+        await jfk.federations.status("sea")
