@@ -1,0 +1,133 @@
+"""The aiohttp application over one node: the route table bound to it, and what every request passes through.
+
+Every request gets an id, a time limit, an access log line (without query, headers or body: they hold secrets)
+and its place in the metrics; every refusal gets the form of the dialect whose path was asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Final
+from uuid import uuid4
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from api import native, symetry
+from api.app_keys import BODIES, DOCUMENT, METRICS, NODE, STOPPING, USER
+from api.bodies import Bodies
+from api.metrics import Metrics
+from api.openapi import document
+from api.problems import Problem, internal, of_node
+from api.routes import Route
+from node.errors import NodeError
+from node.node import Node
+
+REQUEST_SECONDS: Final = 120.0
+"""No request takes longer: what does is a job. Long polls end well before."""
+
+ROUTES: Final[tuple[Route, ...]] = (*native.ROUTES, *symetry.ROUTES)
+
+_DIALECTS: Final = {"native": native, "symetry": symetry}
+
+log = logging.getLogger("suffice.api")
+access_log = logging.getLogger("suffice.access")
+
+
+def make_app(
+    node: Node, *, bodies: Bodies | None = None, request_seconds: float = REQUEST_SECONDS
+) -> web.Application:
+    """The application that speaks every dialect over `node`, which its caller starts and stops."""
+    app = web.Application(middlewares=[_middleware(request_seconds)])
+    app[NODE] = node
+    app[BODIES] = bodies or Bodies()
+    app[METRICS] = Metrics()
+    app[DOCUMENT] = document(ROUTES)
+    app[STOPPING] = asyncio.Event()
+    app.on_shutdown.append(_say_stopping)
+    for route in ROUTES:
+        app.router.add_route(
+            route.method,
+            route.path,
+            _DIALECTS[route.dialect].bind(route),
+            expect_handler=app[BODIES].expect,
+        )
+    return app
+
+
+async def _say_stopping(app: web.Application) -> None:
+    app[STOPPING].set()
+
+
+def _middleware(request_seconds: float) -> Middleware:
+    @web.middleware
+    async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.perf_counter()
+        app = request.app
+        try:
+            async with asyncio.timeout(request_seconds):
+                response = await handler(request)
+        except Exception as error:
+            response = _refusal(request, error)
+        finally:
+            app[BODIES].release(request)
+        seconds = time.perf_counter() - started
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else "unknown"
+        sent = response.content_length or 0
+        app[METRICS].answered(
+            request.method, route, response.status, seconds, request.content_length or 0, sent
+        )
+        if access_log.isEnabledFor(logging.INFO):
+            user = request.get(USER, "-")
+            access_log.info(
+                "%s %s %d %d B %.1f ms %s %s",
+                request.method,
+                route,
+                response.status,
+                sent,
+                seconds * 1e3,
+                user,
+                request.remote,
+            )
+        return response
+
+    return surround
+
+
+def _refusal(request: web.Request, error: Exception) -> web.Response:
+    """Any exception in the form of the request's dialect; the unforeseen is logged under an incident's id."""
+    problem = _problem(request, error)
+    dialect = "symetry" if request.path.startswith("/symetry/") else "native"
+    request.app[METRICS].refused(dialect, problem.code)
+    response: web.Response = _DIALECTS[dialect].refusal(request, problem)
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        response.headers[hdrs.ALLOW] = ", ".join(sorted(error.allowed_methods))
+    return response
+
+
+def _problem(request: web.Request, error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, NodeError):
+        return of_node(error)
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return Problem(
+            405, "method_not_allowed", f"{request.method} is not a method of this path.", "See /docs."
+        )
+    if isinstance(error, web.HTTPNotFound):
+        return Problem(404, "not_found", "There is no such path.", "See /docs for the paths there are.")
+    if isinstance(error, web.HTTPException):
+        return Problem(error.status, "http_error", error.reason or "The request was refused.")
+    if isinstance(error, TimeoutError):
+        return Problem(
+            503,
+            "timeout",
+            "The node did not finish in time; whether it did the work is open.",
+            "Use a job for it.",
+        )
+    incident = uuid4().hex[:12]
+    log.error("incident %s: %s %s", incident, request.method, request.path, exc_info=error)
+    return internal(incident)

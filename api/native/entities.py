@@ -1,0 +1,220 @@
+"""What the native calls take and answer, as models: checked on the way in, described both ways."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from node.answers import FederationInfo, JoinRequestInfo, ModelRecord, ProjectInfo, Share
+from node.keys import Role
+from node.tasks import Task
+
+MAX_DEPTH = 8
+"""How deeply free-form parameters may nest."""
+MAX_WAIT = 60.0
+"""The longest long poll, seconds."""
+
+
+def _shallow(value: Any, depth: int = MAX_DEPTH) -> Any:
+    if isinstance(value, (dict, list)):
+        if not depth:
+            raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+        for item in value.values() if isinstance(value, dict) else value:
+            _shallow(item, depth - 1)
+    return value
+
+
+def _names(value: Any) -> Any:
+    """`a,b` as one parameter, or the parameter once for each name (so that a name may hold a comma)."""
+    return value if isinstance(value, list) else [name for name in str(value).split(",") if name]
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Types = Annotated[dict[str, Literal["C", "B", "T", "X"]], Field(description="attribute: C, B, T or X")]
+Parameters = Annotated[dict[str, Any], AfterValidator(_shallow)]
+# Only that it is a list is checked here: the cells are checked where they are converted, off the event loop.
+Rows = Annotated[
+    list[Any],
+    WithJsonSchema(
+        {"type": "array", "items": {"type": "array", "items": {"type": ["string", "number", "null"]}}}
+    ),
+]
+
+
+class Taken(BaseModel):
+    """Base of what is taken: nothing unknown, nothing infinite."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+# --- federations
+
+
+class NewFederation(Taken):
+    name: Name
+    approval: Literal["automatic", "manual"] = "automatic"
+    quorum: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class NewInvitation(Taken):
+    password: Annotated[str, Field(min_length=1, max_length=1024, repr=False)] | None = None
+    lifetime: Annotated[float, Field(gt=0, le=31 * 86_400, description="seconds")] = 7200.0
+
+
+class Joining(Taken):
+    invitation: Annotated[str, Field(min_length=1, max_length=100_000, repr=False)]
+    password: Annotated[str, Field(min_length=1, max_length=1024, repr=False)] | None = None
+    project: Annotated[Name | None, Field(description="local project that takes part once admitted")] = None
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT, description="seconds to wait for admission")] = 5.0
+
+
+class Federations(BaseModel):
+    federations: list[FederationInfo]
+
+
+class Requests(BaseModel):
+    requests: list[JoinRequestInfo]
+
+
+# --- projects
+
+
+class SchemaFrom(Taken):
+    """A file on the node's machine whose first rows suggest the schema."""
+
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    attributes: list[Name] | None = None
+    types: Types | None = None
+
+
+class NewProject(Taken):
+    name: Name
+    federation: Name | None = None
+    shared_as: Name | None = None
+    # `schema` itself is a name that pydantic's models already have.
+    given_schema: Annotated[Parameters | None, Field(alias="schema")] = None
+    schema_from: SchemaFrom | None = None
+    parameters: Parameters = Field(default_factory=dict)
+
+
+class NewRows(Taken):
+    """Either a path (a job) or names and rows (done when answered)."""
+
+    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    format: Literal["csv", "parquet"] | None = None
+    attributes: list[Name] | None = None
+    names: list[Name] | None = None
+    rows: Rows | None = None
+    types: Types | None = None
+
+
+class Exploring(Taken):
+    metric: Literal["uni", "bi"] = "uni"
+    attributes: Annotated[
+        list[Name],
+        BeforeValidator(_names),
+        WithJsonSchema(
+            {"type": "string", "description": "names, separated by commas or in several parameters"}
+        ),
+    ] = Field(default_factory=list)
+
+
+class NewModel(Taken):
+    name: Name
+    algorithm: Name
+    target: Name | None = None
+    inputs: list[Name] = Field(default_factory=list)
+    parameters: Parameters = Field(default_factory=dict)
+
+
+class Cells(Taken):
+    names: list[Name]
+    rows: Rows
+
+
+class Projects(BaseModel):
+    projects: list[ProjectInfo]
+
+
+class Models(BaseModel):
+    models: list[ModelRecord]
+
+
+class Predictions(BaseModel):
+    columns: Annotated[dict[str, list[Any]], Field(description="one value per row")]
+
+
+class FusedStatistics(BaseModel):
+    rows: int
+    digest: str
+    contributions: list[Share]
+
+
+class StatisticsInfo(BaseModel):
+    """This node's own statistics, and the fused ones (None: a local project, or members are missing)."""
+
+    rows: int
+    version: int
+    digest: str
+    fused: FusedStatistics | None
+    problem: Annotated[str | None, Field(description="why there are no fused statistics now")] = None
+
+
+# --- jobs, keys, node
+
+
+class Waiting(Taken):
+    wait: Annotated[
+        float, Field(ge=0, le=MAX_WAIT, description="seconds; answers sooner if the job changes")
+    ] = 0.0
+
+
+class JobFilter(Taken):
+    project: Name | None = None
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
+
+
+class Jobs(BaseModel):
+    jobs: list[Task]
+
+
+class NewKey(Taken):
+    user: Name
+    role: Role = Role.USER
+
+
+class KeyInfo(BaseModel):
+    """An access key without its secret."""
+
+    access_key: str
+    user: str
+    role: Role
+    created: float
+
+
+class NewKeyInfo(KeyInfo):
+    """A key just made: the only time that its secret is told."""
+
+    secret_key: Annotated[str, Field(repr=False)]
+
+
+class Keys(BaseModel):
+    keys: list[KeyInfo]
+
+
+class NodeInfo(BaseModel):
+    node_id: str
+    name: str
+    role: str
+    version: str
+    url: str
+    nats: str | None
+    federations: list[str]
+    projects: list[str]
+    problems: dict[str, str]
+
+
+class Health(BaseModel):
+    status: Literal["ok", "degraded"]
+    problems: list[str]

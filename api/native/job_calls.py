@@ -1,0 +1,50 @@
+"""Jobs in the native dialect, long polls among them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from api.access import may_kill
+from api.app_keys import STOPPING
+from api.native.binding import answer
+from api.native.entities import JobFilter, Waiting
+from api.problems import Problem
+from api.routes import Call
+from node.tasks import Task
+
+
+async def listed(call: Call) -> web.Response:
+    query: JobFilter = call.query
+    return answer({"jobs": await call.node.jobs.list(project=query.project, limit=query.limit)})
+
+
+async def status(call: Call) -> web.Response:
+    query: Waiting = call.query
+    job = call.part("job")
+    if query.wait <= 0:
+        return answer(await call.node.jobs.get(job))
+    return answer(await _changed(call, job, query.wait))
+
+
+async def _changed(call: Call, job: str, seconds: float) -> Task:
+    """The job when it changes, when the time is over or when the node stops, whichever is first."""
+    waiting = asyncio.ensure_future(call.node.jobs.wait(job, seconds))
+    stopping = asyncio.ensure_future(call.request.app[STOPPING].wait())
+    try:
+        await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return waiting.result() if waiting.done() else await call.node.jobs.get(job)
+    finally:
+        waiting.cancel()
+        stopping.cancel()
+
+
+async def kill(call: Call) -> web.Response:
+    job = call.part("job")
+    task = await call.node.jobs.get(job)
+    if not may_kill(call.key, task):
+        raise Problem(
+            403, "forbidden", f"Job {job} belongs to {task.owner!r}.", "Its owner or a superuser may kill it."
+        )
+    return answer(await call.node.jobs.kill(job))

@@ -1,0 +1,29 @@
+"""Access keys in the native dialect. A secret is told once, to whoever makes the key."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from api.native.binding import answer
+from api.native.entities import KeyInfo, NewKey, NewKeyInfo
+from api.routes import Call
+from node.keys import AccessKey
+
+
+async def listed(call: Call) -> web.Response:
+    return answer({"keys": [_public(key) for key in await call.node.keys.list()]})
+
+
+async def create(call: Call) -> web.Response:
+    body: NewKey = call.body
+    key = await call.node.keys.create(body.user, body.role)
+    return answer(NewKeyInfo(**_public(key).model_dump(), secret_key=key.secret_key), 201)
+
+
+async def revoke(call: Call) -> web.Response:
+    await call.node.keys.revoke(call.part("access_key"))
+    return answer({})
+
+
+def _public(key: AccessKey) -> KeyInfo:
+    return KeyInfo(access_key=key.access_key, user=key.user, role=key.role, created=key.created)

@@ -1,0 +1,152 @@
+"""Projects, their models and what is asked of them, in the native dialect."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+from aiohttp import web
+
+from api.native.binding import answer
+from api.native.entities import Cells, Exploring, NewModel, NewProject, NewRows
+from api.problems import bad_request
+from api.routes import Call
+from api.tables import table_from
+from federation.statistics import Schema, StatisticsError
+from node.answers import ProjectInfo
+from node.errors import Unavailable
+
+NAME = "project"
+
+
+async def create(call: Call) -> web.Response:
+    body: NewProject = call.body
+    made = await call.node.projects.create(
+        body.name,
+        owner=call.key.user,
+        schema=await _schema(call, body),
+        federation=body.federation,
+        shared_as=body.shared_as,
+        parameters=body.parameters,
+    )
+    return answer(made, 201)
+
+
+async def _schema(call: Call, body: NewProject) -> Schema | None:
+    if body.given_schema is not None and body.schema_from is not None:
+        raise bad_request("Both schema and schema_from are given.", "Give one of them.")
+    if body.schema_from is not None:
+        source = body.schema_from
+        return await call.node.projects.schema_from(
+            source.path, actor=call.key, attributes=source.attributes, types=source.types
+        )
+    if body.given_schema is None:
+        return None
+    try:
+        return Schema.from_dict(body.given_schema)
+    except StatisticsError as error:
+        raise bad_request(f"The schema cannot be used: {error}.") from None
+
+
+async def listed(call: Call) -> web.Response:
+    return answer({"projects": await call.node.projects.list()})
+
+
+async def info(call: Call) -> web.Response:
+    return answer(await call.node.projects.info(call.part(NAME)))
+
+
+async def delete(call: Call) -> web.Response:
+    await call.node.projects.delete(call.part(NAME))
+    return answer({})
+
+
+async def learn(call: Call) -> web.Response:
+    return await _change(call, "learn")
+
+
+async def forget(call: Call) -> web.Response:
+    return await _change(call, "forget")
+
+
+async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
+    body: NewRows = call.body
+    name = call.part(NAME)
+    if body.path is not None and body.names is None and body.rows is None:
+        parameters = {
+            "path": body.path,
+            "format": body.format,
+            "attributes": body.attributes,
+            "types": body.types,
+        }
+        task = await call.node.jobs.submit(kind, actor=call.key, project=name, parameters=parameters)
+        return answer(task, 202)
+    if body.path is not None or body.names is None or body.rows is None:
+        raise bad_request(
+            f"There is nothing to {kind}.", "Give either a path, or names and rows (and no path)."
+        )
+    if body.attributes is not None or body.format is not None:
+        raise bad_request("attributes and format belong to a path.", "Send only the columns that are meant.")
+    known = letters(await call.node.projects.info(name)) | (body.types or {})
+    table = await table_from(body.names, body.rows, known)
+    service = call.node.projects.learn if kind == "learn" else call.node.projects.forget
+    return answer(await service(name, table))
+
+
+def letters(info: ProjectInfo) -> dict[str, str]:
+    """The types that a project's attributes have already: its tables are read by them."""
+    return {attribute.name: attribute.type for attribute in info.attributes}
+
+
+async def explore(call: Call) -> web.Response:
+    query: Exploring = call.query
+    return answer(await call.node.projects.explore(call.part(NAME), query.metric, query.attributes))
+
+
+async def statistics(call: Call) -> web.Response:
+    """Own and fused, each with its digest; a missing quorum is part of the answer, not a refusal."""
+    name = call.part(NAME)
+    info = await call.node.projects.info(name)
+    found: dict[str, Any] = {"rows": info.rows, "version": info.version, "digest": info.digest}
+    fused, problem = None, None
+    if info.federation is not None:
+        try:
+            sum_of_all = await call.node.projects.statistics(name)
+            fused = {
+                "rows": sum_of_all.moments.rows,
+                "digest": await asyncio.to_thread(sum_of_all.moments.digest),
+                "contributions": sum_of_all.contributions,
+            }
+        except Unavailable as error:
+            problem = error.message
+    return answer(found | {"fused": fused, "problem": problem})
+
+
+async def fit(call: Call) -> web.Response:
+    body: NewModel = call.body
+    made = await call.node.projects.fit(
+        call.part(NAME), body.name, body.algorithm, body.target, body.inputs, body.parameters
+    )
+    return answer(made, 201)
+
+
+async def models(call: Call) -> web.Response:
+    return answer({"models": await call.node.projects.models(call.part(NAME))})
+
+
+async def model(call: Call) -> web.Response:
+    return answer(await call.node.projects.model(call.part(NAME), call.part("model")))
+
+
+async def delete_model(call: Call) -> web.Response:
+    await call.node.projects.delete_model(call.part(NAME), call.part("model"))
+    return answer({})
+
+
+async def predict(call: Call) -> web.Response:
+    body: Cells = call.body
+    name = call.part(NAME)
+    known = letters(await call.node.projects.info(name))
+    table = await table_from(body.names, body.rows, known)
+    columns = await call.node.projects.predict(name, call.part("model"), table)
+    return answer({"columns": {key: values.tolist() for key, values in columns.items()}})

@@ -1,0 +1,232 @@
+"""The native dialect's route table."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from api.native import entities as e
+from api.native import federation_calls, job_calls, key_calls, node_calls, project_calls
+from api.routes import Access, CallHandler, Route
+from node.answers import Answer, FederationInfo, IssuedInvitation, ModelRecord, ProjectInfo
+from node.tasks import Task
+
+_F = "/api/federations/{federation}"
+_P = "/api/projects/{project}"
+_M = _P + "/models/{model}"
+_EMPTY = "Done: an empty object."
+
+
+def _call(
+    method: str,
+    path: str,
+    handler: CallHandler,
+    access: Access,
+    summary: str,
+    answers: dict[int, Any],
+    **more: Any,
+) -> Route:
+    return Route(method, path, handler, summary, access=access, answers=answers, **more)
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route(
+        "GET",
+        "/healthz",
+        node_calls.health,
+        "Whether the node answers",
+        access="open",
+        answers={200: e.Health},
+    ),
+    Route(
+        "GET",
+        "/metrics",
+        node_calls.metrics,
+        "Counters for Prometheus",
+        access="open",
+        answers={200: "Exposition."},
+    ),
+    Route(
+        "GET",
+        "/openapi.json",
+        node_calls.openapi,
+        "This document",
+        access="open",
+        answers={200: "OpenAPI 3.1."},
+    ),
+    Route("GET", "/docs", node_calls.docs, "This document as a page", access="open", answers={200: "HTML."}),
+    _call("GET", "/api/node", node_calls.info, "annotator", "The node", {200: e.NodeInfo}),
+    # Federations
+    _call(
+        "POST",
+        "/api/federations",
+        federation_calls.create,
+        "superuser",
+        "Create a federation",
+        {201: FederationInfo},
+        body=e.NewFederation,
+    ),
+    _call(
+        "GET",
+        "/api/federations",
+        federation_calls.listed,
+        "annotator",
+        "List the federations",
+        {200: e.Federations},
+    ),
+    _call(
+        "POST",
+        "/api/federations/join",
+        federation_calls.join,
+        "superuser",
+        "Join by an invitation",
+        {200: FederationInfo},
+        body=e.Joining,
+    ),
+    _call(
+        "GET",
+        _F,
+        federation_calls.status,
+        "annotator",
+        "A federation's members and state",
+        {200: FederationInfo},
+    ),
+    _call(
+        "POST",
+        _F + "/invitations",
+        federation_calls.invite,
+        "superuser",
+        "Make a one-time invitation",
+        {201: IssuedInvitation},
+        body=e.NewInvitation,
+        body_required=False,
+    ),
+    _call(
+        "GET", _F + "/requests", federation_calls.requests, "annotator", "Who asks to join", {200: e.Requests}
+    ),
+    _call(
+        "POST",
+        _F + "/requests/{request}/approve",
+        federation_calls.approve,
+        "superuser",
+        "Let a node join",
+        {200: FederationInfo},
+    ),
+    _call(
+        "POST",
+        _F + "/requests/{request}/refuse",
+        federation_calls.refuse,
+        "superuser",
+        "Do not let a node join",
+        {200: FederationInfo},
+    ),
+    _call(
+        "DELETE",
+        _F + "/members/{node_id}",
+        federation_calls.expel,
+        "superuser",
+        "Expel a member",
+        {200: FederationInfo},
+    ),
+    _call("POST", _F + "/leave", federation_calls.leave, "superuser", "Leave a federation", {200: _EMPTY}),
+    _call(
+        "POST",
+        _F + "/sync",
+        federation_calls.sync,
+        "user",
+        "Publish now, and read every member again",
+        {200: FederationInfo},
+    ),
+    # Projects
+    _call(
+        "POST",
+        "/api/projects",
+        project_calls.create,
+        "user",
+        "Create a project",
+        {201: ProjectInfo},
+        body=e.NewProject,
+    ),
+    _call("GET", "/api/projects", project_calls.listed, "annotator", "List the projects", {200: e.Projects}),
+    _call("GET", _P, project_calls.info, "annotator", "A project", {200: ProjectInfo}),
+    _call("DELETE", _P, project_calls.delete, "user", "Delete a project with its models", {200: _EMPTY}),
+    _call(
+        "POST",
+        _P + "/learn",
+        project_calls.learn,
+        "user",
+        "Learn a file (a job) or rows",
+        {200: ProjectInfo, 202: Task},
+        body=e.NewRows,
+    ),
+    _call(
+        "POST",
+        _P + "/forget",
+        project_calls.forget,
+        "user",
+        "Forget a file (a job) or rows",
+        {200: ProjectInfo, 202: Task},
+        body=e.NewRows,
+    ),
+    _call(
+        "GET",
+        _P + "/explore",
+        project_calls.explore,
+        "annotator",
+        "Explore attributes",
+        {200: Answer},
+        query=e.Exploring,
+    ),
+    _call(
+        "GET",
+        _P + "/statistics",
+        project_calls.statistics,
+        "annotator",
+        "Own and fused statistics, with digests",
+        {200: e.StatisticsInfo},
+    ),
+    _call(
+        "POST", _P + "/models", project_calls.fit, "user", "Fit a model", {201: ModelRecord}, body=e.NewModel
+    ),
+    _call("GET", _P + "/models", project_calls.models, "annotator", "List the models", {200: e.Models}),
+    _call("GET", _M, project_calls.model, "annotator", "A model", {200: ModelRecord}),
+    _call("DELETE", _M, project_calls.delete_model, "user", "Delete a model", {200: _EMPTY}),
+    _call(
+        "POST",
+        _M + "/predict",
+        project_calls.predict,
+        "annotator",
+        "Predict rows",
+        {200: e.Predictions},
+        body=e.Cells,
+    ),
+    # Jobs
+    _call(
+        "GET", "/api/jobs", job_calls.listed, "annotator", "List the jobs", {200: e.Jobs}, query=e.JobFilter
+    ),
+    _call(
+        "GET",
+        "/api/jobs/{job}",
+        job_calls.status,
+        "annotator",
+        "A job; waits for a change if asked to",
+        {200: Task},
+        query=e.Waiting,
+    ),
+    _call("DELETE", "/api/jobs/{job}", job_calls.kill, "user", "Kill a job", {200: Task}),
+    # Keys
+    _call(
+        "GET", "/api/keys", key_calls.listed, "admin", "List the access keys, without secrets", {200: e.Keys}
+    ),
+    _call(
+        "POST",
+        "/api/keys",
+        key_calls.create,
+        "admin",
+        "Make an access key",
+        {201: e.NewKeyInfo},
+        body=e.NewKey,
+    ),
+    _call(
+        "DELETE", "/api/keys/{access_key}", key_calls.revoke, "admin", "Revoke an access key", {200: _EMPTY}
+    ),
+)

@@ -1,0 +1,163 @@
+"""OpenAPI 3.1 from the route table: paths, parameters, bodies, answers and who may call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+from api.routes import Route
+
+_REFERENCE = "#/components/schemas/{model}"
+_VARIABLE = re.compile(r"\{([^{}:]+)(?::[^{}]*)?\}")
+
+_REFUSALS = {
+    "native": {"$ref": "#/components/responses/NativeRefusal"},
+    "symetry": {"$ref": "#/components/responses/SymetryRefusal"},
+}
+
+_SECURITY_SCHEMES = {
+    "basic": {"type": "http", "scheme": "basic", "description": "Access key and secret key."},
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "Base64 HMAC-SHA256 over method, Content-MD5, secret key, sym-date, customer id, "
+        "body, path and query, each on a line; with the headers sym-date and Content-MD5.",
+    },
+}
+
+_RESPONSES = {
+    "NativeRefusal": {
+        "description": "Refused: 400, 401, 403, 404, 408, 409, 413, 503; 500 names an incident only.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "error": {
+                            "type": "object",
+                            "properties": {
+                                name: {"type": "string"} for name in ("code", "message", "remedy")
+                            },
+                            "required": ["code", "message", "remedy"],
+                        }
+                    },
+                    "required": ["error"],
+                }
+            }
+        },
+    },
+    "SymetryRefusal": {
+        "description": "Refused: 400, 401, 408, 409, 413, 503; 500 names an incident only.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "statusCode": {"type": "string"},
+                        "statusString": {"type": "string"},
+                        "values": {"type": "object"},
+                    },
+                    "required": ["statusCode", "statusString", "values"],
+                }
+            }
+        },
+    },
+}
+
+
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """The whole document, JSON-able."""
+    schemas: dict[str, Any] = {}
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        path = _VARIABLE.sub(r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "suffice",
+            "version": version("suffice"),
+            "description": "Federated learning by exact sufficient statistics. Tag `native`: the node's own "
+            "interface. Tag `symetry`: the SymetryML dialect.",
+        },
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "responses": _RESPONSES,
+            "securitySchemes": _SECURITY_SCHEMES,
+        },
+    }
+
+
+def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.operation,
+        "summary": route.summary,
+        "tags": [route.dialect],
+        "responses": {
+            **{str(status): _answer(answer, schemas) for status, answer in route.answers.items()},
+            "default": _REFUSALS[route.dialect],
+        },
+    }
+    if route.access != "open":
+        scheme = "basic" if route.dialect == "native" else "signature"
+        operation["security"] = [{scheme: []}]
+        operation["x-role"] = route.access
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _VARIABLE.findall(route.path)
+    ]
+    if route.query is not None:
+        parameters += _query_parameters(route.query)
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body is not None:
+        operation["requestBody"] = _body(route, route.body, schemas)
+    return operation
+
+
+def _body(route: Route, model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": _schema(model, schemas, "validation")}}
+    if route.body_form == "encrypted":
+        content["text/plain"] = {
+            "schema": {
+                "type": "string",
+                "description": "The same JSON, AES-CBC under the user's key, in base64.",
+            }
+        }
+    return {"required": route.body_required, "content": content}
+
+
+def _answer(answer: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(answer, str):
+        return {"description": answer}
+    return {
+        "description": "Done.",
+        "content": {"application/json": {"schema": _schema(answer, schemas, "serialization")}},
+    }
+
+
+def _query_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
+    schema = model.model_json_schema(mode="validation")
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": part}
+        for name, part in schema["properties"].items()
+    ]
+
+
+def _schema(kind: Any, schemas: dict[str, Any], mode: JsonSchemaMode) -> dict[str, Any]:
+    """A reference to the schema of a model or dataclass, kept under `schemas`."""
+    schema = TypeAdapter(kind).json_schema(mode=mode, ref_template=_REFERENCE)
+    schemas.update(schema.pop("$defs", {}))
+    title = schema.get("title")
+    if title is None or "$ref" in schema:
+        return schema
+    schemas[title] = schema
+    return {"$ref": _REFERENCE.format(model=title)}

@@ -1,0 +1,98 @@
+"""Projects: making, learning, forgetting, showing and removing them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aiohttp import web
+
+from api.problems import bad_request
+from api.routes import Call
+from api.symetry.binding import envelope
+from api.symetry.entities import AsyncQuery, DataFrame, NewProjectQuery, Parameters, RenameQuery
+from api.symetry.job_calls import started
+from api.symetry.lookups import entity_of, project_of
+from api.symetry.views import letters_of, table_of
+from api.tables import check_rows
+
+_OPTIONS = frozenset({"sml_project_autosave", "sml_project_learn_merge"})
+"""Both are how every project is anyway: committed when acknowledged, learned all or nothing."""
+
+
+async def create(call: Call) -> web.Response:
+    query: NewProjectQuery = call.query
+    body: Parameters | None = call.body
+    options = body.flat() if body is not None else {}
+    if unknown := sorted(set(options) - _OPTIONS):
+        raise bad_request(f"Project option [{unknown[0][:200]}] is not available.", "Leave it out.")
+    if query.enable_histogram:
+        raise bad_request("Histograms are not available.", "Leave enableHistogram out.")
+    made = await call.node.projects.create(query.pid, owner=call.key.user, parameters=options)
+    return envelope(201, f"Project Created with id:{made.name}", {"smlInfo": await entity_of(call, made)})
+
+
+async def listed(call: Call) -> web.Response:
+    projects = await call.node.projects.list()
+    return envelope(values={"stringList": {"values": [info.name for info in projects]}})
+
+
+async def info(call: Call) -> web.Response:
+    query: AsyncQuery = call.query
+    project = await project_of(call)
+    if query.in_background:
+        return started(
+            call, await call.node.jobs.submit("project_info", actor=call.key, project=project.name)
+        )
+    return envelope(values={"smlInfo": await entity_of(call, project)})
+
+
+async def all_info(call: Call) -> web.Response:
+    """Always a job, as documented."""
+    return started(call, await call.node.jobs.submit("projects_info", actor=call.key))
+
+
+async def learn(call: Call) -> web.Response:
+    return await _change(call, "learn")
+
+
+async def forget(call: Call) -> web.Response:
+    return await _change(call, "forget")
+
+
+async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
+    query: AsyncQuery = call.query
+    frame: DataFrame = call.body
+    project = await project_of(call)
+    if not query.in_background:
+        table = await table_of(frame)
+        service = call.node.projects.learn if kind == "learn" else call.node.projects.forget
+        await service(project.name, table)
+        return envelope()
+    types = letters_of(frame)
+    await check_rows(frame.attribute_names, frame.data)
+    table_json = {"names": frame.attribute_names, "rows": frame.data, "types": types}
+    task = await call.node.jobs.submit(
+        kind, actor=call.key, project=project.name, parameters={"table": table_json}
+    )
+    return started(call, task)
+
+
+async def delete(call: Call) -> web.Response:
+    project = await project_of(call)
+    await call.node.projects.delete(project.name)
+    return envelope(
+        200, f"deleted Project with id[{project.name}] from Customer[{call.key.access_key}] store"
+    )
+
+
+async def save(call: Call) -> web.Response:
+    """What was acknowledged is on disk already: there is nothing left to save."""
+    await project_of(call)
+    return envelope()
+
+
+async def rename(call: Call) -> web.Response:
+    query: RenameQuery = call.query
+    project = await project_of(call)
+    renamed = await call.node.projects.rename(project.name, query.new_name)
+    return envelope(201, "CREATED", {"smlInfo": await entity_of(call, renamed)})

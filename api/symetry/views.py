@@ -1,0 +1,226 @@
+"""The node's answers as SymetryML's entities, and SymetryML's ways of naming things as the node's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from api.problems import bad_request
+from api.symetry.entities import DataFrame, JobInfo, MLContext, ModelInfo, ProjectEntity
+from api.tables import table_from
+from federation.statistics import Table
+from node.answers import FederationInfo, LogLine, ModelRecord, ProjectInfo
+from node.tasks import Task, TaskStatus
+
+# S and L can only be used through an encoder, P only in HIPAA mode, - is internal: without those, ignored.
+_LETTERS: Final[Mapping[str, str]] = {letter: letter for letter in "CBTX"} | dict.fromkeys("SLP-", "X")
+
+Z1_BELOW_Z0: Final = "false"
+"""The first class's mean score is never below the threshold: the covariance is positive definite."""
+
+_JOB_TYPES: Final[Mapping[str, str]] = {
+    "learn": "DSUpdateJob",
+    "forget": "DSUpdateJob",
+    "explore": "ExploreJob",
+    "fit": "BuildModelJob",
+    "predict": "DSPredictJob",
+    "project_info": "ProjectInfoJob",
+    "projects_info": "ListProjectsInfoJob",
+}
+
+_TABLE_COLUMNS: Final[Mapping[str, str]] = {
+    "coefficient": "coef",
+    "std.error": "std_error",
+    "scores(t)": "t",
+    "p.values": "p",
+    "ci.low": "ci_low",
+    "ci.high": "ci_high",
+}
+
+
+async def table_of(frame: DataFrame) -> Table:
+    """A DataFrame's columns. Raises `Problem` 400: unknown letters, ragged rows, cells that do not fit."""
+    return await table_from(frame.attribute_names, frame.data, letters_of(frame))
+
+
+def letters_of(frame: DataFrame) -> dict[str, str]:
+    """C, B, T or X for each name; raises `Problem` 400."""
+    if len(frame.attribute_types) != len(frame.attribute_names):
+        raise bad_request(
+            f"The DataFrame has {len(frame.attribute_names)} attributeNames and "
+            f"{len(frame.attribute_types)} attributeTypes.",
+            "Give one type for each name.",
+        )
+    for name, letter in zip(frame.attribute_names, frame.attribute_types, strict=True):
+        if letter not in _LETTERS:
+            raise bad_request(
+                f"Attribute {name!r} has the unknown type {letter[:20]!r}.", "Use C, B, T, X, S, L or P."
+            )
+    return {
+        name: _LETTERS[letter]
+        for name, letter in zip(frame.attribute_names, frame.attribute_types, strict=True)
+    }
+
+
+def targets_of(context: MLContext, project: ProjectInfo) -> list[str]:
+    return _named(context.targets, context.target_attribute_names, project)
+
+
+def inputs_of(context: MLContext, project: ProjectInfo) -> list[str]:
+    return _named(context.input_attributes, context.input_attribute_names, project)
+
+
+def _named(ids: Sequence[str], names: Sequence[str], project: ProjectInfo) -> list[str]:
+    """Attributes by index (as text) or by name; a category's level is `name$level`."""
+    if ids and names:
+        raise bad_request("Attributes are given both by id and by name.", "Give one of the two.")
+    if names:
+        known = {attribute.name for attribute in project.attributes}
+        for name in names:
+            if name not in known and name.split("$", 1)[0] not in known:
+                raise bad_request(f"Project [{project.name}] has no attribute [{name}].", "See its info.")
+        return list(names)
+    return [_by_index(text, project) for text in ids]
+
+
+def _by_index(text: str, project: ProjectInfo) -> str:
+    if text.isascii() and text.isdigit() and len(text) < 9 and int(text) < len(project.attributes):
+        return project.attributes[int(text)].name
+    raise bad_request(
+        f"Project [{project.name}] has no attribute with the id [{text}].",
+        f"Ids are the attributeIndexes of its info, 0 to {len(project.attributes) - 1}.",
+    )
+
+
+def project_entity(
+    info: ProjectInfo, models: Sequence[ModelRecord] = (), federation: FederationInfo | None = None
+) -> ProjectEntity:
+    """SymetryML's ProjectInfo."""
+    types = {record.name: record.algorithm for record in models}
+    params = {str(name): str(value) for name, value in info.parameters.items()}
+    if federation is not None:
+        params |= {
+            "fed_pulsing": _word(federation.pulse),
+            "fed_has_error": _word(federation.problem is not None),
+            "fed_is_admin": _word(federation.is_admin),
+        }
+    return ProjectEntity(
+        pid=info.name,
+        models_list=list(info.models),
+        model_type_list=[types.get(name, "") for name in info.models],
+        attribute_names=[attribute.name for attribute in info.attributes],
+        attribute_indexes=list(range(len(info.attributes))),
+        attribute_types=[attribute.type for attribute in info.attributes],
+        params=params,
+        creation_date=_milliseconds(info.created),
+        last_modification_date=_milliseconds(info.changed),
+    )
+
+
+def model_entity(record: ModelRecord, project: ProjectInfo) -> ModelInfo:
+    """SymetryML's ModelInfo: for a regression with its coefficient table, for LDA with its weights."""
+    places = {attribute.name: at for at, attribute in enumerate(project.attributes)}
+    kinds = {attribute.name: attribute.type for attribute in project.attributes}
+    inputs = list(record.inputs)
+    targets = [] if record.target is None else [record.target]
+    lda = record.algorithm == "lda"
+    return ModelInfo(
+        model_id=record.name,
+        model_type=record.algorithm,
+        attribute_names=inputs,
+        attribute_indexes=[places.get(name, -1) for name in inputs],
+        attribute_types=[kinds.get(name, "B") for name in inputs],  # a level of a category is a 0/1 attribute
+        predict_info=["resZ", "res", "normZ"] if lda else ["res"],
+        score_info=["normZ"] if lda else [],
+        target_names=targets,
+        targetindexes=[places.get(name, -1) for name in targets],
+        info={"buildStatus": "OK", "rows": str(record.rows)}
+        | (_lda_info(record) if lda else _fit_info(record)),
+        creation_date=_milliseconds(record.created),
+        extra={} if lda else {"coefficients": _coefficients(record.model)},
+    )
+
+
+def _fit_info(record: ModelRecord) -> dict[str, str]:
+    found = {"r2": "r2", "adjustedR2": "adjusted_r2", "sigma": "sigma", "df": "df", "f": "f", "fp": "f_p"}
+    return {name: str(record.model[key]) for name, key in found.items() if record.model.get(key) is not None}
+
+
+def _lda_info(record: ModelRecord) -> dict[str, str]:
+    model = record.model
+    weights = ",".join(repr(weight) for weight in model["weights"])
+    return {
+        "z": f"l0 <- c({weights})",
+        "z0": repr(model["z0"]),
+        "z1LTz0": Z1_BELOW_Z0,
+        "OverallContribution": repr(model["overall_contribution"]),
+    }
+
+
+def _coefficients(model: Mapping[str, Any]) -> DataFrame:
+    """One row a term; a column that the fit does not define (ridge has no standard errors) is left out."""
+    columns = {name: model[key] for name, key in _TABLE_COLUMNS.items() if model.get(key) is not None}
+    rows = [
+        [term, *(repr(values[at]) for values in columns.values())] for at, term in enumerate(model["terms"])
+    ]
+    return DataFrame(
+        attribute_names=["attribute", *columns], attribute_types=["S", *("C" for _ in columns)], data=rows
+    )
+
+
+def job_entity(task: Task) -> JobInfo:
+    """SymetryML's JobInfo; its id is the task's number, its details what else the node knows."""
+    details = {"id": task.id, "status": task.status.value}
+    details |= {"project": task.project} if task.project is not None else {}
+    details |= {"error": task.error} if task.error else {}
+    return JobInfo(
+        job_id=task.number,
+        job_type=_JOB_TYPES.get(task.kind, task.kind),
+        owner=task.owner,
+        starting_date=_milliseconds(task.started or 0.0),
+        current=task.current,
+        maximum=task.maximum,
+        is_on_bounded_executor=True,
+        is_started=task.started is not None,
+        is_done=task.finished,
+        details=details,
+    )
+
+
+def failed(task: Task) -> str | None:
+    """What to say of a job that ended without a result; None if it has not."""
+    if task.status is TaskStatus.FAILED:
+        return f"Job failed: {task.error or 'no reason is known'}"
+    return "Job was killed" if task.status is TaskStatus.STOPPED else None
+
+
+def rows_of(columns: Mapping[str, NDArray[Any] | Sequence[Any]]) -> Iterator[dict[str, str]]:
+    """Predictions as one map of texts a row."""
+    lists = [values if isinstance(values, list) else values.tolist() for values in columns.values()]  # type: ignore[union-attr]
+    for row in zip(*lists, strict=True):
+        yield {key: text(value) for key, value in zip(columns, row, strict=True)}
+
+
+def text(value: Any) -> str:
+    """A value as SymetryML writes it in a map of texts: whole numbers without a fraction."""
+    if isinstance(value, bool):
+        return _word(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def line(entry: LogLine) -> str:
+    """A log line as text, with its time at the end as SymetryML has it."""
+    return f"{entry.message} time:{datetime.fromtimestamp(entry.time, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,72 @@
+"""Rows of JSON cells into the columns that learning and predicting take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from api.problems import bad_request
+from federation.statistics import Column, StatisticsError, Table
+
+_CELLS: Final = frozenset({str, int, float, bool, type(None)})
+_FEW: Final = 5_000
+"""Up to so many cells are converted on the event loop: it takes a few milliseconds at most."""
+
+
+async def table_from(names: Sequence[str], rows: Sequence[Any], letters: Mapping[str, str]) -> Table:
+    """Columns from rows; `letters` gives C, B, T or X for columns whose type is known, others are guessed.
+
+    An ignored column (X) is left out. Raises `Problem` 400 naming the row or column that is wrong.
+    """
+    if len(names) * len(rows) <= _FEW:
+        return _table(names, rows, letters)
+    return await asyncio.to_thread(_table, names, rows, letters)
+
+
+async def check_rows(names: Sequence[str], rows: Sequence[Any]) -> None:
+    """Raise `Problem` 400 unless every row is a list of one plain cell for each name."""
+    if len(names) * len(rows) <= _FEW:
+        _check(names, rows)
+    else:
+        await asyncio.to_thread(_check, names, rows)
+
+
+def _table(names: Sequence[str], rows: Sequence[Any], letters: Mapping[str, str]) -> Table:
+    _check(names, rows)
+    known = [at for at, name in enumerate(names) if name in letters]
+    try:
+        if len(known) in (0, len(names)):
+            return Table.from_rows(names, rows, [letters[name] for name in names] if known else None)
+        columns: dict[str, Column] = {}
+        for at, name in enumerate(names):
+            cells = [[row[at]] for row in rows]
+            columns.update(
+                Table.from_rows([name], cells, [letters[name]] if name in letters else None).columns
+            )
+        return Table(columns)
+    except StatisticsError as error:
+        raise bad_request(f"The table cannot be read: {error}.", "Correct the rows or the types.") from None
+
+
+def _check(names: Sequence[str], rows: Sequence[Any]) -> None:
+    if not names:
+        raise bad_request("The table has no columns.", "Name at least one attribute.")
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise bad_request(f"The column {twice[:200]!r} appears twice.", "Give every column its own name.")
+    width = len(names)
+    for number, row in enumerate(rows):
+        if not isinstance(row, list):
+            raise bad_request(f"Row {number} is not a list of cells.", "Send rows as lists, in column order.")
+        if len(row) != width:
+            raise bad_request(
+                f"Row {number} has {len(row)} cells, but there are {width} columns.",
+                "Send one cell per column; null where a value is missing.",
+            )
+        if not _CELLS.issuperset(map(type, row)):
+            at = next(at for at, cell in enumerate(row) if type(cell) not in _CELLS)
+            raise bad_request(
+                f"Row {number}, column {names[at][:200]!r}: a cell is text, a number, a truth value or null.",
+                "Send no lists or objects inside a row.",
+            )
