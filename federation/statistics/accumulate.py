@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from federation.statistics.digits import BLOCK, DIGIT, BoolArray, FloatArray, IntArray, Stack, digits_for
+from federation.statistics.digits import DIGIT, BoolArray, FloatArray, IntArray, Stack, digits_for
 from federation.statistics.exact import ExactArray
 from federation.statistics.stratum import Cells, Group, Pair, Stratum, merge_cells, pairs_of
 
 CodeArray = NDArray[np.int32]
 
-_FOLD_AFTER: Final = 64  # blocks: a sum of up to 52 products of digits stays below 2**61
+_FOLD_AFTER: Final = 32  # blocks: a sum of up to 52 products of digits stays below 2**62
 _DENSE_LEVELS: Final = 1024  # above this, a block's own levels are looked up before summing
 _WAITING_CELLS: Final = 16
 
@@ -26,25 +26,26 @@ class Accumulator:
     integers and the layout changes.
     """
 
-    def __init__(self, numeric: int, levels: dict[str, tuple[str, ...]], *, partial: bool) -> None:
-        """For so many numeric columns and these categories, by name."""
+    def __init__(
+        self, block: int, numeric: int, levels: dict[str, tuple[str, ...]], *, partial: bool
+    ) -> None:
+        """For blocks of at most so many rows of so many numeric columns and these categories, by name."""
         self._d, self._levels, self._partial = numeric, levels, partial
         self._rows = self._blocks = 0
         self._total = Stratum.empty(numeric, tuple(levels), partial=partial)
         self._cells: dict[Pair, list[Cells]] = {pair: [] for pair in pairs_of(list(levels))}
-        self._arrange(Stack(np.ones(numeric, dtype=np.int64), np.zeros(numeric, dtype=bool)))
+        self._arrange(Stack(block, np.ones(numeric, dtype=np.int64), np.zeros(numeric, dtype=bool)))
 
     def _arrange(self, stack: Stack) -> None:
         self._stack = stack
         self._gram = np.zeros((stack.height, stack.height), dtype=np.int64)
-        self._product = np.empty((stack.height, stack.height))
         width = stack.height + sum(len(stack.columns[b]) for _, b in stack.pairs)
         self._grouped = {
             name: np.zeros((len(levels) + 1, width), dtype=np.int64) for name, levels in self._levels.items()
         }
 
     def integers(self, n: int) -> FloatArray:
-        """Where to put the integers of the next block: (d, n), n <= BLOCK."""
+        """Where to put the integers of the next block: (d, n), n <= block."""
         return self._stack.integers(n)
 
     def add(
@@ -69,9 +70,7 @@ class Accumulator:
         if self._blocks >= _FOLD_AFTER or not self._stack.fits(digits, masked):
             self._rearrange(n, digits, masked)
         filled = self._stack.split(n, counted, missing)
-        np.matmul(filled, filled.T, out=self._product)
-        # In int64: the sum may exceed what a float64 holds exactly.
-        np.add(self._gram, self._product, out=self._gram, dtype=np.int64, casting="unsafe")
+        self._stack.multiply(filled, self._gram)
         if codes:
             self._add_groups(filled, codes)
         self._rows += n if counted is None else int(np.count_nonzero(counted))
@@ -87,7 +86,7 @@ class Accumulator:
                 # Keeping what other columns needed saves folding to and fro; a full fold starts afresh.
                 digits = np.maximum(digits, self._stack.digits)
             masked = masked | self._stack.masked
-        self._arrange(Stack(digits, masked))
+        self._arrange(Stack(self._stack.block, digits, masked))
         self._stack.integers(n)[...] = waiting
 
     def add_cells(self, codes: list[CodeArray]) -> None:
@@ -211,7 +210,7 @@ def _count_cells(a: CodeArray, b: CodeArray, shape: tuple[int, int]) -> Cells:
     both = (a >= 0) & (b >= 0)
     if not both.all():
         keys = keys[both]
-    if stride * height <= 4 * len(keys) + BLOCK:
+    if stride * height <= 4 * len(keys) + _DENSE_LEVELS:
         dense = np.bincount(keys, minlength=1)
         found = np.flatnonzero(dense)
         counts = dense[found]

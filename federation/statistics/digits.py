@@ -20,9 +20,16 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-BLOCK: Final = 2048  # rows; more would be exact too, this keeps a block of 100 columns near the cache
+SMALL_BLOCK: Final = 2048  # rows: a block of 100 columns stays near the cache; up to 4,096 are exact
+LARGE_BLOCK: Final = 8192  # rows: for few columns the calls cost more than the work; up to 8,192 are exact
 DIGIT: Final = 20  # bits
+_WORTH_THREE: Final = 64  # columns: below this, one large product is faster than three small ones
 _HIGHEST_NORM: Final = 25.5  # log2 of the norm that the highest digit may have; rounding adds less than 0.5
+
+
+def block_for(columns: int) -> int:
+    """How many rows to take at a time."""
+    return SMALL_BLOCK if columns >= _WORTH_THREE else LARGE_BLOCK
 
 
 def norms(integers: FloatArray) -> FloatArray:
@@ -40,6 +47,11 @@ def digits_for(logs: FloatArray) -> IntArray:
     return 1 + np.ceil(np.maximum(logs - _HIGHEST_NORM, 0.0) / DIGIT).astype(np.int64)
 
 
+def _add_exactly(total: IntArray, part: FloatArray) -> None:
+    """Add in int64: a sum over blocks may exceed what a float64 holds exactly."""
+    np.add(total, part, out=total, dtype=np.int64, casting="unsafe")
+
+
 class Stack:
     """The matrix of one block that is multiplied by its transpose.
 
@@ -47,9 +59,9 @@ class Stack:
     the presence masks of the columns that are masked.
     """
 
-    def __init__(self, digits: IntArray, masked: BoolArray) -> None:
-        """Room for columns of so many digits each, and for masks of some of them."""
-        self.digits, self.masked = digits, masked
+    def __init__(self, block: int, digits: IntArray, masked: BoolArray) -> None:
+        """Room for `block` rows of columns of so many digits each, and for masks of some of them."""
+        self.block, self.digits, self.masked = block, digits, masked
         highest = int(digits.max(initial=1))
         self.columns = [np.flatnonzero(digits > level) for level in range(highest)]
         self.spans: list[slice] = []
@@ -66,9 +78,16 @@ class Stack:
             np.searchsorted(lower, upper)
             for lower, upper in zip(self.columns, self.columns[1:], strict=False)
         ]
-        self._rows = np.empty((self.height, BLOCK))
-        self._source = np.empty((len(digits), BLOCK))
-        self._change = np.empty((len(digits), BLOCK))
+        self._rows = np.empty((self.height, block))
+        self._source = np.empty((len(digits), block))
+        self._change = np.empty((len(digits), block))
+        d = len(digits)
+        self._three = d >= _WORTH_THREE and self.height == 1 + 2 * d and len(self.columns) == 2
+        if self._three:
+            self._both = np.ones((1 + d, block))
+            self._products = [np.empty((size, size)) for size in (1 + d, d, 1 + d)]
+        else:
+            self._products = [np.empty((self.height, self.height))]
 
     def integers(self, n: int) -> FloatArray:
         """Where the block's integers go, (d, n); `split` replaces them by their lowest digits."""
@@ -100,6 +119,31 @@ class Stack:
                 change += source
                 lower[within] = change
         return self._rows[:, :n]
+
+    def multiply(self, filled: FloatArray, gram: IntArray) -> None:
+        """Add the products of every two rows of the filled matrix to `gram` (height, height).
+
+        Of the products of different digits only the sum with their mirror image is meant: it may stand in
+        either place.
+        """
+        if not self._three:
+            np.matmul(filled, filled.T, out=self._products[0])
+            _add_exactly(gram, self._products[0])
+            return
+        # LHᵀ + HLᵀ = (L+H)(L+H)ᵀ - LLᵀ - HHᵀ: three products of half the height for one of the whole
+        # (Karatsuba). The norm of a row of L+H is below 2**26.5, so this is as exact as the rest.
+        n, half = filled.shape[1], self.spans[1].start
+        low, high, both = filled[:half], filled[half:], self._both[:, :n]
+        both[0] = filled[0]
+        np.add(low[1:], high, out=both[1:])
+        of_low, of_high, of_both = self._products
+        for rows, product in ((low, of_low), (high, of_high), (both, of_both)):
+            np.matmul(rows, rows.T, out=product)
+        of_both -= of_low
+        of_both[1:, 1:] -= of_high
+        _add_exactly(gram[:half, :half], of_low)
+        _add_exactly(gram[half:, half:], of_high)
+        _add_exactly(gram[half:, :half], of_both[1:])
 
     def squares(self, filled: FloatArray) -> list[FloatArray]:
         """Elementwise products of every two digits of a column, in the order of `pairs`."""

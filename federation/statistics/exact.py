@@ -206,10 +206,9 @@ class ExactArray:
 
     def item(self) -> int:
         """The only element, as a Python integer."""
-        limbs: list[int] = self.limbs.reshape(-1).tolist()
-        value = 0
-        for limb in reversed(limbs):
-            value = (value << _BITS) + limb
+        value, limbs = 0, self.limbs.reshape(-1)
+        for limb in limbs[::-1]:
+            value = (value << _BITS) + int(limb)
         return value
 
     def to_float(self) -> FloatArray:

@@ -12,14 +12,14 @@ import numpy as np
 
 from federation.statistics.accumulate import Accumulator, CodeArray
 from federation.statistics.cores import threads
-from federation.statistics.digits import BLOCK, BoolArray, FloatArray, norms
+from federation.statistics.digits import BoolArray, FloatArray, block_for, norms
 from federation.statistics.errors import LearnError
 from federation.statistics.schema import Attribute, AttributeType, Schema
 from federation.statistics.stratum import Stratum
 from federation.statistics.table import Coded, Table, number_label
 
 MAX_LEVEL: Final = 1000  # characters in the name of a level
-_CHUNK: Final = 4 * BLOCK  # rows that a thread takes at a time
+_CHUNK: Final = 4  # blocks that a thread takes at a time
 _WORTH_THREADS: Final = 1 << 18  # values: below this, starting threads takes longer than learning
 
 
@@ -43,8 +43,9 @@ def summarise(schema: Schema, table: Table, offset: int = 0) -> Strata:
     column and the row (`offset` + its position in the table).
     """
     source = _Source(schema, table, offset)
-    chunks = iter(range(0, table.rows, _CHUNK))
-    wanted = -(-table.rows // _CHUNK) if table.rows * len(schema) > _WORTH_THREADS else 1
+    starts = range(0, table.rows, source.chunk)
+    chunks = iter(starts)
+    wanted = len(starts) if table.rows * len(schema) > _WORTH_THREADS else 1
     with threads(wanted) as count:
         if count == 1:
             return _learn(source, chunks)
@@ -63,7 +64,7 @@ def _learn(source: _Source, chunks: Iterator[int]) -> Strata:
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for start in chunks:
             try:
-                worker.learn(start, min(start + _CHUNK, source.rows))
+                worker.learn(start, min(start + source.chunk, source.rows))
             except LearnError:
                 for _ in chunks:  # leave the other threads nothing more to start
                     pass
@@ -77,23 +78,24 @@ class _Source:
     def __init__(self, schema: Schema, table: Table, offset: int) -> None:
         self.rows, self._offset = table.rows, offset
         self.numeric = sorted(schema.numeric, key=lambda attribute: attribute.name)
+        self.block = block_for(len(self.numeric))
+        self.chunk = _CHUNK * self.block
         self.values = [_numbers(table, attribute) for attribute in self.numeric]
         categories = sorted(attribute.name for attribute in schema.categories)
         coded = {name: _levels_of(table, name) for name in categories}
         self.codes = [column.codes for column in coded.values()]
         self.levels = {name: column.levels for name, column in coded.items()}
         plain = [attribute.unit.multiplier for attribute in self.numeric]
-        self._factors = np.array([1.0 if factor is None else factor for factor in plain])[:, None]
+        self._factors = [np.float64(1.0 if factor is None else factor) for factor in plain]
         self._wild = [i for i, factor in enumerate(plain) if factor is None]
         self._binary = [i for i, a in enumerate(self.numeric) if a.type is AttributeType.BINARY]
 
     def fill(self, integers: FloatArray, start: int, stop: int) -> None:
         """Put rows start to stop into `integers` (d, stop - start); NaN where missing."""
-        for row, values in zip(integers, self.values, strict=True):
-            row[:] = values[start:stop]
+        for row, values, factor in zip(integers, self.values, self._factors, strict=True):
+            np.multiply(values[start:stop], factor, out=row)
         if self._binary:
             self._refuse_non_binary(integers, start)
-        integers *= self._factors
         np.rint(integers, out=integers)
         for i in self._wild:
             integers[i] = self.numeric[i].unit.to_integers(self.values[i][start:stop])
@@ -131,25 +133,30 @@ class _Worker:
 
     def __init__(self, source: _Source) -> None:
         self._source = source
-        d, levels = len(source.numeric), source.levels
-        self._complete = Accumulator(d, levels, partial=False)
-        self._partial = Accumulator(d, levels, partial=True)
+        d, levels, block = len(source.numeric), source.levels, source.block
+        self._complete = Accumulator(block, d, levels, partial=False)
+        self._partial = Accumulator(block, d, levels, partial=True)
         self._waiting = 0
-        self._missing = np.zeros((d, BLOCK), dtype=bool)
-        self._codes = [np.zeros(BLOCK, dtype=np.int32) for _ in levels]
+        self._missing = np.zeros((d, block), dtype=bool)
+        self._codes = [np.zeros(block, dtype=np.int32) for _ in levels]
 
     def learn(self, start: int, stop: int) -> None:
         """Count rows start to stop."""
-        gaps = [self._block(first, min(first + BLOCK, stop)) for first in range(start, stop, BLOCK)]
+        ends = [
+            (first, min(first + self._source.block, stop)) for first in range(start, stop, self._source.block)
+        ]
+        gaps = [self._block(*end) for end in ends]
         if len(self._codes) < 2:
             return
         codes = [column[start:stop] for column in self._source.codes]
         if all(gap is None for gap in gaps):
             self._complete.add_cells(codes)
             return
-        lengths = [min(BLOCK, stop - first) for first in range(start, stop, BLOCK)]
         gap = np.concatenate(
-            [np.zeros(n, dtype=bool) if gap is None else gap for n, gap in zip(lengths, gaps, strict=True)]
+            [
+                np.zeros(b - a, dtype=bool) if gap is None else gap
+                for (a, b), gap in zip(ends, gaps, strict=True)
+            ]
         )
         self._complete.add_cells([column[~gap] for column in codes])
         self._partial.add_cells([column[gap] for column in codes])
@@ -189,12 +196,12 @@ class _Worker:
     def _set_aside(self, integers: FloatArray, codes: list[CodeArray]) -> None:
         """Let rows with missing values wait for a full block."""
         n = integers.shape[1]
-        if self._waiting + n > BLOCK:
+        if self._waiting + n > self._source.block:
             self._flush()
         span = slice(self._waiting, self._waiting + n)
         missing = np.isnan(integers)
         integers[missing] = 0.0
-        self._partial.integers(BLOCK)[:, span] = integers
+        self._partial.integers(self._source.block)[:, span] = integers
         self._missing[:, span] = missing
         for waiting, column in zip(self._codes, codes, strict=True):
             waiting[span] = column

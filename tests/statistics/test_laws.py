@@ -66,9 +66,9 @@ ROWS = st.lists(st.one_of(WHOLE, WHOLE, MISSABLE), max_size=40)
 @pytest.fixture(autouse=True, scope="module")
 def _tiny_blocks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (digits, accumulate, learner):
-            patch.setattr(module, "BLOCK", 4)
-        patch.setattr(learner, "_CHUNK", 8)
+        patch.setattr(digits, "SMALL_BLOCK", 4)
+        patch.setattr(digits, "LARGE_BLOCK", 4)
+        patch.setattr(learner, "_CHUNK", 2)
         patch.setattr(learner, "_WORTH_THREADS", 0)
         patch.setattr(cores, "_cores", lambda: 3)
         patch.setattr(accumulate, "_FOLD_AFTER", 2)

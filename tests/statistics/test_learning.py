@@ -140,6 +140,29 @@ def test_an_outlier_takes_more_digits_and_is_not_clipped() -> None:
     assert moments.univariate("x").squares == 19_998 + (2**53 - 1) ** 2 + 2**106
 
 
+@pytest.mark.parametrize("columns", [3, 70])
+def test_many_rows_and_columns_add_up_to_the_last_bit(columns: int) -> None:
+    """Full blocks on several threads, with few columns and with so many that products are taken three by three."""
+    rng = np.random.default_rng(columns)
+    rows = 30_000
+    integers = rng.integers(-(2**40), 2**40, (columns, rows))
+    table = Table({f"x{i:02}": integers[i] * 2.0**-30 for i in range(columns)})
+    schema = Schema(tuple(Attribute(name, AttributeType.CONTINUOUS, Quantum(30)) for name in table.names))
+    complete, partial = Moments(schema).learn(table).strata
+    assert partial is None
+    exact = integers.astype(object)
+    assert complete.sums.to_ints().tolist() == exact.sum(axis=1).tolist()
+    some = [0, columns // 2, columns - 1]
+    upper = {
+        pair: k
+        for k, pair in enumerate(zip(*(axis.tolist() for axis in np.triu_indices(columns)), strict=True))
+    }
+    for i in some:
+        for j in some:
+            if i <= j:
+                assert complete.products[upper[i, j]].item() == (exact[i] * exact[j]).sum()
+
+
 def test_an_ignored_column_is_not_read() -> None:
     schema = Schema((*X.attributes, Attribute("note", AttributeType.IGNORE)))
     moments = Moments(schema).learn(Table({"x": np.array([1.0])}))
