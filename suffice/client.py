@@ -121,6 +121,15 @@ class Client:
     def node(self) -> Json:
         return self._get("/api/node")
 
+    def metric(self, name: str, **labels: str) -> float:
+        """One figure of the node's ``/metrics`` (Prometheus); raises :class:`SufficeError` if it has none."""
+        wanted = ",".join(f'{label}="{value}"' for label, value in labels.items())
+        start = f"{name}{{{wanted}}} " if wanted else f"{name} "
+        for line in self._fetch("GET", "/metrics").decode().splitlines():
+            if line.startswith(start):
+                return float(line.removeprefix(start))
+        raise SufficeError("no_metric", f"{self.url} has no metric {start}.")
+
     # Federations
 
     def create_federation(self, name: str, *, approval: str = "automatic", quorum: int | None = None) -> Json:
@@ -138,8 +147,10 @@ class Client:
             f"/api/federations/{_part(name)}/invitations", _given(password=password, lifetime=lifetime)
         )
 
-    def join(self, invitation: str, *, password: str | None = None) -> Json:
-        return self._post("/api/federations/join", _given(invitation=invitation, password=password))
+    def join(self, invitation: str, *, password: str | None = None, wait: float | None = None) -> Json:
+        """The federation, ``joining`` or ``active``: the node waits up to ``wait`` seconds to be admitted."""
+        body = _given(invitation=invitation, password=password, wait=wait)
+        return self._post("/api/federations/join", body)
 
     def requests(self, name: str) -> list[Json]:
         return self._list(f"/api/federations/{_part(name)}/requests", "requests")
@@ -239,8 +250,9 @@ class Client:
 
     # Jobs
 
-    def jobs(self) -> list[Job]:
-        return [Job.from_dict(item) for item in self._list("/api/jobs", "jobs")]
+    def jobs(self, *, project: str | None = None) -> list[Job]:
+        query = f"?{urlencode({'project': project})}" if project is not None else ""
+        return [Job.from_dict(item) for item in self._list(f"/api/jobs{query}", "jobs")]
 
     def job(self, job: str, *, wait: float = 0.0) -> Job:
         """The job now, or as soon as something about it changes, after ``wait`` seconds at the latest."""
@@ -308,6 +320,11 @@ class Client:
         return answer if isinstance(answer, dict) else {"answer": answer}
 
     def _call(self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS) -> Any:
+        return _decoded(self.url, self._fetch(method, path, body, timeout))
+
+    def _fetch(
+        self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS
+    ) -> bytes:
         headers = {"Authorization": self._authorization, "Accept": "application/json", "Connection": "close"}
         data = None
         if body is not None:
@@ -331,7 +348,7 @@ class Client:
             connection.close()
         if status >= 400:
             raise _refusal(self.url, status, content)
-        return _decoded(self.url, content)
+        return content
 
 
 def _part(name: str) -> str:

@@ -100,14 +100,14 @@ class NodeProcess:
             self._process.stdout.close()
 
     def _failure(self) -> SufficeError:
-        """What the node said before it ended: its own error if it wrote one, else where to look."""
-        self._process.wait()
-        with contextlib.suppress(OSError, ValueError, KeyError, IndexError, TypeError):
-            error = json.loads(self.log.read_text().strip().splitlines()[-1])["error"]
+        """What the node said before it ended: its own error if it wrote one, else its last words."""
+        code = self._process.wait()
+        last = (self.log.read_text(errors="replace").strip().splitlines() or ["it wrote nothing"])[-1]
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            error = json.loads(last)["error"]
             return SufficeError(str(error["code"]), str(error["message"]), str(error["remedy"]))
-        return SufficeError(
-            "node_failed", f"The node in {self.home} ended before it was ready.", self._look()
-        )
+        what = f"The node in {self.home} ended before it was ready (exit code {code}): {last[:500]}"
+        return SufficeError("node_failed", what, self._look())
 
     @staticmethod
     def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

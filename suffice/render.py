@@ -161,7 +161,7 @@ def project(answer: Json) -> RenderableType:
             ("rows fused", count(fused["rows"]) if fused.get("rows") is not None else None),
             ("digest fused", short(fused.get("digest"))),
             ("contributions", contributions(fused.get("contributions"))),
-            ("waiting for", ", ".join(fused.get("missing") or ())),
+            ("not fused", answer.get("problem")),
             ("models", ", ".join(_name(item) for item in answer.get("models", ()))),
         ],
     )
@@ -207,12 +207,12 @@ def exploration(answer: Json) -> RenderableType:
 
 def jobs(answer: Sequence[Job]) -> RenderableType:
     return listing(
-        ("job", "number", "kind", "project", "status", "progress", "created"),
+        ("job", "kind", "project", "status", "progress", "created"),
         [
-            (item.id, item.number, item.kind, item.project, item.status, progress(item), moment(item.created))
+            (item.number, item.kind, item.project, item.status, progress(item), moment(item.created))
             for item in answer
         ],
-        right=("number", "progress"),
+        right=("job", "progress"),
         empty="There are no jobs.",
     )
 
@@ -222,8 +222,9 @@ def job(answer: Job) -> RenderableType:
         key: value for key, value in (answer.result or {}).items() if not isinstance(value, dict | list)
     }
     return facts(
-        f"{answer.kind} job {answer.id}",
+        f"{answer.kind} job {answer.number}",
         [
+            ("id", answer.id),
             ("project", answer.project),
             ("status", answer.status),
             ("progress", progress(answer)),
@@ -329,10 +330,7 @@ def _shared_projects(items: Sequence[Json]) -> RenderableType:
 
 
 def _admin(item: Json) -> str:
-    if item.get("is_admin"):
-        return "this node"
-    names = {member["node_id"]: str(member["name"]) for member in item.get("members", ())}
-    return names.get(item.get("admin"), str(item.get("admin", "")))
+    return "this node" if item.get("is_admin") else str(item.get("admin") or "")
 
 
 def _name(item: Any) -> str:

@@ -17,12 +17,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import typer
-from node.node import Node
 
 from api.server import Server
 from node.config import NatsAccess, NodeConfig, NodeRole
 from node.errors import NodeError
 from node.files import HomeError
+from node.node import Node
 from suffice.client import Json, SufficeError
 from suffice.node_process import RELEASE
 from suffice.terminal import emit, print_json

@@ -103,7 +103,7 @@ def join(
     invitation: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]",
+            metavar="FILE",
             help="A file with the invitation; without it, it is read from standard input (paste it).",
             show_default=False,
         ),
@@ -187,7 +187,7 @@ def refuse(
 def status(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[FEDERATION]", help="One of them; all, without it.", show_default=False),
+        typer.Argument(metavar="FEDERATION", help="One of them; all, without it.", show_default=False),
     ] = None,
     node: NodeOption = None,
     home: HomeOption = None,

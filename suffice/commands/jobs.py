@@ -12,11 +12,18 @@ from suffice.terminal import HomeOption, JsonOption, NodeOption, connected, emit
 
 app = new_group("Look at a node's jobs, and end them.")
 
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB", help="The job's number or id.", show_default=False)
+]
 
 
 @app.command("list")
-def list_jobs(node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def list_jobs(
+    project: Annotated[str | None, typer.Option(help="Only this project's.", show_default=False)] = None,
+    node: NodeOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the jobs, the newest first.
 
     Example:
@@ -26,7 +33,7 @@ def list_jobs(node: NodeOption = None, home: HomeOption = None, as_json: JsonOpt
     with connected(node, home, as_json) as client:
         from suffice.render import jobs
 
-        found = client.jobs()
+        found = client.jobs(project=project)
         if as_json:
             print_json([asdict(job) for job in found])
         else:
@@ -41,7 +48,7 @@ def show(
 
     Example:
 
-        suffice jobs show 5f0c…
+        suffice jobs show 12
     """
     with connected(node, home, as_json) as client:
         _emit_job(client.job(job), as_json)
@@ -55,7 +62,7 @@ def kill(
 
     Example:
 
-        suffice jobs kill 5f0c…
+        suffice jobs kill 12
     """
     with connected(node, home, as_json) as client:
         _emit_job(client.kill(job), as_json)

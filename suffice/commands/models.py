@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -15,6 +15,8 @@ from suffice.client import Json, SufficeError
 from suffice.terminal import HomeOption, JsonOption, NodeOption, connected, emit, print_json
 
 ROWS_A_REQUEST = 10_000
+
+Batch = tuple[list[str], list[list[str | None]]]  # the names of the columns, and rows
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
@@ -116,7 +118,7 @@ def predict(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="A CSV file with a heading; - is standard input.", show_default=False
+            metavar="FILE", help="A CSV file with a heading; - is standard input.", show_default=False
         ),
     ] = None,
     values: Annotated[
@@ -143,7 +145,12 @@ def predict(
         if (file is None) == (not values):
             raise typer.BadParameter("give a FILE or --set NAME=VALUE, one of the two")
         outputs: dict[str, list[Any]] = {}
-        for names, rows in _row(values or []) if file is None else _batches(file):
+        if file is None:
+            inputs = client.model(name, model)["inputs"]
+            batches = iter([_row(values or [], inputs)])
+        else:
+            batches = _batches(file)
+        for names, rows in batches:
             answer = client.predict(name, model, names, rows)
             columns: dict[str, list[Any]] = answer.get("columns", answer)
             if not as_json:
@@ -154,18 +161,20 @@ def predict(
             print_json(outputs)
 
 
-def _row(options: Iterable[str]) -> Iterator[tuple[list[str], list[list[str | None]]]]:
-    names, values = [], []
+def _row(options: Iterable[str], inputs: Sequence[str]) -> Batch:
+    """The options as one row of all the model's inputs; what is not given is missing."""
+    values: dict[str, str | None] = dict.fromkeys(inputs)
     for option in options:
         name, found, value = option.partition("=")
-        if not found or not name:
-            raise typer.BadParameter(f"--set {option!r}: write NAME=VALUE")
-        names.append(name)
-        values.append(value or None)
-    yield names, [[*values]]
+        if not found or name not in values:
+            raise typer.BadParameter(
+                f"--set {option!r}: write NAME=VALUE; the inputs are {', '.join(inputs)}"
+            )
+        values[name] = value or None
+    return list(values), [list(values.values())]
 
 
-def _batches(path: Path) -> Iterator[tuple[list[str], list[list[str | None]]]]:
+def _batches(path: Path) -> Iterator[Batch]:
     """The file's heading with some thousands of its rows at a time; an empty cell is a missing value."""
     try:
         with sys.stdin if str(path) == "-" else path.open(newline="", encoding="utf-8-sig") as stream:
@@ -174,7 +183,7 @@ def _batches(path: Path) -> Iterator[tuple[list[str], list[list[str | None]]]]:
         raise SufficeError("bad_file", f"{path} cannot be read: {error}.") from error
 
 
-def _read_csv(stream: IO[str], path: Path) -> Iterator[tuple[list[str], list[list[str | None]]]]:
+def _read_csv(stream: IO[str], path: Path) -> Iterator[Batch]:
     lines = csv.reader(stream)
     names = next(lines, None)
     if not names:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from suffice.client import Client, Job, Json, NodeRefused, SufficeError
+from suffice.client import Client, Job, Json, SufficeError
 from suffice.commands import models
 from suffice.terminal import (
     ExitCode,
@@ -132,13 +132,9 @@ def info(
     """
     with connected(node, home, as_json) as client:
         answer = client.project(name)
-        try:
+        if answer.get("federation"):
             statistics = client.statistics(name)
-        except NodeRefused as error:
-            if error.status != 503:
-                raise
-            statistics = {"fused": {"missing": [error.message]}}
-        answer = {**answer, "fused": statistics.get("fused")} if answer.get("federation") else answer
+            answer |= {"fused": statistics.get("fused"), "problem": statistics.get("problem")}
         emit(answer, as_json, _project)
 
 
@@ -199,11 +195,11 @@ def explore(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Describe attributes: count, missing, mean, variance, levels; or with --pair, two of them together.
+    """Describe numeric attributes: count, missing, mean, variance; or with --pair, two of them together.
 
     Examples:
 
-        suffice project explore flights arr_delay distance
+        suffice project explore flights arr_delay distance 'carrier$UA'
 
         suffice project explore flights dep_delay arr_delay --pair
     """
@@ -241,7 +237,7 @@ def _follow(client: Client, job: Job, label: str, wait: bool, as_json: bool) -> 
         try:
             job = wait_with_bar(client, job, label, quiet=as_json)
         except KeyboardInterrupt:
-            note(f"The job goes on. Look: suffice jobs show {job.id}; end it: suffice jobs kill {job.id}")
+            note(f"The job goes on: suffice jobs show {job.number}, or suffice jobs kill {job.number}")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
     if as_json:
         print_json(asdict(job))

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.files import write_private
 from suffice.client import Client, Json
 from suffice.connection import read_credentials
 from suffice.demo.interruptions import Interruptions
@@ -38,8 +39,8 @@ class Stage:
             self.folder = Path(tempfile.mkdtemp(prefix="suffice-demo-"))
         return self.folder
 
-    def start_nodes(self, names: tuple[str, ...], signals: Interruptions) -> list[Actor]:
-        """All at once, each in its own process and folder on a free port; the first is the admin."""
+    def launch(self, names: tuple[str, ...], signals: Interruptions) -> None:
+        """Start all at once, each in its own process and folder on a free port; the first is the admin."""
         folder = self.folder or self.open(signals)
         for name in names:
             role = "admin" if name == names[0] else "peer"
@@ -47,10 +48,10 @@ class Stage:
                 home = folder / name
                 arguments = ["--role", role, "--name", name, "--http", "127.0.0.1:0"]
                 self._processes[name] = NodeProcess(home, arguments)
-        return [self._actor(name, process) for name, process in self._processes.items()]
 
-    def pids(self) -> list[int]:
-        return [process.pid for process in self._processes.values()]
+    def wait_ready(self) -> list[Actor]:
+        """Every node that was launched, in that order, as soon as all answer."""
+        return [self._actor(name, process) for name, process in self._processes.items()]
 
     def keep(self, signals: Interruptions) -> None:
         """Let the nodes live on when the demo ends, and their folder with them."""
@@ -58,6 +59,13 @@ class Stage:
             for process in self._processes.values():
                 process.release()
             self._kept = True
+
+    def write_curl_config(self, actor: Actor) -> Path:
+        """A file for ``curl -K`` with a node's key: what stands in arguments, everybody can read."""
+        known = read_credentials(actor.home)
+        path = actor.home / "curl.conf"
+        write_private(path, f'user = "{known.access_key}:{known.secret_key}"\n'.encode())
+        return path
 
     def clear(self) -> None:
         """End every process, then remove the folder; does nothing to what is kept."""
