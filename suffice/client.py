@@ -152,6 +152,13 @@ class Client:
         body = _given(invitation=invitation, password=password, wait=wait)
         return self._post("/api/federations/join", body)
 
+    def wait_until_admitted(self, name: str, *, timeout: float) -> Json:
+        """The federation, once this node's request to join is decided, or after ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while (found := self.federation(name))["state"] == "joining" and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return found
+
     def requests(self, name: str) -> list[Json]:
         return self._list(f"/api/federations/{_part(name)}/requests", "requests")
 

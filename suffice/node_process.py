@@ -11,12 +11,13 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import selectors
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -124,8 +125,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def stop_node_in(home: Path, timeout: float = STOP_SECONDS) -> int | None:
-    """End the node that holds a folder's lock and wait until it has let go; its process id, or None if none
-    runs.
+    """End the node that holds a folder's lock and wait until it has; its process id, or None if none runs.
 
     Raises :class:`SufficeError` if it does not end in time.
     """
@@ -134,21 +134,35 @@ def stop_node_in(home: Path, timeout: float = STOP_SECONDS) -> int | None:
             if _is_free(lock):
                 return None
             pid = int(lock.readline())
-            os.kill(pid, signal.SIGTERM)
-            deadline = time.monotonic() + timeout
-            while not _is_free(lock):
-                if time.monotonic() > deadline:
-                    raise SufficeError(
-                        "node_slow",
-                        f"The node in {home} (process {pid}) has not ended in {timeout:g} s.",
-                        f"Look into {home / LOG_NAME}, or end it with: kill -9 {pid}",
-                    )
-                time.sleep(0.02)
+            with _watched(pid) as has_ended:
+                os.kill(pid, signal.SIGTERM)
+                deadline = time.monotonic() + timeout
+                while not (_is_free(lock) and has_ended()):
+                    if time.monotonic() > deadline:
+                        raise SufficeError(
+                            "node_slow",
+                            f"The node in {home} (process {pid}) has not ended in {timeout:g} s.",
+                            f"Look into {home / LOG_NAME}, or end it with: kill -9 {pid}",
+                        )
+                    time.sleep(0.02)
             return pid
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
     except PermissionError as error:
         raise SufficeError("forbidden", f"The node in {home} is not yours to stop.") from error
+
+
+@contextlib.contextmanager
+def _watched(pid: int) -> Iterator[Callable[[], bool]]:
+    """Tells whether a process is gone, also one that nobody has waited for; where that is unknown, yes."""
+    if not hasattr(os, "pidfd_open"):
+        yield lambda: True
+        return
+    descriptor = os.pidfd_open(pid)
+    try:
+        yield lambda: bool(select.select([descriptor], [], [], 0)[0])
+    finally:
+        os.close(descriptor)
 
 
 def _is_free(lock: IO[str]) -> bool:

@@ -17,6 +17,12 @@ from rich.text import Text
 
 from suffice.client import Job, Json
 
+RESULT_NAMES = {  # what a learning job answers, in words
+    "learned": "rows of the job",
+    "rows": "rows of the project",
+    "version": "its version",
+    "digest": "its digest",
+}
 DIGEST_CHARACTERS = 16  # of 64: enough to compare by eye
 
 
@@ -89,14 +95,13 @@ def federation(answer: Json) -> RenderableType:
         [
             (
                 "state",
-                answer["state"]
-                + ("" if answer.get("connected", True) else " (the broker cannot be reached)"),
+                answer["state"] + ("" if answer.get("connected", True) else " (not connected to the broker)"),
             ),
             ("problem", answer.get("problem")),
             ("admin", _admin(answer)),
-            ("epoch", answer["epoch"]),
+            ("epoch", answer["epoch"] or None),
             ("approval", answer.get("approval")),
-            ("quorum", "all members" if quorum is None else f"{quorum} members"),
+            ("quorum", f"{quorum} members" if quorum else "all members" if answer["epoch"] else None),
         ],
     )
     members = listing(
@@ -120,11 +125,8 @@ def federation(answer: Json) -> RenderableType:
 
 def requests(answer: Sequence[Json]) -> RenderableType:
     return listing(
-        ("request", "from", "node", "received"),
-        [
-            (item["id"], item.get("name"), item.get("node_id"), moment(item.get("received")))
-            for item in answer
-        ],
+        ("request", "from", "node"),
+        [(item["id"], item.get("name"), item.get("node_id")) for item in answer],
         empty="Nobody is asking to join.",
     )
 
@@ -232,7 +234,7 @@ def job(answer: Job) -> RenderableType:
             ("started", moment(answer.started)),
             ("completed", moment(answer.completed)),
             ("error", answer.error),
-            *((key, short(value) if key == "digest" else plain(value)) for key, value in result.items()),
+            *((RESULT_NAMES.get(key, key), _result(key, value)) for key, value in result.items()),
         ],
     )
 
@@ -246,9 +248,10 @@ def keys(answer: Sequence[Json]) -> RenderableType:
 
 
 def contributions(shares: Sequence[Mapping[str, Any]] | None) -> str:
-    """Whose rows are in an answer: ``EWR 120,835 rows (v1), …``."""
+    """Whose rows are in an answer: ``EWR 120,835 rows (v1), …``, by name."""
+    ordered = sorted(shares or (), key=lambda share: str(share["name"]))
     return ", ".join(
-        f"{share['name']} {count(share['rows'])} rows (v{share['version']})" for share in shares or ()
+        f"{share['name']} {count(share['rows'])} rows (v{share['version']})" for share in ordered
     )
 
 
@@ -270,19 +273,20 @@ def number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
 
 
-def plain(value: Any) -> str:
-    return count(value) if isinstance(value, int) and not isinstance(value, bool) else number(value)
-
-
 def short(digest: str | None) -> str:
     return f"{digest[:DIGEST_CHARACTERS]}…" if digest else ""
 
 
 def moment(value: Any) -> str:
-    """A time of the node (unix seconds or text) as local time."""
+    """A time of the node (unix seconds) as local time; the date is left out for today."""
     if isinstance(value, int | float):
-        return datetime.fromtimestamp(value).strftime("%Y-%m-%d %H:%M:%S")
+        time = datetime.fromtimestamp(value)
+        return time.strftime("%H:%M:%S" if time.date() == datetime.now().date() else "%Y-%m-%d %H:%M:%S")
     return str(value or "")
+
+
+def _result(key: str, value: Any) -> str:
+    return short(value) if key == "digest" else f"{value:.2f}" if key == "seconds" else number(value)
 
 
 def _provenance(answer: Json) -> list[tuple[str, str]]:
@@ -301,7 +305,7 @@ def _nested(key: str, values: Any, name: str) -> RenderableType:
 
 
 def _member_rows(members: Sequence[Json]) -> Iterable[Sequence[Any]]:
-    for member in members:
+    for member in sorted(members, key=lambda item: (item.get("role") != "admin", item["name"])):
         given = member.get("contributions") or {}
         start = (member["name"], member.get("role"))
         if not given:

@@ -11,20 +11,26 @@ import contextlib
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from suffice.client import AuthenticationFailed, CannotReachNode, Client, SufficeError
+from suffice.client import AuthenticationFailed, CannotReachNode, Client, NodeRefused, SufficeError
 from suffice.connection import open_client
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 100  # columns of an answer that goes to a file or a pipe, and the most that a terminal gets
+
+
+UNAVAILABLE = 503
+
+T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
@@ -52,6 +58,19 @@ HomeOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+PatienceOption = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        min=0.0,
+        help="How long to wait for members whose statistics have not arrived.",
+    ),
+]
+PATIENCE_SECONDS = 10.0
+RETRY_SECONDS = 0.2
 
 
 def new_group(help_text: str) -> typer.Typer:
@@ -85,6 +104,18 @@ def print_json(value: Any) -> None:
 def note(text: str) -> None:
     """A word to the person at the terminal, beside the answer."""
     sys.stderr.write(text + "\n")
+
+
+def patiently(ask: Callable[[], T], seconds: float) -> T:
+    """Ask again while the node says that it cannot answer yet (503), for so many seconds at most."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except NodeRefused as error:
+            if error.status != UNAVAILABLE or time.monotonic() >= deadline:
+                raise
+        time.sleep(RETRY_SECONDS)
 
 
 @contextlib.contextmanager

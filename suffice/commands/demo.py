@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,12 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the nodes running, and say what to try with them.")
     ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Only write the flights there, a CSV file per airport.", show_default=False
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Three airports, one model: the tour of suffice on 336,776 real flights.
@@ -31,8 +38,13 @@ def demo(
         suffice demo --json
 
         suffice demo --keep
+
+        suffice demo --data flights
     """
     with reporting(as_json):
-        from suffice.demo import run
+        from suffice.demo import run, write_data
 
-        run(keep=keep, as_json=as_json)
+        if data is not None:
+            write_data(data, as_json=as_json)
+        else:
+            run(keep=keep, as_json=as_json)

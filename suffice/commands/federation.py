@@ -21,7 +21,9 @@ NameArgument = Annotated[
 RequestArgument = Annotated[
     str,
     typer.Argument(
-        metavar="REQUEST", help="The request's id: see `federation requests`.", show_default=False
+        metavar="REQUEST",
+        help="Its id, or the name of who asks: see `federation requests`.",
+        show_default=False,
     ),
 ]
 PasswordOption = Annotated[
@@ -109,6 +111,9 @@ def join(
         ),
     ] = None,
     password: PasswordOption = False,
+    wait: Annotated[
+        float, typer.Option(min=0.0, max=60.0, metavar="SECONDS", help="How long to wait to be let in.")
+    ] = 5.0,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -125,8 +130,10 @@ def join(
     """
     with connected(node, home, as_json) as client:
         text = _read_invitation(invitation)
-        answer = client.join(text, password=_password(confirm=False) if password else None)
+        answer = client.join(text, password=_password(confirm=False) if password else None, wait=wait)
         emit(answer, as_json, _status)
+        if answer["state"] == "joining" and not as_json:
+            note("The admin's node has not let this one in yet. See: suffice federation status")
 
 
 @app.command()
@@ -157,10 +164,10 @@ def approve(
 
     Example:
 
-        suffice federation approve hospitals 3f9c…
+        suffice federation approve hospitals clinic-2
     """
     with connected(node, home, as_json) as client:
-        client.approve(name, request)
+        client.approve(name, _request_id(client, name, request))
         _show(client, name, as_json)
 
 
@@ -176,10 +183,10 @@ def refuse(
 
     Example:
 
-        suffice federation refuse hospitals 3f9c…
+        suffice federation refuse hospitals clinic-2
     """
     with connected(node, home, as_json) as client:
-        client.refuse(name, request)
+        client.refuse(name, _request_id(client, name, request))
         _show(client, name, as_json)
 
 
@@ -261,6 +268,16 @@ def leave(
     with connected(node, home, as_json) as client:
         answer = client.leave(name)
         emit(answer, as_json, lambda _: f"left {name}")
+
+
+def _request_id(client: Client, federation: str, wanted: str) -> str:
+    """A request named by its id, or by the name of who asks if only one of that name does."""
+    named = [item["id"] for item in client.requests(federation) if item["name"] == wanted]
+    if len(named) > 1:
+        raise SufficeError(
+            "ambiguous", f"{len(named)} nodes of the name {wanted!r} ask.", "Give the request's id."
+        )
+    return named[0] if named else wanted
 
 
 def _show(client: Client, name: str, as_json: bool) -> None:

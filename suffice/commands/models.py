@@ -12,7 +12,17 @@ from typing import IO, Annotated, Any
 import typer
 
 from suffice.client import Json, SufficeError
-from suffice.terminal import HomeOption, JsonOption, NodeOption, connected, emit, print_json
+from suffice.terminal import (
+    PATIENCE_SECONDS,
+    HomeOption,
+    JsonOption,
+    NodeOption,
+    PatienceOption,
+    connected,
+    emit,
+    patiently,
+    print_json,
+)
 
 ROWS_A_REQUEST = 10_000
 
@@ -51,6 +61,7 @@ def fit(
         str | None,
         typer.Option(help="Rows with gaps: listwise (left out), pairwise or mean.", show_default=False),
     ] = None,
+    wait: PatienceOption = PATIENCE_SECONDS,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -69,13 +80,12 @@ def fit(
         parameters = {
             key: value for key, value in (("ridge", ridge), ("missing", missing)) if value is not None
         }
-        answer = client.fit(
-            name,
-            model,
-            target=target,
-            inputs=[part.strip() for part in inputs.split(",") if part.strip()],
-            algorithm=algorithm,
-            parameters=parameters,
+        names = [part.strip() for part in inputs.split(",") if part.strip()]
+        answer = patiently(
+            lambda: client.fit(
+                name, model, target=target, inputs=names, algorithm=algorithm, parameters=parameters
+            ),
+            wait,
         )
         emit(answer, as_json, _model)
 

@@ -13,16 +13,21 @@ import typer
 from suffice.client import Client, Job, Json, SufficeError
 from suffice.commands import models
 from suffice.terminal import (
+    PATIENCE_SECONDS,
     ExitCode,
     HomeOption,
     JsonOption,
     NodeOption,
+    PatienceOption,
     connected,
     emit,
     new_group,
     note,
+    patiently,
     print_json,
 )
+
+ADMISSION_SECONDS = 10.0  # an approval given a moment ago may still be on its way
 
 app = new_group("Projects: statistics that files are learned into, and models are fitted from.")
 
@@ -90,6 +95,8 @@ def create(
             raise typer.BadParameter("--like and --schema both say what the attributes are; give one")
         if like is None and (attributes or types):
             raise typer.BadParameter("--attributes and --type choose from a file: add --like FILE")
+        if federation is not None:
+            client.wait_until_admitted(federation, timeout=ADMISSION_SECONDS)
         source: Json | None = None
         if like is not None:
             source = {"path": str(like.absolute())}
@@ -191,6 +198,7 @@ def explore(
         list[str], typer.Argument(metavar="ATTRIBUTE...", help="One or more attributes.", show_default=False)
     ],
     pair: Annotated[bool, typer.Option("--pair", help="Show how two attributes go together.")] = False,
+    wait: PatienceOption = PATIENCE_SECONDS,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -208,7 +216,9 @@ def explore(
             raise typer.BadParameter("--pair takes two attributes")
         from suffice.render import exploration
 
-        emit(client.explore(name, attributes, metric="bi" if pair else "uni"), as_json, exploration)
+        metric = "bi" if pair else "uni"
+        answer = patiently(lambda: client.explore(name, attributes, metric=metric), wait)
+        emit(answer, as_json, exploration)
 
 
 @app.command()

@@ -32,6 +32,16 @@ def run(*, keep: bool, as_json: bool) -> None:
         print_json(result)
 
 
+def write_data(folder: Path, *, as_json: bool) -> None:
+    """Only the flights, as a CSV file for each airport, to try things by hand."""
+    source = flights.find_flights()
+    files = clearing_up(lambda _: flights.write_csv(flights.read_flights(source), folder), lambda: None)
+    if as_json:
+        print_json({airport: str(path) for airport, path in files.items()})
+    else:
+        console().print("\n".join(map(str, files.values())), soft_wrap=True)
+
+
 def _play(stage: Stage, signals: Interruptions, source: Path, keep: bool, out: Console) -> Json:
     begun = time.perf_counter()
     with new_progress(quiet=out.quiet) as progress:
@@ -39,7 +49,7 @@ def _play(stage: Stage, signals: Interruptions, source: Path, keep: bool, out: C
         with steps.step("start", "starting three nodes", "three nodes run: admin EWR, peers JFK and LGA"):
             folder = stage.open(signals)
             stage.launch(flights.AIRPORTS, signals)
-            files, pooled = flights.split_flights(flights.read_flights(source), folder)
+            files, pooled = flights.write_parquet(flights.read_flights(source), folder)
             actors = stage.wait_ready()
         with steps.step(
             "federate", "federating", "EWR founded a federation, JFK and LGA joined by invitation"

@@ -50,18 +50,39 @@ def read_flights(path: Path) -> pa.Table:
         return csv.read_csv(file)
 
 
-def split_flights(flights: pa.Table, folder: Path) -> tuple[dict[str, Path], Path]:
-    """A Parquet file of each airport's own flights, and one of all flights together."""
-    from pyarrow import compute, parquet
+def by_airport(flights: pa.Table) -> dict[str, pa.Table]:
+    """Each airport's own flights."""
+    from pyarrow import compute
 
-    files = {}
-    for airport in AIRPORTS:
-        files[airport] = folder / f"flights-{airport}.parquet"
-        own = flights.filter(compute.equal(flights["origin"], airport))
+    return {airport: flights.filter(compute.equal(flights["origin"], airport)) for airport in AIRPORTS}
+
+
+def write_parquet(flights: pa.Table, folder: Path) -> tuple[dict[str, Path], Path]:
+    """A Parquet file of each airport's own flights, and one of all flights together."""
+    from pyarrow import parquet
+
+    files = {airport: folder / f"flights-{airport}.parquet" for airport in AIRPORTS}
+    for airport, own in by_airport(flights).items():
         parquet.write_table(own, files[airport])
     pooled = folder / "flights-pooled.parquet"
     parquet.write_table(flights, pooled)
     return files, pooled
+
+
+def write_csv(flights: pa.Table, folder: Path) -> dict[str, Path]:
+    """A CSV file of each airport's own flights; written under another name first, so whole or not at all."""
+    from pyarrow import csv
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {airport: folder / f"{airport}.csv" for airport in AIRPORTS}
+    for airport, own in by_airport(flights).items():
+        unfinished = files[airport].with_suffix(".unfinished")
+        try:
+            csv.write_csv(own, unfinished)
+            unfinished.replace(files[airport])
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return files
 
 
 def learn_pooled(path: Path) -> Any:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from suffice.client import Json
+from suffice.demo.flights import INPUTS
 from suffice.demo.stage import Actor
 from suffice.demo.story import FEDERATION, MODEL, PROJECT
 from suffice.demo.verdict import Verdict
@@ -75,18 +76,20 @@ def timing(rows: int, seconds: Mapping[str, float]) -> RenderableType:
 def next_steps(actors: Sequence[Actor], folder: Path, curl_config: Path) -> str:
     """Lines to paste while the nodes are kept; curl reads the key from a file, so that it shows nowhere."""
     peer = actors[1]
-    curl, url = f"curl -s -K {curl_config}", peer.ready["url"]
+    row = '[20, 1400, 200, 17, "UA", 6]'
+    names = ", ".join(f'"{name}"' for name in INPUTS)
     stops = [f"  suffice node stop --home {actor.home}" for actor in reversed(actors)]
     return "\n".join(
         [
             "",
             f"The nodes are running. To try, on {peer.name}:",
             "",
-            f"  {curl} {url}/api/federations/{FEDERATION}",
-            f"  {curl} {url}/api/projects/{PROJECT}/statistics",
-            f"  {curl} {url}/api/projects/{PROJECT}/models/{MODEL}",
-            f"  {curl} {url}/api/projects/{PROJECT}/models/{MODEL}/predict \\",
-            """    --json '{"names": ["dep_delay", "carrier", "month"], "rows": [[20, "UA", 6]]}'""",
+            f"  key={curl_config}; url={peer.ready['url']}/api",
+            f"  curl -s -K $key $url/federations/{FEDERATION}",
+            f"  curl -s -K $key $url/projects/{PROJECT}/statistics",
+            f"  curl -s -K $key $url/projects/{PROJECT}/models/{MODEL}",
+            f"  curl -s -K $key $url/projects/{PROJECT}/models/{MODEL}/predict \\",
+            f"    -H 'Content-Type: application/json' -d '{{\"names\": [{names}], \"rows\": [{row}]}}'",
             f"  suffice project explore {PROJECT} arr_delay distance --home {peer.home}",
             "",
             "To end them:",
