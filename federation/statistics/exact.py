@@ -206,8 +206,8 @@ class ExactArray:
 
     def item(self) -> int:
         """The only element, as a Python integer."""
-        value, limbs = 0, self.limbs.reshape(-1)
-        for limb in limbs[::-1]:
+        value = 0
+        for limb in self.limbs.reshape(-1)[::-1]:
             value = (value << _BITS) + int(limb)
         return value
 
@@ -240,7 +240,7 @@ class ExactArray:
     @property
     def width(self) -> int:
         """Number of 128-bit limbs of an element in `to_bytes`."""
-        return -(-self.limbs.shape[0] // _WIDE)
+        return int(-(-self.limbs.shape[0] // _WIDE))
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview, shape: tuple[int, ...], width: int) -> ExactArray:

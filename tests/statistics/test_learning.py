@@ -142,7 +142,7 @@ def test_an_outlier_takes_more_digits_and_is_not_clipped() -> None:
 
 @pytest.mark.parametrize("columns", [3, 70])
 def test_many_rows_and_columns_add_up_to_the_last_bit(columns: int) -> None:
-    """Full blocks on several threads, with few columns and with so many that products are taken three by three."""
+    """Full blocks on several threads, with few columns and with so many that three products do for one."""
     rng = np.random.default_rng(columns)
     rows = 30_000
     integers = rng.integers(-(2**40), 2**40, (columns, rows))
