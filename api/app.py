@@ -16,10 +16,11 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from api import native, symetry
-from api.app_keys import BODIES, DOCUMENT, METRICS, NODE, STOPPING, USER
+from api.app_keys import BODIES, DOCUMENT, METRICS, NODE, STOPPING
 from api.bodies import Bodies
 from api.metrics import Metrics
 from api.openapi import document
+from api.passing import PASSING, Passing
 from api.problems import Problem, internal, of_node
 from api.routes import Route
 from node.errors import NodeError
@@ -66,13 +67,14 @@ def _middleware(request_seconds: float) -> Middleware:
     async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
         app = request.app
+        PASSING.set(passing := Passing())
         try:
             async with asyncio.timeout(request_seconds):
                 response = await handler(request)
         except Exception as error:
             response = _refusal(request, error)
         finally:
-            app[BODIES].release(request)
+            app[BODIES].release(passing)
         seconds = time.perf_counter() - started
         resource = request.match_info.route.resource
         route = resource.canonical if resource else "unknown"
@@ -81,7 +83,6 @@ def _middleware(request_seconds: float) -> Middleware:
             request.method, route, response.status, seconds, request.content_length or 0, sent
         )
         if access_log.isEnabledFor(logging.INFO):
-            user = request.get(USER, "-")
             access_log.info(
                 "%s %s %d %d B %.1f ms %s %s",
                 request.method,
@@ -89,7 +90,7 @@ def _middleware(request_seconds: float) -> Middleware:
                 response.status,
                 sent,
                 seconds * 1e3,
-                user,
+                passing.user,
                 request.remote,
             )
         return response

@@ -1,4 +1,4 @@
-"""What handlers find in the application and the request, under typed names."""
+"""What handlers find in the application, under typed names."""
 
 from __future__ import annotations
 
@@ -16,4 +16,3 @@ BODIES: Final = web.AppKey("bodies", Bodies)
 METRICS: Final = web.AppKey("metrics", Metrics)
 DOCUMENT: Final = web.AppKey("document", dict[str, Any])
 STOPPING: Final = web.AppKey("stopping", asyncio.Event)
-USER: Final = "suffice.user"

@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 
 from aiohttp import hdrs, web
 
+from api.passing import PASSING, Passing
 from api.problems import Problem, bad_request, too_large
 
 MAX_BODY: Final = 64 * 2**20
@@ -23,7 +24,6 @@ READ_SECONDS: Final = 60.0
 LARGE: Final = 64 * 2**10
 """From this many bytes on, hashing and parsing go to a thread; below it takes about a millisecond at most."""
 
-_HELD = "suffice.held"
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -45,13 +45,14 @@ class Bodies:
             return b""
         if (request.content_length or 0) > self.most:
             raise too_large(self.most)
+        passing = PASSING.get()
         chunks: list[bytes] = []
         size = 0
         try:
             async with asyncio.timeout(self.seconds):
                 while chunk := await request.content.readany():
                     size += len(chunk)
-                    self._hold(request, len(chunk))
+                    self._hold(passing, len(chunk))
                     if size > self.most:
                         raise too_large(self.most)
                     chunks.append(chunk)
@@ -66,11 +67,12 @@ class Bodies:
             raise bad_request(f"The request body is broken: {error}.", "Send it again.") from error
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def release(self, request: web.Request) -> None:
+    def release(self, passing: Passing) -> None:
         """The request is answered; its body is held no longer."""
-        self.held -= request.get(_HELD, 0)
+        self.held -= passing.held
+        passing.held = 0
 
-    def _hold(self, request: web.Request, size: int) -> None:
+    def _hold(self, passing: Passing, size: int) -> None:
         if self.held + size > self.held_most:
             raise Problem(
                 503,
@@ -79,7 +81,7 @@ class Bodies:
                 "Try again shortly.",
             )
         self.held += size
-        request[_HELD] = request.get(_HELD, 0) + size
+        passing.held += size
 
     async def expect(self, request: web.Request) -> None:
         """Answer `Expect: 100-continue`, but do not ask for a body that will be refused."""

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from api.access import check_role
-from api.app_keys import BODIES, NODE, USER
+from api.app_keys import BODIES, NODE
 from api.bodies import parse_json
+from api.passing import PASSING
 from api.problems import Problem, bad_request, of_validation
 from api.routes import Call, CallHandler, OpenHandler, Route
 from node.keys import AccessKey
@@ -32,7 +33,7 @@ def bind(route: Route) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         node = request.app[NODE]
         key = authenticate(node, request.headers.get(hdrs.AUTHORIZATION))
-        request[USER] = key.user
+        PASSING.get().user = key.user
         check_role(key, route.access)
         query = None if route.query is None else parse_query(route.query, request)
         body = None

@@ -58,13 +58,13 @@ class NewFederation(Taken):
 
 
 class NewInvitation(Taken):
-    password: Annotated[str, Field(min_length=1, max_length=1024, repr=False)] | None = None
+    password: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(default=None, repr=False)
     lifetime: Annotated[float, Field(gt=0, le=31 * 86_400, description="seconds")] = 7200.0
 
 
 class Joining(Taken):
-    invitation: Annotated[str, Field(min_length=1, max_length=100_000, repr=False)]
-    password: Annotated[str, Field(min_length=1, max_length=1024, repr=False)] | None = None
+    invitation: str = Field(min_length=1, max_length=100_000, repr=False)
+    password: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(default=None, repr=False)
     project: Annotated[Name | None, Field(description="local project that takes part once admitted")] = None
     wait: Annotated[float, Field(ge=0, le=MAX_WAIT, description="seconds to wait for admission")] = 5.0
 
@@ -196,7 +196,7 @@ class KeyInfo(BaseModel):
 class NewKeyInfo(KeyInfo):
     """A key just made: the only time that its secret is told."""
 
-    secret_key: Annotated[str, Field(repr=False)]
+    secret_key: str = Field(repr=False)
 
 
 class Keys(BaseModel):

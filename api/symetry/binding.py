@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from api.access import check_role
-from api.app_keys import BODIES, NODE, USER
+from api.app_keys import BODIES, NODE
 from api.bodies import LARGE, parse_json
+from api.passing import PASSING
 from api.problems import Problem, bad_request, of_validation
 from api.routes import Call, CallHandler, Route
 from api.symetry.encryption import DecryptionError, decrypt
@@ -64,7 +65,7 @@ def bind(route: Route) -> Handler:
         key = _find_key(node, request)
         data = await request.app[BODIES].read(request)
         await _check_signature(request, key, signature, date, data)
-        request[USER] = key.user
+        PASSING.get().user = key.user
         check_role(key, route.access)
         query = None if route.query is None else _validated(route.query, dict(request.query), "query")
         body = None if route.body is None else await _body(route, route.body, key, data)

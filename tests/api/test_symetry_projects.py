@@ -1,0 +1,211 @@
+"""Projects, exploration, models and prediction through SymetryML's calls."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+async def learned(served, iris):
+    """The SymetryML client of a node whose project p has learned the table."""
+    assert (await served.symetry("POST", "/projects?pid=p")).status == 201
+    assert (await served.symetry("POST", "/projects/p/learn", iris)).status == 200
+    return served.symetry
+
+
+async def test_a_projects_life(served):
+    call = served.symetry
+    made = await call("POST", "/projects?pid=r1&persist=true", {"sml_project_autosave": "true"})
+    assert (made.status, made.json["statusCode"]) == (201, "CREATED")
+    assert made.json["statusString"] == "Project Created with id:r1"
+    again = await call("POST", "/projects?pid=r1")
+    assert (again.status, again.json["statusCode"]) == (409, "CONFLICT")
+    assert (await call("GET", "/projects/list")).json["values"] == {"stringList": {"values": ["r1"]}}
+    assert (await call("GET", "/projects/r1/save")).json["statusString"] == "OK"
+    renamed = await call("GET", "/projects/r1/rename?newName=r2")
+    assert (renamed.status, renamed.json["values"]["smlInfo"]["pid"]) == (201, "r2")
+    cid = call.key.access_key
+    deleted = await call("DELETE", "/projects/r2")
+    assert deleted.json["statusString"] == f"deleted Project with id[r2] from Customer[{cid}] store"
+    gone = await call("GET", "/projects/r2/info")
+    assert (gone.status, gone.json["statusString"]) == (
+        400,
+        f"Cannot Find SYMETRYML id[r2] for Customer id [{cid}]",
+    )
+
+
+async def test_a_name_that_is_taken_is_a_conflict_for_rename_too(served):
+    await served.symetry("POST", "/projects?pid=a")
+    await served.symetry("POST", "/projects?pid=b")
+    assert (await served.symetry("GET", "/projects/a/rename?newName=b")).status == 409
+
+
+async def test_the_info_has_every_documented_field(learned):
+    info = (await learned("GET", "/projects/p/info")).json["values"]["smlInfo"]
+    assert set(info) == {
+        "pid", "encoderName", "modelsList", "modelTypeList", "dsList", "attributeNames", "attributeIndexes",
+        "attributeTypes", "modelAssessments", "modelPredictions", "partitionColumn", "params", "hash",
+        "categorySeparator", "type", "creationDate", "lastModificationDate", "loaded", "persisted",
+        "histogramEnabled", "autoSave", "fusionCellInfo", "streams", "isDirty",
+    }  # fmt: skip
+    assert info["attributeNames"] == [
+        "sepal_length",
+        "sepal_width",
+        "petal_length",
+        "petal_width",
+        "virginica",
+    ]
+    assert info["attributeIndexes"] == [0, 1, 2, 3, 4]
+    assert info["attributeTypes"] == ["C", "C", "C", "C", "B"]
+    assert (info["hash"], info["categorySeparator"], info["type"]) == (-1, "$", "cpu")
+
+
+async def test_forgetting_undoes_learning(served, iris):
+    call = served.symetry
+    await call("POST", "/projects?pid=p")
+    await call("POST", "/projects/p/learn", iris)
+    before = (await served.node.projects.info("p")).digest
+    await call("POST", "/projects/p/learn", iris | {"data": iris["data"][:5]})
+    done = await call.finished(
+        await call("POST", "/projects/p/forget?async=true", iris | {"data": iris["data"][:5]})
+    )
+    assert done.status == 200
+    info = await served.node.projects.info("p")
+    assert (info.rows, info.digest) == (len(iris["data"]), before)
+
+
+async def test_learning_at_once_and_by_a_job_are_the_same(served, iris):
+    for pid, query in (("now", ""), ("later", "?async=true")):
+        await served.symetry("POST", f"/projects?pid={pid}")
+        answer = await served.symetry("POST", f"/projects/{pid}/learn{query}", iris)
+        if answer.status == 202:
+            await served.symetry.finished(answer)
+    now, later = await served.node.projects.info("now"), await served.node.projects.info("later")
+    assert (now.digest, now.attributes) == (later.digest, later.attributes)
+
+
+async def test_columns_that_only_an_encoder_could_use_are_ignored(served):
+    frame = {
+        "attributeNames": ["x", "note", "tags", "patient", "skip"],
+        "attributeTypes": ["C", "S", "L", "P", "X"],
+        "data": [["1", "a", "b|c", "p1", "?"], [2, None, "", "p2", "!"]],
+        "errorHandling": 1,
+    }
+    await served.symetry("POST", "/projects?pid=p")
+    assert (await served.symetry("POST", "/projects/p/learn", frame)).status == 200
+    assert [a.name for a in (await served.node.projects.info("p")).attributes] == ["x"]
+
+
+async def test_univariate(learned, iris):
+    question = {"values": [{"inputAttributes": ["0"]}, {"inputAttributeNames": ["petal_width"]}]}
+    answer = await learned("POST", "/projects/p/explore?metric=uni", question)
+    first, second = answer.json["values"]["KSVDMap"]["values"]
+    for found, column in ((first, 0), (second, 3)):
+        x = np.array([float(row[column]) for row in iris["data"]])
+        assert found["count"] == len(x)
+        assert found["mean"] == pytest.approx(x.mean(), rel=1e-12)
+        assert found["variance"] == pytest.approx(x.var(), rel=1e-12)
+        assert found["stderr"] == pytest.approx(x.std() / math.sqrt(len(x)), rel=1e-12)
+    assert answer.json["values"]["smlInfo"]["pid"] == "p"
+
+
+async def test_bivariate_at_once_and_by_a_job(learned, iris):
+    question = {"values": [{"inputAttributes": ["0"], "targets": ["3"]}]}
+    now = await learned("POST", "/projects/p/explore?metric=bi&returnProjectInfo=false", question)
+    assert set(now.json["values"]) == {"KSVDMap"}
+    later = await learned.finished(
+        await learned("POST", "/projects/p/explore?metric=bi&async=true", question)
+    )
+    assert set(later.json["values"]) == {"KSVDMap", "smlInfo"}
+    assert later.json["values"]["KSVDMap"] == now.json["values"]["KSVDMap"]
+    x, y = (np.array([float(row[at]) for row in iris["data"]]) for at in (0, 3))
+    (found,) = now.json["values"]["KSVDMap"]["values"]
+    assert found["linCorr"] == pytest.approx(np.corrcoef(x, y)[0, 1], rel=1e-12)
+    assert found["condCount"] == pytest.approx(y.sum(), rel=1e-12)
+    assert found["condMean"] == pytest.approx((x * y).sum() / y.sum(), rel=1e-12)
+
+
+async def test_a_regression_with_its_coefficient_table(learned, iris):
+    context = {
+        "targets": ["3"],
+        "inputAttributes": ["0", "1", "2"],
+        "extraParameters": {"missing": "listwise"},
+    }
+    started = await learned("POST", "/projects/p/build?modelid=m1&algo=mlr", context)
+    assert started.json["statusString"] == "Job Created"
+    assert (await learned.finished(started)).status == 200
+    info = (await learned("GET", "/projects/p/models/m1")).json["values"]["modelInfo"]
+    assert (info["modelId"], info["modelType"]) == ("m1", "mlr")
+    assert (info["attributeIndexes"], info["targetNames"], info["targetindexes"]) == (
+        [0, 1, 2],
+        ["petal_width"],
+        [3],
+    )
+    table = info["extra"]["coefficients"]
+    assert table["attributeNames"] == [
+        "attribute", "coefficient", "std.error", "scores(t)", "p.values", "ci.low", "ci.high",
+    ]  # fmt: skip
+    data = np.array([[float(cell) for cell in row] for row in iris["data"]])
+    design = np.column_stack([np.ones(len(data)), data[:, :3]])
+    expected = np.linalg.lstsq(design, data[:, 3], rcond=None)[0]
+    assert [row[0] for row in table["data"]] == ["(intercept)", "sepal_length", "sepal_width", "petal_length"]
+    assert [float(row[1]) for row in table["data"]] == pytest.approx(expected, rel=1e-9)
+
+    predicted = await learned("POST", "/projects/p/predict/m1", iris)
+    values = [float(row["res"]) for row in predicted.json["values"]["KSVSMap"]["values"]]
+    assert values == pytest.approx(design @ expected, rel=1e-9)
+    listed = (await learned("GET", "/projects/p/info")).json["values"]["smlInfo"]
+    assert (listed["modelsList"], listed["modelTypeList"]) == (["m1"], ["mlr"])
+    assert (await learned("DELETE", "/projects/p/models/m1")).status == 200
+    gone = await learned("GET", "/projects/p/models/m1")
+    assert (gone.status, gone.json["statusString"]) == (400, "Generic Exception <Error no such model <m1>>")
+
+
+async def test_ridge_takes_its_penalty_as_text(learned):
+    context = {
+        "targetAttributeNames": ["petal_width"],
+        "inputAttributeNames": ["sepal_length", "petal_length"],
+        "extraParameters": {"lambda": "0.5"},
+    }
+    done = await learned.finished(await learned("POST", "/projects/p/build?modelid=r&algo=ridge", context))
+    assert done.status == 200, done.text
+    info = (await learned("GET", "/projects/p/models/r")).json["values"]["modelInfo"]
+    assert info["modelType"] == "ridge"
+    assert info["extra"]["coefficients"]["attributeNames"] == ["attribute", "coefficient"]
+
+
+async def test_lda_and_its_keys(learned, iris):
+    context = {"targets": ["4"], "inputAttributes": ["0", "2", "3"]}
+    done = await learned.finished(await learned("POST", "/projects/p/build?modelid=l&algo=lda", context))
+    assert done.status == 200, done.text
+    info = (await learned("GET", "/projects/p/models/l")).json["values"]["modelInfo"]
+    assert info["predictInfo"] == ["resZ", "res", "normZ"]
+    assert info["info"]["z"].startswith("l0 <- c(") and info["info"]["buildStatus"] == "OK"
+    predicted = await learned("POST", "/projects/p/predict/l", iris)
+    rows = predicted.json["values"]["KSVSMap"]["values"]
+    assert {"res", "resZ", "normZ", "z0", "z1LTz0"} <= set(rows[0])
+    assert {row["res"] for row in rows} == {"0", "1"}
+    assert [row["res"] for row in rows][:4] == ["0"] * 4
+
+
+async def test_a_long_prediction_is_the_same_as_many_short_ones(learned, iris):
+    context = {"targets": ["3"], "inputAttributes": ["0"]}
+    await learned.finished(await learned("POST", "/projects/p/build?modelid=m&algo=mlr", context))
+    short = await learned("POST", "/projects/p/predict/m", iris)
+    long = await learned("POST", "/projects/p/predict/m", iris | {"data": iris["data"] * 100})
+    assert long.json["statusString"] == "OK"
+    assert long.json["values"]["KSVSMap"]["values"] == short.json["values"]["KSVSMap"]["values"] * 100
+
+
+async def test_what_one_dialect_makes_the_other_shows(learned, served):
+    info = (await served.native("GET", "/api/projects/p")).json
+    assert (info["owner"], info["rows"]) == ("admin", 16)
+    started = await learned(
+        "POST", "/projects/p/build?modelid=m&algo=mlr", {"targets": ["3"], "inputAttributes": ["0"]}
+    )
+    number = started.headers["sym-job-id"]
+    job = await served.native.finished((await served.native("GET", f"/api/jobs/{number}")).json)
+    assert (job["kind"], job["status"], job["number"]) == ("fit", "completed", int(number))
