@@ -6,12 +6,14 @@ Rows are numbered from 1, without the header, in every message. What the rows ar
 
 from __future__ import annotations
 
+import gzip
 import os
-import queue
 import re
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -29,11 +31,14 @@ from federation.statistics import (
 )
 from federation.statistics.table import number_label
 
-CSV_BLOCK: Final = 4 << 20
-"""Bytes of CSV parsed at a time; the first block is also the sample that types are guessed from."""
+CSV_BLOCK: Final = 2 << 20
+"""Bytes of CSV parsed at a time by a thread."""
 
+MAX_LINE: Final = 64 << 20
 PARQUET_BATCH: Final = 1 << 17
-READ_AHEAD: Final = 3
+READ_AHEAD: Final = 2
+"""Pieces of a file that wait, beside those that are being read."""
+
 MOST_GUESSED_LEVELS: Final = 1000
 """A text column with more levels than this in the sample is taken for an identifier and ignored."""
 
@@ -63,8 +68,18 @@ class Source(Protocol):
     def sample(self) -> Any:
         """The first rows, as a pyarrow record batch of the file's own types."""
 
-    def arrow_batches(self, schema: Schema) -> Iterator[tuple[Any, int, int]]:
-        """(record batch, done, total) of the schema's columns, in the file's order."""
+    def parts(self, schema: Schema) -> Iterator[Part]:
+        """The file in pieces, in order; each is read when it is called, in any thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a file. read: gives a pyarrow table or batch of the schema's columns. done of total: how far
+    the file is read with it, in bytes or rows."""
+
+    read: Callable[[], Any]
+    done: int
+    total: int
 
 
 def open_source(path: str | Path, format: str | None = None) -> Source:  # noqa: A002
@@ -112,9 +127,9 @@ def guess_schema(
 
 
 def read_batches(source: Source, schema: Schema) -> Iterator[Batch]:
-    """The file's rows as tables of the schema's columns, read and converted ahead in a thread.
+    """The file's rows as tables of the schema's columns, in order, read and converted ahead in threads.
 
-    At most READ_AHEAD batches wait. Raises SourceError naming file, column and row.
+    Raises SourceError naming file, column and row.
     """
     missing = [
         a.name for a in schema.attributes if a.type is not AttributeType.IGNORE and a.name not in source.names
@@ -124,111 +139,116 @@ def read_batches(source: Source, schema: Schema) -> Iterator[Batch]:
             f"{source.path.name} has no column {', '.join(map(repr, missing))}, needed by the schema; it has "
             f"{', '.join(source.names)}"
         )
-    ahead: queue.Queue[Batch | BaseException | None] = queue.Queue(READ_AHEAD)
-    stop = threading.Event()
-
-    def give(item: Batch | BaseException | None) -> bool:
-        while not stop.is_set():
-            try:
-                ahead.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def read() -> None:
-        first = 1
+    first = 1
+    with ThreadPoolExecutor(_cores(), thread_name_prefix="source") as pool:
+        waiting: deque[tuple[Part, Future[Table]]] = deque()
+        parts = source.parts(schema)
         try:
-            for record, done, total in source.arrow_batches(schema):
-                if record.num_rows and not give(
-                    Batch(_table(record, schema, source, first), first, done, total)
-                ):
+            while True:
+                while len(waiting) < _cores() + READ_AHEAD and (part := next(parts, None)) is not None:
+                    waiting.append((part, pool.submit(_read, part, schema)))
+                if not waiting:
                     return
-                first += record.num_rows
-            give(None)
-        except BaseException as error:
-            give(error)
+                part, future = waiting.popleft()
+                with _naming(source, first):
+                    table = future.result()
+                if table.rows:
+                    yield Batch(table, first, part.done, part.total)
+                first += table.rows
+        finally:
+            for _, future in waiting:
+                future.cancel()
 
-    reader = threading.Thread(target=read, name="source-read", daemon=True)
-    reader.start()
-    try:
-        while (item := ahead.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        reader.join()
+
+def _read(part: Part, schema: Schema) -> Table:
+    return _table(part.read(), schema)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class CsvSource:
-    """A CSV (or TSV) file with a header, perhaps gzipped."""
+    """A CSV (or TSV) file with a header, perhaps gzipped. As in pyarrow, a line break always ends a row."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._first: Any = None
-        self._size = path.stat().st_size
-        self.names = tuple(self.sample().schema.names)
+        self.names: tuple[str, ...] = ()
+        self._delimiter = "\t" if ".tsv" in path.suffixes else ","
+        with _naming(self, 1):
+            self._first = self._read_first()
+        self.names = tuple(self._first.schema.names)
         if len(set(self.names)) != len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
             raise SourceError(f"{path.name}: two columns are called {twice!r}; names must differ")
 
     def sample(self) -> Any:
-        if self._first is None:
-            with _naming(self.path, (), None):
-                reader, _ = self._open(None, {}, threads=True)
-                try:
-                    self._first = reader.read_next_batch()
-                except StopIteration:
-                    raise SourceError(f"{self.path.name} has a header but no rows") from None
         return self._first
 
-    def arrow_batches(self, schema: Schema) -> Iterator[tuple[Any, int, int]]:
-        types = self._column_types(schema)
-        with _naming(self.path, self.names, lambda: self._find_bad_cell(types)):
-            reader, raw = self._open(list(types), types, threads=True)
-            while True:
-                try:
-                    batch = reader.read_next_batch()
-                except StopIteration:
-                    return
-                yield batch, raw.tell(), self._size
+    def parts(self, schema: Schema) -> Iterator[Part]:
+        read = self._parser(schema)
+        with _naming(self, 1), self.path.open("rb") as raw:
+            total = os.fstat(raw.fileno()).st_size
+            file = gzip.GzipFile(fileobj=raw) if self.path.suffix == ".gz" else raw
+            file.readline()  # the header
+            rest = b""
+            while data := file.read(CSV_BLOCK):
+                end = data.rfind(b"\n") + 1
+                if not end and len(rest) > MAX_LINE:
+                    raise SourceError(
+                        f"{self.path.name} has a line of more than {MAX_LINE} bytes: is it CSV?"
+                    )
+                if end:
+                    yield Part(partial(read, rest + data[:end]), raw.tell(), total)
+                    rest = b""
+                rest += data[end:]
+            yield Part(partial(read, rest), total, total)
 
-    def _column_types(self, schema: Schema) -> dict[str, Any]:
-        import pyarrow as pa
+    def _read_first(self) -> Any:
+        from pyarrow import csv
 
-        types: dict[str, Any] = {}
-        for attribute in schema.attributes:
-            if attribute.type is AttributeType.IGNORE:
-                continue
-            seen = self.sample().schema.field(attribute.name).type
-            if not attribute.numeric:
-                types[attribute.name] = pa.dictionary(pa.int32(), pa.string())
-            else:
-                types[attribute.name] = pa.bool_() if pa.types.is_boolean(seen) else pa.float64()
-        return types
+        try:
+            options = {"parse_options": csv.ParseOptions(delimiter=self._delimiter)}
+            missing = csv.ConvertOptions(strings_can_be_null=True)
+            return csv.open_csv(self.path, convert_options=missing, **options).read_next_batch()
+        except StopIteration:
+            raise SourceError(f"{self.path.name} has a header but no rows") from None
 
-    def _open(self, columns: list[str] | None, types: dict[str, Any], *, threads: bool) -> tuple[Any, Any]:
+    def _parser(self, schema: Schema) -> Callable[[bytes], Any]:
         import pyarrow as pa
         from pyarrow import csv
 
-        raw = pa.OSFile(str(self.path))
-        stream = pa.CompressedInputStream(raw, "gzip") if self.path.suffix == ".gz" else raw
-        reader = csv.open_csv(
-            stream,
-            read_options=csv.ReadOptions(block_size=CSV_BLOCK, use_threads=threads),
-            parse_options=csv.ParseOptions(delimiter="\t" if ".tsv" in self.path.suffixes else ","),
-            convert_options=csv.ConvertOptions(
-                column_types=types, include_columns=columns, strings_can_be_null=True
-            ),
+        types = {
+            attribute.name: self._arrow_type(attribute)
+            for attribute in schema.attributes
+            if attribute.type is not AttributeType.IGNORE
+        }
+        parse = csv.ParseOptions(delimiter=self._delimiter)
+        convert = csv.ConvertOptions(
+            column_types=types, include_columns=list(types), strings_can_be_null=True
         )
-        return reader, raw
 
-    def _find_bad_cell(self, types: dict[str, Any]) -> None:
-        """Read again with one thread, because only then does pyarrow know the row: raises its error."""
-        reader, _ = self._open(list(types), types, threads=False)
-        for _ in reader:
-            pass
+        def read(block: bytes) -> Any:
+            # One thread for one block: several blocks are parsed at a time, and errors know their row.
+            options = csv.ReadOptions(
+                column_names=self.names, use_threads=False, block_size=max(len(block), 1)
+            )
+            if not block.strip():
+                return pa.table({name: pa.array([], kind) for name, kind in types.items()})
+            return csv.read_csv(
+                pa.BufferReader(block), read_options=options, parse_options=parse, convert_options=convert
+            )
+
+        return read
+
+    def _arrow_type(self, attribute: Attribute) -> Any:
+        import pyarrow as pa
+
+        if not attribute.numeric:
+            return pa.dictionary(pa.int32(), pa.string())
+        return (
+            pa.bool_() if pa.types.is_boolean(self._first.schema.field(attribute.name).type) else pa.float64()
+        )
 
 
 class ParquetSource:
@@ -238,27 +258,32 @@ class ParquetSource:
         from pyarrow import parquet
 
         self.path = path
-        with _naming(path, (), None):
+        self.names: tuple[str, ...] = ()
+        with _naming(self, 1):
             self._file = parquet.ParquetFile(path)
         self.names = tuple(self._file.schema_arrow.names)
 
     def sample(self) -> Any:
-        with _naming(self.path, (), None):
+        with _naming(self, 1):
             for batch in self._file.iter_batches(1 << 16):
                 return batch
         raise SourceError(f"{self.path.name} has no rows")
 
-    def arrow_batches(self, schema: Schema) -> Iterator[tuple[Any, int, int]]:
+    def parts(self, schema: Schema) -> Iterator[Part]:
         from pyarrow import parquet
 
         columns = [a.name for a in schema.attributes if a.type is not AttributeType.IGNORE]
         coded = [a.name for a in schema.categories if a.name in columns]
         total, done = self._file.metadata.num_rows, 0
-        with _naming(self.path, self.names, None):
+        with _naming(self, 1):
             file = parquet.ParquetFile(self.path, read_dictionary=coded, pre_buffer=False)
             for batch in file.iter_batches(PARQUET_BATCH, columns=columns):
                 done += batch.num_rows
-                yield batch, done, total
+                yield Part(partial(_same, batch), done, total)
+
+
+def _same(batch: Any) -> Any:
+    return batch
 
 
 def _require_pyarrow() -> None:
@@ -305,16 +330,17 @@ def _guess(name: str, column: Any, letter: str | None, remarks: list[str]) -> At
     return Attribute(name, AttributeType.IGNORE)
 
 
-def _table(record: Any, schema: Schema, source: Source, first: int) -> Table:
+def _table(record: Any, schema: Schema) -> Table:
     columns: dict[str, Column] = {}
     for name in record.schema.names:
+        array = record.column(name)
+        if hasattr(array, "combine_chunks"):  # of a table; a batch has one piece anyway
+            array = array.combine_chunks()
         try:
-            array = record.column(name)
             columns[name] = _floats(array) if schema[name].numeric else _coded(array)
         except (ValueError, TypeError, NotImplementedError):
             raise SourceError(
-                f"{source.path.name}, column {name!r}, rows {first} to {first + record.num_rows - 1}: "
-                f"{record.column(name).type} cannot be read as type {schema[name].type.value}"
+                f"column {name!r} holds {array.type}, which cannot be read as type {schema[name].type.value}"
             ) from None
     return Table(columns)
 
@@ -347,14 +373,18 @@ def _label(value: object) -> str:
     return "" if value is None else str(value)
 
 
-_CELL = re.compile(r"In CSV column #(?P<column>\d+): (?:Row #(?P<row>\d+): )?(?P<what>.*)", re.DOTALL)
+_ROW = re.compile(r"Row #(\d+): ")
+_COLUMN = re.compile(r"In CSV column #(\d+): ")
 
 
 class _naming:  # noqa: N801 (reads as a word of the `with` statement)
-    """Turns what pyarrow raises into a SourceError that names the file, the column and the row."""
+    """Turns what pyarrow raises into a SourceError that names the file, the column and the row.
 
-    def __init__(self, path: Path, names: Sequence[str], find: Callable[[], None] | None) -> None:
-        self._path, self._names, self._find = path, names, find
+    first: the number of the first row of what is being read.
+    """
+
+    def __init__(self, source: Source, first: int) -> None:
+        self._source, self._first = source, first
 
     def __enter__(self) -> None:
         pass
@@ -362,22 +392,20 @@ class _naming:  # noqa: N801 (reads as a word of the `with` statement)
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         import pyarrow as pa
 
-        if isinstance(error, LearnError):
-            raise SourceError(f"{self._path.name}, {error}") from None
+        path = self._source.path
+        if isinstance(error, (LearnError, SourceError)):
+            text = str(error)
+            raise SourceError(text if path.name in text else f"{path.name}, {text}") from None
         if isinstance(error, OSError) and not isinstance(error, pa.ArrowException):
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise SourceError(f"{self._path} cannot be read: {reason}") from None
-        if not isinstance(error, (pa.ArrowException, UnicodeDecodeError)):
-            return
-        message = str(error)
-        if self._find is not None:
-            try:
-                self._find()
-            except pa.ArrowException as better:
-                message = str(better)
-        cell = _CELL.match(message)
-        if cell is None:
-            raise SourceError(f"{self._path.name}: {message[:500]}") from None
-        column = self._names[int(cell["column"])] if self._names else f"#{cell['column']}"
-        row = f", row {int(cell['row']) - 1}" if cell["row"] else ""  # pyarrow counts the header
-        raise SourceError(f"{self._path.name}, column {column}{row}: {cell['what'][:300]}") from None
+            raise SourceError(f"{path} cannot be read: {error.strerror or error}") from None
+        if isinstance(error, (pa.ArrowException, UnicodeDecodeError, EOFError)):
+            raise SourceError(f"{path.name}{self._place(str(error))}") from None
+
+    def _place(self, message: str) -> str:
+        place = ""
+        if column := _COLUMN.search(message):
+            number = int(column[1])
+            place += f", column {self._source.names[number] if self._source.names else f'#{number}'}"
+        if row := _ROW.search(message):
+            place += f", row {int(row[1]) - 1 + self._first}"
+        return f"{place}: {_ROW.sub('', _COLUMN.sub('', message))[:300]}"

@@ -1,0 +1,181 @@
+"""CSV and Parquet files as tables: types, missing values, errors that name the cell."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from federation.statistics import Coded, Moments, Schema, Table
+from node import sources
+from node.sources import SourceError, guess_schema, open_source, read_batches
+
+
+def learned(path: Path, schema: Schema) -> Moments:
+    moments = Moments(schema)
+    for batch in read_batches(open_source(path), schema):
+        moments.learn(batch.table, batch.first)
+    return moments
+
+
+def text(tmp_path: Path, content: str, name: str = "t.csv") -> Path:
+    path = tmp_path / name
+    path.write_text(content)
+    return path
+
+
+def as_arrow(table: Table) -> pa.Table:
+    return pa.table(
+        {
+            name: pa.array(column.decode())
+            if isinstance(column, Coded)
+            else pa.array(column, from_pandas=True)
+            for name, column in table.columns.items()
+        }
+    )
+
+
+@pytest.mark.parametrize("block", [200, 1000, 1 << 20])
+def test_a_csv_file_is_its_table_however_it_is_cut(
+    block: int, table, csv_file, direct, schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "CSV_BLOCK", block)
+    rows = table(300)
+    assert learned(csv_file(rows), schema).digest() == direct(rows).digest()
+
+
+def test_a_parquet_file_is_its_table(table, direct, schema: Schema, tmp_path: Path) -> None:
+    rows = table(5000)
+    parquet.write_table(as_arrow(rows), tmp_path / "t.parquet", row_group_size=700)
+    assert learned(tmp_path / "t.parquet", schema).digest() == direct(rows).digest()
+
+
+def test_a_gzipped_file_too(table, csv_file, direct, schema: Schema) -> None:
+    rows = table(300)
+    path = csv_file(rows)
+    packed = path.with_suffix(".csv.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert learned(packed, schema).digest() == direct(rows).digest()
+
+
+def test_types_and_units_are_guessed_from_the_first_rows(tmp_path: Path) -> None:
+    path = text(
+        tmp_path,
+        "price,count,flag,yes,kind,when,nothing,forced\n"
+        "1.25,10,0,true,a,2024-01-01,,1\n2.5,NA,1,false,b,2024-01-02,,2\n",
+    )
+    schema, remarks = guess_schema(open_source(path), types={"forced": "T"})
+    assert {a.name: (a.type.value, str(a.quantum)) for a in schema.attributes} == {
+        "price": ("C", "0.01"),
+        "count": ("C", "1"),
+        "flag": ("B", "1"),
+        "yes": ("B", "1"),
+        "kind": ("T", "None"),
+        "forced": ("T", "None"),
+    }
+    assert len(remarks) == 2
+    assert "'when' is ignored" in remarks[0]
+    assert "'nothing' is ignored: no value" in remarks[1]
+
+
+def test_identifiers_are_not_taken_for_categories(tmp_path: Path) -> None:
+    path = text(tmp_path, "id,x\n" + "".join(f"customer{i},{i}\n" for i in range(2000)))
+    schema, remarks = guess_schema(open_source(path))
+    assert schema.names == ("x",)
+    assert "more than 1000 different texts" in remarks[0]
+
+
+def test_numbers_as_categories_are_named_alike_in_csv_and_parquet(tmp_path: Path) -> None:
+    schema = Schema.from_dict({"attributes": [{"name": "month", "type": "T"}]})
+    csv = text(tmp_path, "month\n1\n2\n\n12\n1\n")
+    parquet.write_table(pa.table({"month": pa.array([1, 2, 12, 1])}), tmp_path / "ints.parquet")
+    parquet.write_table(pa.table({"month": pa.array([1.0, 2.0, 12.0, 1.0])}), tmp_path / "floats.parquet")
+    for path in (csv, tmp_path / "ints.parquet", tmp_path / "floats.parquet"):
+        assert learned(path, schema).level_counts("month") == {"1": 2, "12": 1, "2": 1}
+
+
+def test_missing_values_are_missing(tmp_path: Path) -> None:
+    path = text(tmp_path, 'x,kind,yes\n1,a,true\nNA,"",\n,NA,false\nnan,b,NULL\n')
+    [batch] = read_batches(open_source(path), guess_schema(open_source(path))[0])
+    assert np.isnan(batch.table.columns["x"]).tolist() == [False, True, True, True]
+    kind = batch.table.columns["kind"]
+    assert isinstance(kind, Coded)
+    assert [level or None for level in kind.decode()] == ["a", None, None, "b"]
+    assert np.isnan(batch.table.columns["yes"]).tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("block", [100, 1 << 20])
+def test_a_bad_cell_is_named_by_file_column_and_row(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "CSV_BLOCK", block)
+    schema = Schema.from_dict({"attributes": [{"name": "b", "type": "C", "quantum": "1"}]})
+    path = text(tmp_path, "a,b\n" + "x,1\n" * 811 + "x,late\n" + "x,2\n" * 50)
+    with pytest.raises(SourceError, match=r"^t\.csv, column b, row 812: .*'late'"):
+        learned(path, schema)
+
+
+def test_an_infinite_value_is_named_too(tmp_path: Path) -> None:
+    schema = Schema.from_dict({"attributes": [{"name": "b", "type": "C", "quantum": "1"}]})
+    with pytest.raises(ValueError, match=r"'b', row 3"):
+        learned(text(tmp_path, "b\n1\n2\ninf\n"), schema)
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        ("", "Empty CSV"),
+        ("a,b\n", "a header but no rows"),
+        ("a,a\n1,2\n", "two columns are called 'a'"),
+        ("a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path: Path, content: str, match: str) -> None:
+    path = text(tmp_path, content)
+    schema = Schema.from_dict({"attributes": [{"name": "a", "type": "C", "quantum": "1"}]})
+    with pytest.raises(SourceError, match=match):
+        learned(path, schema)
+
+
+def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
+    for path, match in [
+        (tmp_path / "none.csv", "does not exist"),
+        (tmp_path, "cannot tell its format"),
+        (text(tmp_path, "x", "x.docx"), "cannot tell its format"),
+        (text(tmp_path, "x", "x.parquet"), r"x\.parquet"),
+    ]:
+        with pytest.raises(SourceError, match=match):
+            open_source(path)
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(SourceError, match="is a folder"):
+        open_source(tmp_path / "folder.csv")
+
+
+def test_a_missing_column_is_named(tmp_path: Path, schema: Schema) -> None:
+    with pytest.raises(SourceError, match=r"has no column 'delay'.*it has a, b"):
+        learned(text(tmp_path, "a,b\n1,2\n"), schema)
+
+
+def test_text_where_parquet_should_have_numbers(tmp_path: Path) -> None:
+    schema = Schema.from_dict({"attributes": [{"name": "a", "type": "C", "quantum": "1"}]})
+    parquet.write_table(pa.table({"a": ["x", "y"]}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=r"t\.parquet, column 'a' holds string"):
+        learned(tmp_path / "t.parquet", schema)
+
+
+def test_without_pyarrow_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(SourceError, match=r"pip install \"suffice\[files\]\""):
+        open_source(text(tmp_path, "a\n1\n"))
+
+
+def test_reading_stops_when_nobody_reads_on(tmp_path: Path, csv_file: Callable[..., Path], table) -> None:
+    path = csv_file(table(1000))
+    batches = read_batches(open_source(path), guess_schema(open_source(path))[0])
+    next(batches)
+    batches.close()
