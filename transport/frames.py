@@ -59,9 +59,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
     body = memoryview(data)[1:]
     _check(body, limits)
     try:
-        return msgpack.unpackb(
-            body, raw=False, use_list=False, strict_map_key=False, ext_hook=_unpack_array, timestamp=0
-        )
+        return msgpack.unpackb(body, raw=False, use_list=False, ext_hook=_unpack_array)
     except FrameError:
         raise
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
@@ -81,7 +79,7 @@ def _pack_array(value: Any) -> msgpack.ExtType:
 
 def _unpack_array(kind: int, data: bytes) -> NDArray[Any]:
     if kind != _ARRAY or len(data) < 2 or data[0] >= len(_DTYPES) or data[1] > _MAX_DIMENSIONS:
-        raise FrameError("an extension in the frame is not an array that we know")
+        raise FrameError("an array in the frame has a type or a rank that we do not know")
     dtype, dimensions = _DTYPES[data[0]], data[1]
     start = 2 + 8 * dimensions
     if len(data) < start:
@@ -156,11 +154,18 @@ def _step(body: memoryview, at: int) -> tuple[int, int | None, bool, bool]:
     if first in _MAPS:
         return at + _MAPS[first], 2 * _number(body, at, _MAPS[first]), True, False
     if first in _FIXED_EXTENSIONS:
+        _is_array(body, at)
         return _skip(body, at, 1 + _FIXED_EXTENSIONS[first]), None, False, False
     if first in _EXTENSIONS:
         width = _EXTENSIONS[first]
+        _is_array(body, at + width)
         return _skip(body, at + width, 1 + _number(body, at, width)), None, False, False
     raise FrameError(f"byte {first:#04x} begins no value")
+
+
+def _is_array(body: memoryview, at: int) -> None:
+    if _number(body, at, 1) != _ARRAY:
+        raise FrameError("an extension in the frame is not an array")
 
 
 def _number(body: memoryview, at: int, width: int) -> int:

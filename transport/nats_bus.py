@@ -55,8 +55,8 @@ class NatsBus:
         self._inbox = inbox
         self._patience = patience
         self._replies = Replies(client, inbox)
-        self._subscriptions: set[Subscription] = set()
-        self._watches: dict[Watch, asyncio.Event] = {}  # set: list anew
+        self._subscriptions: dict[Subscription, str] = {}  # and their patterns
+        self._watches: dict[Watch, tuple[str, asyncio.Event]] = {}  # the event: list anew
         self._refused: set[str] = set()  # patterns whose subscription the server refused, in lower case
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,7 +124,7 @@ class NatsBus:
         subscription: Subscription
 
         async def forget() -> None:
-            self._subscriptions.discard(subscription)
+            self._subscriptions.pop(subscription, None)
             await stop()
 
         async def deliver(message: Msg) -> None:
@@ -132,7 +132,7 @@ class NatsBus:
 
         subscription = Subscription(forget)
         stop = await self._listen(pattern, deliver)
-        self._subscriptions.add(subscription)
+        self._subscriptions[subscription] = pattern
         return subscription
 
     async def put(self, subject: str, payload: bytes) -> None:
@@ -160,8 +160,9 @@ class NatsBus:
                 watch.offer(headers["Nats-Subject"], int(headers["Nats-Sequence"]))
 
         watch = Watch(forget)
-        stop = await self._listen(subjects.changed(pattern), announced)
-        self._watches[watch] = stale
+        heard = subjects.changed(pattern)
+        stop = await self._listen(heard, announced)
+        self._watches[watch] = (heard, stale)
         task = self._start(self._list_when_stale(pattern, watch, stale))
         return watch
 
@@ -227,6 +228,7 @@ class NatsBus:
     ) -> Callable[[], Awaitable[None]]:
         """Subscribe and make sure that the server agreed; what ends it."""
         await self._until_connected(self._deadline())
+        self._refused.discard(pattern.lower())
         try:
             subscription = await self._client.subscribe(pattern, cb=deliver)
             await self._client.flush()
@@ -238,9 +240,8 @@ class NatsBus:
                 await subscription.unsubscribe()
 
         if pattern.lower() in self._refused:
-            self._refused.discard(pattern.lower())
             await stop()
-            raise PermissionDenied(f"the server does not let this user subscribe to {pattern}")
+            raise _no_subscribing(pattern)
         return stop
 
     async def _list_when_stale(self, pattern: str, watch: Watch, stale: asyncio.Event) -> None:
@@ -312,12 +313,20 @@ class NatsBus:
             if verb.lower() == "publish":
                 self._replies.refuse(subject.lower())
             else:
-                self._refused.add(subject.lower())
+                self._on_subscription_refused(subject.lower())
         if _NOT_AUTHORISED.search(self._last_error) and self._replies.started:
             self._turned_away += 1
             if self._turned_away == _TURNED_AWAY:
                 self._give_up()
         _log.info("bus: %s", self._last_error)
+
+    def _on_subscription_refused(self, pattern: str) -> None:
+        """At once, or later because our permissions were changed."""
+        self._refused.add(pattern)
+        heard = [*self._subscriptions.items(), *((watch, name) for watch, (name, _) in self._watches.items())]
+        for arrivals, name in heard:
+            if name.lower() == pattern:
+                arrivals.fail(_no_subscribing(name))
 
     async def _on_disconnected(self) -> None:
         self._up.clear()
@@ -327,7 +336,7 @@ class NatsBus:
         self._last_error = ""
         self._turned_away = 0
         self._up.set()
-        for stale in self._watches.values():
+        for _, stale in self._watches.values():
             stale.set()
 
     async def _on_closed(self) -> None:
@@ -358,6 +367,10 @@ class NatsBus:
     def _unavailable(self, what: str, error: Exception | None) -> BusUnavailable:
         detail = "; ".join(dict.fromkeys(text for text in (str(error or ""), self._last_error) if text))
         return BusUnavailable(f"{what}: {detail or 'no answer from the server'}")
+
+
+def _no_subscribing(pattern: str) -> PermissionDenied:
+    return PermissionDenied(f"the server does not let this user subscribe to {pattern}")
 
 
 def _is_final(error: Exception) -> bool:

@@ -25,8 +25,7 @@ from transport.server_process import ServerError, ServerProcess, end_left_over
 from transport.subjects import Permissions
 from transport.tls import ensure_certificate
 
-_READY = 30.0  # seconds that a start may take: JetStream may have to look through its files
-_RELOAD = 10.0  # seconds
+_READY = 30.0  # seconds that a start or a change may take: JetStream may have to look through its files
 _BACK_OFF = (0.1, 5.0)  # seconds between restarts: first, longest
 _STEADY = 30.0  # seconds of running after which the back-off begins anew
 _POLL = 0.01  # seconds
@@ -128,7 +127,7 @@ class EmbeddedServer:
             self._write_config()
             if self._process is not None and self._process.running:
                 self._process.reload()
-            await self._until_serving(_RELOAD)
+            await self._until_serving()
 
     # Starting and supervising.
 
@@ -141,7 +140,7 @@ class EmbeddedServer:
         if self._config.port == -1:
             self._config = replace(self._config, port=int(self._addresses[0].rsplit(":", 1)[1]))
             self._write_config()
-        await self._until_serving(_READY)
+        await self._until_serving()
 
     async def _supervise(self) -> None:
         loop = asyncio.get_running_loop()
@@ -172,11 +171,11 @@ class EmbeddedServer:
                     await asyncio.sleep(_POLL)
         return self._process.running and bool(self._process.addresses())
 
-    async def _until_serving(self, patience: float) -> None:
+    async def _until_serving(self) -> None:
         """Until the server lets the newest probe in, which it can only know from the newest configuration."""
         reason: Exception | None = None
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(_READY):
                 while True:
                     if self._supervisor is None and self._process is not None and not self._process.running:
                         raise self._failed("ended while it was starting")
@@ -189,7 +188,7 @@ class EmbeddedServer:
                         await asyncio.sleep(_POLL)
         except TimeoutError:
             raise self._failed(
-                f"did not take its configuration over within {patience:g} s ({reason})"
+                f"did not take its configuration over within {_READY:g} s ({reason})"
             ) from None
 
     async def _knock(self) -> None:

@@ -9,6 +9,7 @@ round to the same side, and it starts again from the newest manifest. Small valu
 import asyncio
 import hashlib
 import hmac
+import io
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -136,15 +137,15 @@ async def _write_chunks(
     left_over = previous.extents[side] if previous else 0
     count = 0 if len(payload) <= INLINE else -(-len(payload) // CHUNK)
     digest = hashlib.sha256()
+    place = subjects.chunks(subject, _SIDES[side])
 
     async def send(index: int) -> None:
-        target = subjects.chunk(subject, _SIDES[side], index)
         if index >= count:
-            await store(requester, target, b"", gone_soon())
+            await store(requester, f"{place}{index}", b"", gone_soon())
             return
         part = payload[index * CHUNK : (index + 1) * CHUNK]
         digest.update(part)  # in order: `_windowed` starts the steps in order, and this one before any await
-        await store(requester, target, part)
+        await store(requester, f"{place}{index}", part)
 
     await _windowed(max(count, left_over), send)
     extents = (count, previous.extents[1] if previous else 0)
@@ -159,31 +160,32 @@ async def _write_chunks(
 async def _read_chunks(requester: Requester, subject: str, manifest: Manifest) -> bytes | None:
     """The manifest's value, or None if its chunks are not, or no longer, those that it names."""
     if manifest.inline is not None:
-        digest = hashlib.sha256(manifest.inline).digest()
-        return manifest.inline if hmac.compare_digest(digest, manifest.digest) else None
-    parts: list[bytes | None] = [None] * manifest.chunks
-    whole = hashlib.sha256()
-    hashed = 0
+        is_whole = hmac.compare_digest(hashlib.sha256(manifest.inline).digest(), manifest.digest)
+        return manifest.inline if is_whole else None
+    early: dict[int, bytes] = {}  # chunks that came before an earlier one: never more than the window
+    whole, digest, written = io.BytesIO(), hashlib.sha256(), 0
     tail = manifest.size - (manifest.chunks - 1) * manifest.chunk
+    place = subjects.chunks(subject, _SIDES[manifest.side])
 
     async def fetch(index: int) -> None:
-        nonlocal hashed
-        stored = await last(requester, subjects.chunk(subject, _SIDES[manifest.side], index))
+        nonlocal written
+        stored = await last(requester, f"{place}{index}")
         expected = tail if index == manifest.chunks - 1 else manifest.chunk
         if stored is None or len(stored.payload) != expected:
             raise _Mismatch
-        parts[index] = stored.payload
-        while hashed < len(parts) and (part := parts[hashed]) is not None:
-            whole.update(part)
-            hashed += 1
+        early[index] = stored.payload
+        while (part := early.pop(written, None)) is not None:
+            digest.update(part)
+            whole.write(part)
+            written += 1
 
     try:
         await _windowed(manifest.chunks, fetch)
     except _Mismatch:
         return None
-    if not hmac.compare_digest(whole.digest(), manifest.digest):
+    if not hmac.compare_digest(digest.digest(), manifest.digest):
         return None
-    return b"".join(part for part in parts if part is not None)
+    return whole.getvalue()  # shares the buffer: no copy
 
 
 class _Mismatch(Exception):  # noqa: N818

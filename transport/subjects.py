@@ -84,9 +84,9 @@ def slot_of(subject: str) -> tuple[str, tuple[str, ...]]:
     return federation, tuple(map(token, rest))
 
 
-def chunk(subject: str, side: str, index: int) -> str:
-    """The subject of the `index`-th chunk, on side a or b, of the value at a state subject."""
-    return f"{_sibling(subject, CHUNK)}.{token(side)}.{index}"
+def chunks(subject: str, side: str) -> str:
+    """What the subjects of a value's chunks on side a or b begin with; the chunk's index follows."""
+    return f"{_sibling(subject, CHUNK)}.{token(side)}."
 
 
 def changed(pattern: str) -> str:
