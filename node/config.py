@@ -66,11 +66,6 @@ class NodeConfig:
         return self.home / "nats"
 
     @property
-    def scratch_folder(self) -> Path:
-        """Files that a running task leaves behind; emptied at every start."""
-        return self.home / "scratch"
-
-    @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
         return self.database_url or f"sqlite:///{self.home.resolve() / 'node.sqlite'}"

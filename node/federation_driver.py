@@ -197,19 +197,21 @@ class FederationDriver:
             try:
                 await self._visit()
             except (BusError, CredentialError, NodeError, OSError) as error:
-                self.problem = str(error)
-                await self.log("warning", f"broker: {error}")
-            except asyncio.CancelledError:
-                raise
+                await self._complain(f"broker: {error}", "warning")
             except Exception as error:
-                self.problem = f"{type(error).__name__}: {error}"
-                await self.log("error", self.problem)
+                await self._complain(f"{type(error).__name__}: {error}", "error")
             if self._restart.is_set():
                 continue
             pause = BACK_OFF[0] if time.monotonic() - began > longest else min(2 * pause, longest)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._restart.wait()
+
+    async def _complain(self, problem: str, level: str) -> None:
+        """Say what is wrong; the same thing again is said once."""
+        if problem != self.problem:
+            self.problem = problem
+            await self.log(level, problem)
 
     async def _visit(self) -> None:
         """One connection, until it fails or is to be made anew."""
@@ -372,6 +374,13 @@ class FederationDriver:
         while await self._store.read(lambda c: rows.waiting(c, self.row.name)):
             self._emptied.clear()
             await self._emptied.wait()
+
+    async def publish(self, kind: str, payload: bytes) -> None:
+        """A passing event, for whoever listens in the federation; dropped if the broker is away."""
+        if self._bus is not None and self.machine.state is State.MEMBER:
+            with contextlib.suppress(BusError):
+                subject = subjects.events(self.row.federation_id, self._identity.node_id, kind)
+                await self._bus.publish(subject, payload)
 
     async def look(self, read: Callable[[Federation], T]) -> T:
         """Read from the machine, in a thread, between its steps."""

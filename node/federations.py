@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -32,6 +33,7 @@ from node.answers import (
 )
 from node.broker import Access, Broker, Guest, entropy
 from node.errors import AlreadyExists, BadRequest, NodeError, NotFound, Unavailable
+from node.events import Events
 from node.federation_driver import FederationDriver
 from node.federation_rows import FederationRow
 from node.projects import Projects, refusing
@@ -67,10 +69,13 @@ class Federations:
         self._admitting = asyncio.Lock()
         self._leavers: dict[tuple[str, str, str], float] = {}
         self._known: dict[str, set[tuple[str, str]]] = {}
+        self._digests: dict[tuple[str, str], tuple[tuple[Share, ...], str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
-    async def open(self) -> None:
-        """Take up every federation where it was."""
+    async def open(self, events: Events) -> None:
+        """Take up every federation where it was, and tell its members what this node's tasks come to."""
+        task = asyncio.create_task(self._publish(events))
+        self._background.add(task)
         for row, snapshot in await self._store.read(rows.all_federations):
             records = await self._store.read(lambda c, name=row.name: rows.records(c, name))  # type: ignore[misc]
             machine = await asyncio.to_thread(
@@ -81,6 +86,16 @@ class Federations:
             await self._admit()
         for driver in self._drivers.values():
             driver.start()
+
+    async def _publish(self, events: Events) -> None:
+        """Which task is in which state, and nothing of what it is about: events are not sealed."""
+        async with events.listen() as queue:
+            while True:
+                event = await queue.get()
+                if event.kind == "status":
+                    word = {"task": event.task, "status": event.body["status"], "time": event.time}
+                    for driver in list(self._drivers.values()):
+                        await driver.publish("task", json.dumps(word).encode())
 
     async def close(self) -> None:
         for task in self._background:
@@ -286,9 +301,12 @@ class Federations:
                 fused = machine.fused(project)
             except FusionError as error:
                 return SharedProject(project, local_name, None, None, (), getattr(error, "missing", ()))
-            return SharedProject(
-                project, local_name, fused.moments.rows, fused.moments.digest(), _shares(fused)
-            )
+            shares = _shares(fused)
+            known, digest = self._digests.get((driver.row.name, project), ((), ""))
+            if known != shares:
+                digest = fused.moments.digest()
+                self._digests[driver.row.name, project] = (shares, digest)
+            return SharedProject(project, local_name, fused.moments.rows, digest, shares)
 
         return await driver.look(look)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -37,11 +36,9 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def prepare_home(config: NodeConfig) -> None:
-    """Make the home folder (0700) and its empty scratch folder. Raises HomeError if that is not possible."""
+    """Make the home folder (0700). Raises HomeError if that is not possible."""
     try:
         config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        shutil.rmtree(config.scratch_folder, ignore_errors=True)
-        config.scratch_folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise HomeError(f"cannot use {config.home} as a node's home: {error.strerror or error}") from error
 

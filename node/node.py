@@ -64,7 +64,7 @@ class Node:
         self.federations = Federations(self.identity, self.name, self.store, self._broker, self.projects)
         self.projects.fusion = self.federations
         self._exit.push_async_callback(self.federations.close)
-        await self.federations.open()
+        await self.federations.open(self.events)
         work = ProjectTasks(self.store, self.projects)
         self.runner = JobRunner(
             self.store, self.events, work, self.config.workers, self.config.worker_idle_seconds

@@ -87,6 +87,8 @@ class Projects:
         _check_name(name)
         version = 0
         if federation is not None:
+            if name in {row.name for row in await self._store.read(rows.all_projects)}:
+                raise AlreadyExists(f"there is a project {name!r} already", "choose another name")
             shared_as = shared_as or name
             schema, version = await self._fusion().adopt(federation, shared_as, schema)
         empty = Moments(schema or Schema(()))

@@ -7,9 +7,9 @@ Every change of status is queued in the store in the order in which the core dec
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -23,6 +23,8 @@ from node.jobs.pipes import Message
 from node.jobs.process import WorkerProcess
 from node.store import Store
 from node.tasks import Task, TaskStatus
+
+_log = logging.getLogger(__name__)
 
 Complete = Callable[[sa.Connection, dict[str, Any]], None]
 """Marks the task completed with this result, inside the transaction that keeps what it found."""
@@ -86,9 +88,16 @@ class JobRunner:
         self._feed(core.KillRequested(task))
         await self._store.write(lambda _: None)  # behind the record of the stop
 
-    async def changed(self, task: str) -> None:
-        """Return when something about the task has changed."""
-        await self._changed.setdefault(task, asyncio.Event()).wait()
+    def next_change(self, task: str) -> asyncio.Event:
+        """Set when something about the task changes after this call; at once if it has finished.
+
+        Take it before looking at the task, or a change in between is missed.
+        """
+        if task not in self.live:
+            finished = asyncio.Event()
+            finished.set()
+            return finished
+        return self._changed.setdefault(task, asyncio.Event())
 
     def worker_pids(self) -> list[int]:
         return [worker.pid for worker in self._workers.values() if worker.pid is not None]
@@ -181,7 +190,7 @@ class JobRunner:
     def _recorded(self, record: core.Record, done: asyncio.Future[None]) -> None:
         if not done.cancelled() and done.exception() is not None:
             # The task is not lost: the store still has it, and the next start queues it again.
-            print(f"task {record.task}: {done.exception()}", flush=True)  # noqa: T201
+            _log.error("the state of task %s was not stored: %s", record.task, done.exception())
         self._events.tell(record.task, "status", {"status": record.status.value, "error": record.error})
         if record.status.finished:
             self._forget(record.task)
@@ -247,5 +256,5 @@ class JobRunner:
 def _message(error: Exception) -> str:
     if isinstance(error, NodeError):
         return f"{error.message}: {error.remedy}" if error.remedy else error.message
-    traceback.print_exception(error)
+    _log.error("a task failed in a way that it should not", exc_info=error)
     return f"{type(error).__name__}: {error}"

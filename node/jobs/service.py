@@ -120,8 +120,10 @@ class Jobs:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while not task.finished and _same(task, before):
-                    await self._runner.changed(task.id)
+                    change = self._runner.next_change(task.id)
                     task = await self.get(task.id)
+                    if not task.finished and _same(task, before):
+                        await change.wait()
         return task
 
     async def log(self, key: str) -> builtins.list[LogLine]:
@@ -154,9 +156,22 @@ def _check(kind: str, project: str | None, parameters: dict[str, Any], table: ob
             )
         if form is not None and form not in FORMATS.values():
             raise BadRequest(f"{form!r} is not a format of files", "use csv or parquet")
+    timeout = parameters.get("timeout")
+    if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
+        raise BadRequest(f"{timeout!r} is not a time", "give the timeout in seconds, more than 0")
+    for name in ("attributes", "inputs"):
+        if not _texts(parameters.get(name) or []):
+            raise BadRequest(f"{name} is not a list of names", f'send {name} as ["a", "b"]')
+    types = parameters.get("types")
+    if types is not None and not (isinstance(types, dict) and _texts([*types, *types.values()])):
+        raise BadRequest("types is not a map from names to types", 'send types as {"a": "C"}')
     if table is not None and not (
         isinstance(table, dict)
         and isinstance(table.get("names"), list)
         and isinstance(table.get("rows"), list)
     ):
         raise BadRequest("a table is {names: [...], rows: [[...]], types?}", "send it in this form")
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
