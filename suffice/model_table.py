@@ -71,8 +71,8 @@ def coefficients(fitted: Json) -> RenderableType:
         "",
         [
             ("compared with", ", ".join(f"{name} = {level}" for name, level in references.items())),
-            ("R²", f"{fitted['r2']:.6f} (adjusted {fitted['adjusted_r2']:.6f})"),
-            ("residual std. error", f"{number(fitted['sigma'])} on {count(fitted['df'])} degrees of freedom"),
+            ("R²", _r_squared(fitted)),
+            ("residual std. error", _residual(fitted)),
             ("F", _f_test(fitted)),
             ("rows", f"{count(fitted['rows'])} complete"),
         ],
@@ -91,6 +91,16 @@ def probability(p: float | None) -> str:
     if p is None:
         return ""
     return "< 1e-16" if p < 1e-16 else f"{p:.4f}" if p >= 1e-4 else f"{p:.1e}"
+
+
+def _r_squared(fitted: Json) -> str:
+    adjusted = fitted.get("adjusted_r2")
+    return f"{fitted['r2']:.6f}" + ("" if adjusted is None else f" (adjusted {adjusted:.6f})")
+
+
+def _residual(fitted: Json) -> str:
+    sigma, df = fitted.get("sigma"), fitted.get("df")
+    return "" if sigma is None or df is None else f"{number(sigma)} on {count(df)} degrees of freedom"
 
 
 def _f_test(fitted: Json) -> str:

@@ -23,9 +23,13 @@ from node.config import NatsAccess, NodeConfig, NodeRole
 from node.errors import NodeError
 from node.files import HomeError
 from node.node import Node
+from node.store.store import StoreError
 from suffice.client import Json, SufficeError
 from suffice.node_process import RELEASE
 from suffice.terminal import emit, print_json
+from transport.bus import BusError
+from transport.credentials import CredentialError
+from transport.server_process import ServerError
 
 DEFAULT_HOST = "127.0.0.1"
 
@@ -70,13 +74,16 @@ def serve(config: NodeConfig, *, as_json: bool, tied: bool) -> None:
         asyncio.run(_run_until_told(config, as_json, tied))
     except NodeError as error:
         raise SufficeError(error.code, error.message, error.remedy) from error
-    except HomeError as error:
-        raise SufficeError("bad_home", f"{error}.") from error
+    except (HomeError, StoreError, ServerError, BusError, CredentialError) as error:
+        raise SufficeError("cannot_start", f"The node in {config.home} cannot start: {error}.") from error
     except OSError as error:
+        if error.filename is not None:
+            raise SufficeError("cannot_start", f"The node in {config.home} cannot start: {error}.") from error
         raise SufficeError(
-            "cannot_start", f"The node cannot start at {config.http_host}:{config.http_port}: {error}.",
+            "cannot_listen",
+            f"The node cannot listen at {config.http_host}:{config.http_port}: {error.strerror or error}.",
             "Choose another address with --http; port 0 takes a free one.",
-        ) from error  # fmt: skip
+        ) from error
 
 
 async def _run_until_told(config: NodeConfig, as_json: bool, tied: bool) -> None:

@@ -54,12 +54,14 @@ def fit(
     algorithm: Annotated[
         str, typer.Option(help="mlr (linear regression), ridge, lda (linear discriminant) or pca.")
     ] = "mlr",
-    ridge: Annotated[
-        float | None, typer.Option(min=0.0, help="The penalty of ridge.", show_default=False)
-    ] = None,
-    missing: Annotated[
-        str | None,
-        typer.Option(help="Rows with gaps: listwise (left out), pairwise or mean.", show_default=False),
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A parameter: missing=listwise, pairwise or mean; for ridge alpha=1. Repeatable.",
+            show_default=False,
+        ),
     ] = None,
     wait: PatienceOption = PATIENCE_SECONDS,
     node: NodeOption = None,
@@ -75,15 +77,18 @@ def fit(
         suffice project fit flights delay --target arr_delay --inputs dep_delay,distance,carrier
 
         suffice project fit flights late --target late --inputs dep_delay,hour --algorithm lda
+
+        suffice project fit flights delay --target arr_delay --inputs dep_delay,hour --set missing=mean
     """
     with connected(node, home, as_json) as client:
         parameters = {
             key: value for key, value in (("ridge", ridge), ("missing", missing)) if value is not None
         }
+        given = dict(_pair(option) for option in parameters or ())
         names = [part.strip() for part in inputs.split(",") if part.strip()]
         answer = patiently(
             lambda: client.fit(
-                name, model, target=target, inputs=names, algorithm=algorithm, parameters=parameters
+                name, model, target=target, inputs=names, algorithm=algorithm, parameters=given
             ),
             wait,
         )
@@ -182,6 +187,13 @@ def _row(options: Iterable[str], inputs: Sequence[str]) -> Batch:
             )
         values[name] = value or None
     return list(values), [list(values.values())]
+
+
+def _pair(option: str) -> tuple[str, str]:
+    name, found, value = option.partition("=")
+    if not found or not name:
+        raise typer.BadParameter(f"--set {option!r}: write NAME=VALUE")
+    return name, value
 
 
 def _batches(path: Path) -> Iterator[Batch]:

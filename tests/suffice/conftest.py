@@ -1,0 +1,152 @@
+"""The command line as a real process, nodes as real processes, and small tables to learn."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from suffice.node_process import NodeProcess
+
+SECONDS = 60
+
+
+@dataclass
+class Cli:
+    """Runs ``suffice`` in a folder, in an environment without anything of the caller's."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(
+        self, *arguments: str | Path, code: int = 0, text: str | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it and hold it to an exit code."""
+        done = subprocess.run(
+            [sys.executable, "-m", "suffice", *map(str, arguments)],
+            cwd=self.folder,
+            env={**clean_environment(self.folder), **self.environment, **environment},
+            input=text or "",
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == code, (
+            f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        assert "Traceback" not in done.stderr
+        return done
+
+    def json(self, *arguments: str | Path, **options: Any) -> Any:
+        """What it prints with ``--json``: exactly one document, and nothing to standard error."""
+        done = self.run(*arguments, "--json", **options)
+        assert done.stdout.count("\n") == 1
+        return json.loads(done.stdout)
+
+    def error(self, *arguments: str | Path, code: int = 1, **options: Any) -> dict[str, str]:
+        """The error it prints with ``--json``, and that it prints nothing else."""
+        done = self.run(*arguments, "--json", code=code, **options)
+        assert done.stdout == ""
+        found: dict[str, str] = json.loads(done.stderr)["error"]
+        assert set(found) == {"code", "message", "remedy"}
+        return found
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("SUFFICE_")}
+    return {**kept, "HOME": str(home), "COLUMNS": "100"}
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path)
+
+
+def _start_nodes(folder: Path) -> Iterator[Callable[..., dict[str, Any]]]:
+    processes: list[NodeProcess] = []
+
+    def start(name: str, *arguments: str) -> dict[str, Any]:
+        processes.append(NodeProcess(folder / name, ["--name", name, "--http", "127.0.0.1:0", *arguments]))
+        return processes[-1].wait_ready()
+
+    yield start
+    for process in processes:
+        process.ask_to_stop()
+    for process in processes:
+        process.stop()
+
+
+@pytest.fixture
+def start_node(tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Start nodes in folders below ``tmp_path``: ``start_node("ewr", "--role", "admin")``."""
+    yield from _start_nodes(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def one_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+    """The command line beside a node that lives in ``here``, named by the environment."""
+    folder = tmp_path_factory.mktemp("one")
+    nodes = _start_nodes(folder)
+    next(nodes)("here")
+    yield Cli(folder, {"SUFFICE_HOME": "here"})
+    next(nodes, None)
+
+
+@pytest.fixture(scope="session")
+def write_table() -> Callable[..., Path]:
+    """Write a CSV of delays: continuous, category and binary columns, and some missing values."""
+
+    def write(path: Path, rows: int, seed: int = 1, columns: Sequence[str] = COLUMNS) -> Path:
+        source = random.Random(seed)
+        lines = [",".join(columns)]
+        for _ in range(rows):
+            carrier, distance = source.choice(["AA", "DL", "UA"]), source.randrange(100, 3000)
+            delay = round(5 + distance / 100 + 3 * (carrier == "UA") + source.gauss(0, 4), 1)
+            shown = "" if source.random() < 0.05 else delay
+            row = {"delay": shown, "distance": distance, "carrier": carrier, "late": int(delay > 20)}
+            lines.append(",".join(str(row[column]) for column in columns))
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    return write
+
+
+COLUMNS = ("delay", "distance", "carrier", "late")
+
+
+@dataclass(frozen=True)
+class Marked:
+    """An environment that marks every process started with it, also grandchildren."""
+
+    mark: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"SUFFICE_TEST_MARK": self.mark}
+
+    def processes(self) -> list[str]:
+        """The command lines of the marked processes that run now."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if self.mark.encode() in (entry / "environ").read_bytes():
+                        found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                except OSError:
+                    continue
+        return found
+
+
+@pytest.fixture
+def marked() -> Marked:
+    return Marked(uuid.uuid4().hex)

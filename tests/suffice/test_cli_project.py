@@ -1,0 +1,187 @@
+"""Projects, models, jobs and keys by the command line, on one real node."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def learned(one_node: Any, write_table: Callable[..., Path]) -> Any:
+    """A node whose project ``trial`` has learned 300 rows, and has a model ``m``."""
+    write_table(one_node.folder / "table.csv", 300)
+    one_node.run("project", "create", "trial")
+    one_node.run("project", "learn", "trial", "table.csv")
+    one_node.run("project", "fit", "trial", "m", "--target", "delay", "--inputs", "distance,carrier")
+    return one_node
+
+
+def test_a_file_is_learned_as_a_job_and_the_project_shows_it(learned: Any) -> None:
+    info = learned.json("project", "info", "trial")
+    assert info["rows"] == 300
+    assert {item["name"]: item["type"] for item in info["attributes"]} == {
+        "delay": "C",
+        "distance": "C",
+        "carrier": "T",
+        "late": "B",
+    }
+    assert "300" in learned.run("project", "list").stdout
+
+
+def test_learning_and_forgetting_leave_no_trace(learned: Any, write_table: Callable[..., Path]) -> None:
+    write_table(learned.folder / "more.csv", 50, seed=2)
+    before = learned.json("project", "info", "trial")["digest"]
+    done = learned.json("project", "learn", "trial", "more.csv")
+    assert (done["status"], done["result"]["learned"], done["result"]["rows"]) == ("completed", 50, 350)
+    assert learned.json("project", "forget", "trial", "more.csv")["result"]["digest"] == before
+
+
+def test_the_coefficient_table_is_readable(learned: Any) -> None:
+    shown = learned.run("project", "model", "trial", "m").stdout
+    for word in (
+        "term",
+        "estimate",
+        "std. error",
+        "carrier = UA",
+        "compared with",
+        "R²",
+        "here 300 rows (v1)",
+    ):
+        assert word in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_fit_prints_the_whole_model_as_json(learned: Any) -> None:
+    record = learned.json("project", "fit", "trial", "m2", "--target", "delay", "--inputs", "distance")
+    assert record["model"]["terms"] == ["(intercept)", "distance"]
+    assert record["contributions"][0]["name"] == "here"
+    assert {item["name"] for item in learned.json("project", "models", "trial")} >= {"m", "m2"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--algorithm", "ridge", "--set", "alpha=0.5", "--target", "delay", "--inputs", "distance"],
+        ["--algorithm", "lda", "--target", "late", "--inputs", "distance"],
+        ["--algorithm", "pca", "--inputs", "distance,delay"],
+        ["--set", "missing=mean", "--target", "delay", "--inputs", "distance"],
+    ],
+    ids=lambda options: options[1],
+)
+def test_every_algorithm_has_something_to_show(learned: Any, options: list[str]) -> None:
+    shown = learned.run("project", "fit", "trial", "other", *options).stdout
+    assert "300 rows" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_explore_one_by_one_and_in_pairs(learned: Any) -> None:
+    answer = learned.json("project", "explore", "trial", "delay", "distance")
+    assert answer["values"]["distance"]["count"] == 300
+    assert "mean" in learned.run("project", "explore", "trial", "delay", "distance").stdout
+    assert "linCorr" in learned.run("project", "explore", "trial", "delay", "distance", "--pair").stdout
+    learned.run("project", "explore", "trial", "delay", "--pair", code=2)
+
+
+def test_predict_a_file_and_a_row(learned: Any) -> None:
+    (learned.folder / "new.csv").write_text("distance,carrier,other\n900,UA,x\n,,y\n")
+    rows = list(csv.reader(io.StringIO(learned.run("project", "predict", "trial", "m", "new.csv").stdout)))
+    assert rows[0] == ["res"]
+    one = learned.json("project", "predict", "trial", "m", "--set", "distance=900", "--set", "carrier=UA")
+    assert [float(rows[1][0])] == one["res"]
+    piped = learned.json("project", "predict", "trial", "m", "-", text="distance,carrier\n900,UA\n")
+    assert piped == one
+
+
+def test_a_prediction_names_what_is_wrong_with_its_input(learned: Any) -> None:
+    learned.run("project", "predict", "trial", "m", code=2)
+    learned.run("project", "predict", "trial", "m", "--set", "dist=1", code=2)
+    assert "nope.csv" in learned.error("project", "predict", "trial", "m", "nope.csv")["message"]
+    (learned.folder / "ragged.csv").write_text("distance,carrier\n900\n")
+    assert "1 cells" in learned.error("project", "predict", "trial", "m", "ragged.csv")["message"]
+
+
+def test_a_project_takes_its_schema_from_a_file_or_as_written(learned: Any) -> None:
+    created = learned.json(
+        "project",
+        "create",
+        "like",
+        "--like",
+        "table.csv",
+        "--attributes",
+        "delay,carrier",
+        "--type",
+        "delay=C",
+    )
+    assert [item["name"] for item in created["attributes"]] == ["delay", "carrier"]
+    (learned.folder / "schema.json").write_text(
+        '{"attributes": [{"name": "x", "type": "C", "quantum": "0.5"}]}'
+    )
+    written = learned.json("project", "create", "written", "--schema", "schema.json")
+    assert written["attributes"][0]["quantum"] in ("0.5", "2^-1")
+    for name in ("like", "written"):
+        learned.run("project", "delete", name)
+    assert learned.error("project", "info", "like")["code"] == "not_found"
+    learned.run("project", "create", "x", "--like", "table.csv", "--schema", "schema.json", code=2)
+    learned.run("project", "create", "x", "--type", "a=C", code=2)
+    learned.run("project", "create", "x", "--like", "table.csv", "--type", "a=Q", code=2)
+
+
+def test_a_job_can_be_left_to_itself_and_looked_at(learned: Any, write_table: Callable[..., Path]) -> None:
+    learned.run("project", "create", "later")
+    write_table(learned.folder / "later.csv", 100, seed=3)
+    job = learned.json("project", "learn", "later", "later.csv", "--no-wait")
+    assert job["status"] in ("created", "queued", "in_progress", "completed")
+    assert job["id"] in {item["id"] for item in learned.json("jobs", "list")}
+    assert [item["id"] for item in learned.json("jobs", "list", "--project", "later")] == [job["id"]]
+    assert learned.json("jobs", "show", job["id"])["number"] == job["number"]
+    killed = learned.json("jobs", "kill", str(job["number"]))
+    assert killed["status"] in ("stopped", "in_progress", "completed")
+    assert f"job {job['number']}" in learned.run("jobs", "show", str(job["number"])).stdout
+
+
+def test_errors_name_the_thing(learned: Any) -> None:
+    assert "'no-such'" in learned.error("project", "info", "no-such")["message"]
+    assert learned.error("project", "create", "trial")["code"] == "already_exists"
+    assert "no job" in learned.error("jobs", "show", "9999")["message"]
+    assert "no job" in learned.error("jobs", "kill", "0" * 32)["message"]
+    assert (
+        "'nope'"
+        in learned.error("project", "fit", "trial", "x", "--target", "delay", "--inputs", "nope")["message"]
+    )
+    assert "does not exist" in learned.error("project", "learn", "trial", "nope.csv")["message"]
+
+
+def test_a_table_with_a_wrong_column_fails_and_changes_nothing(learned: Any) -> None:
+    learned.run("project", "create", "strict", "--like", "table.csv", "--attributes", "delay,distance")
+    before = learned.json("project", "info", "strict")["digest"]
+    (learned.folder / "wrong.csv").write_text("delay,remoteness\n1.0,5\n2.0,6\n")
+    assert "distance" in learned.error("project", "learn", "strict", "wrong.csv")["message"]
+    (learned.folder / "text.csv").write_text("delay,distance\n1.0,5\n2.0,far\n")
+    error = learned.error("project", "learn", "strict", "text.csv")
+    assert "distance" in error["message"]
+    assert "far" in error["message"]
+    assert learned.json("project", "info", "strict")["digest"] == before
+
+
+def test_a_wrong_key_is_4(learned: Any) -> None:
+    url = learned.json("node", "status")["url"]
+    key = {"SUFFICE_ACCESS_KEY": "nobody", "SUFFICE_SECRET_KEY": "nothing"}
+    error = learned.error("project", "list", "--node", url, code=4, **key)
+    assert "nothing" not in str(error)
+
+
+def test_keys_come_and_go(learned: Any) -> None:
+    made = learned.json("keys", "create", "--user", "ada", "--role", "user")
+    assert made["secret_key"] not in learned.run("keys", "list", "--json").stdout
+    url = learned.json("node", "status")["url"]
+    key = {"SUFFICE_ACCESS_KEY": made["access_key"], "SUFFICE_SECRET_KEY": made["secret_key"]}
+    learned.run("project", "list", "--node", url, **key)
+    assert learned.error("keys", "list", "--node", url, **key)["code"] == "forbidden"
+    learned.run("keys", "revoke", made["access_key"])
+    learned.run("project", "list", "--node", url, code=4, **key)
+    assert "SUFFICE_SECRET_KEY" in learned.run("keys", "create", "--user", "bob").stdout
