@@ -21,6 +21,7 @@ from federation.statistics.table import Coded, Table, number_label
 MAX_LEVEL: Final = 1000  # characters in the name of a level
 _CHUNK: Final = 4  # blocks that a thread takes at a time
 _WORTH_THREADS: Final = 1 << 18  # values: below this, starting threads takes longer than learning
+_FEW_COLUMNS: Final = 24  # up to here a block is so quickly done that threads mostly wait for the interpreter
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ def summarise(schema: Schema, table: Table, offset: int = 0) -> Strata:
     source = _Source(schema, table, offset)
     starts = range(0, table.rows, source.chunk)
     chunks = iter(starts)
-    wanted = len(starts) if table.rows * len(schema) > _WORTH_THREADS else 1
+    worth = table.rows * len(schema) > _WORTH_THREADS and len(source.numeric) > _FEW_COLUMNS
+    wanted = len(starts) if worth else 1
     with threads(wanted) as count:
         if count == 1:
             return _learn(source, chunks)

@@ -70,6 +70,7 @@ def _tiny_blocks() -> Iterator[None]:
         patch.setattr(digits, "LARGE_BLOCK", 4)
         patch.setattr(learner, "_CHUNK", 2)
         patch.setattr(learner, "_WORTH_THREADS", 0)
+        patch.setattr(learner, "_FEW_COLUMNS", 0)
         patch.setattr(cores, "_cores", lambda: 3)
         patch.setattr(accumulate, "_FOLD_AFTER", 2)
         patch.setattr(accumulate, "_DENSE_LEVELS", 3)
