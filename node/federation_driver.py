@@ -22,12 +22,8 @@ from federation.outputs import (
     CharterAdopted,
     ContributionReceived,
     ContributionReleased,
-    JoinRequested,
-    MemberJoined,
     MemberLeft,
     Output,
-    Refused,
-    Rejected,
     Reread,
     Withheld,
 )
@@ -37,6 +33,7 @@ from node import federation_rows as rows
 from node.answers import SyncStats
 from node.broker import Broker, entropy
 from node.errors import NodeError
+from node.federation_log import log_line
 from node.federation_rows import FederationRow
 from node.project_rows import ProjectRow
 from node.projects import Projects
@@ -129,7 +126,7 @@ class FederationDriver:
         async with self._lock:
             outputs, data = await asyncio.to_thread(lambda: (call(self.machine), self.machine.snapshot()))
             if outputs or also is not None or data != self._snapshot:
-                lines = [line for output in outputs if (line := _line(output)) is not None]
+                lines = [line for output in outputs if (line := log_line(output)) is not None]
 
                 def write(connection: sa.Connection) -> None:
                     rows.save(connection, self.row, data, outputs)
@@ -406,30 +403,3 @@ class FederationDriver:
             last_sent=self._last_sent,
             last_received=self._last_received,
         )
-
-
-def _line(output: Output) -> tuple[str, str] | None:
-    """What a fact says in the federation's log: (level, text)."""
-    match output:
-        case ContributionReceived(project, _, name, version, row_count):
-            return "info", f"received version {version} of {project!r} from {name!r}: {row_count} rows"
-        case ContributionReleased(project, _, version, row_count):
-            return "info", f"released version {version} of {project!r}: {row_count} rows"
-        case CharterAdopted(epoch, members):
-            return "info", f"epoch {epoch} with {members} members"
-        case MemberJoined(node_id, name):
-            return "info", f"{name!r} ({node_id}) joined"
-        case MemberLeft(node_id, name):
-            return "info", f"{name!r} ({node_id}) left"
-        case JoinRequested(request, node_id, name):
-            return "info", f"{name!r} ({node_id}) asks to join: request {request}"
-        case Admitted(epoch):
-            return "info", f"admitted in epoch {epoch}"
-        case Rejected(reason, detail):
-            return "error", f"not admitted: {reason}: {detail}"
-        case Withheld():
-            return "warning", output.detail
-        case Refused(slot, sender, reason, detail):
-            return "error", f"refused {'/'.join(slot)} of {sender or 'somebody'}: {reason.value}: {detail}"
-        case _:
-            return None

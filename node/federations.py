@@ -20,6 +20,7 @@ from federation.member import Federation
 from federation.outputs import Output
 from federation.statistics import Schema
 from node import federation_rows as rows
+from node.admittance import Admittance
 from node.answers import (
     FederationInfo,
     IssuedInvitation,
@@ -31,17 +32,15 @@ from node.answers import (
     Statistics,
     SyncStats,
 )
-from node.broker import Access, Broker, Guest, entropy
+from node.broker import Broker, entropy
 from node.errors import AlreadyExists, BadRequest, NodeError, NotFound, Unavailable
 from node.events import Events
 from node.federation_driver import FederationDriver
 from node.federation_rows import FederationRow
-from node.projects import Projects, refusing
+from node.learning import refusing
+from node.projects import Projects
 from node.store import Store
 from transport.credentials import NKey
-
-LEAVERS_SECONDS = 5.0
-"""How long somebody who is no longer a member may still read on the server that it is not."""
 
 SYNC_SECONDS = 30.0
 
@@ -66,9 +65,7 @@ class Federations:
         self._identity, self._member_name = identity, member_name
         self._store, self._broker, self._projects = store, broker, projects
         self._drivers: dict[str, FederationDriver] = {}
-        self._admitting = asyncio.Lock()
-        self._leavers: dict[tuple[str, str, str], float] = {}
-        self._known: dict[str, set[tuple[str, str]]] = {}
+        self._admittance = Admittance(broker, identity.node_id, self._drivers)
         self._digests: dict[tuple[str, str], tuple[tuple[Share, ...], str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -83,7 +80,7 @@ class Federations:
             )
             self._drivers[row.name] = self._driver(row, machine)
         with contextlib.suppress(Exception):  # the drivers try again, and say so
-            await self._admit()
+            await self._admittance.update()
         for driver in self._drivers.values():
             driver.start()
 
@@ -100,6 +97,7 @@ class Federations:
     async def close(self) -> None:
         for task in self._background:
             task.cancel()
+        await self._admittance.close()
         await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.gather(*(driver.stop() for driver in self._drivers.values()))
 
@@ -151,7 +149,7 @@ class Federations:
             raise BadRequest(f"only the admin of {name!r} can invite", "ask its admin for an invitation")
         with refusing():
             await driver.step(call, lambda _: None)
-        await self._let_in()
+        await self._admittance.update()
         return IssuedInvitation(made[0].text, made[0].id, made[0].expires)
 
     async def join(
@@ -379,7 +377,7 @@ class Federations:
             store=self._store,
             broker=self._broker,
             projects=self._projects,
-            on_roster=self._let_in,
+            on_roster=self._admittance.update,
             on_admitted=self._take_part,
         )
 
@@ -446,46 +444,6 @@ class Federations:
                     await self._projects.share(project, driver.row.name, shared[0])
         except NodeError as error:
             await driver.log("error", f"project {project!r} does not take part: {error.message}")
-
-    # --- who may enter our server -------------------------------------------------------------------------
-
-    async def _let_in(self) -> None:
-        """Bring the users of the embedded server up to date; a leaver may read on for a moment."""
-        await self._admit()
-        if self._leavers:
-            task = asyncio.create_task(self._admit_later())
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
-
-    async def _admit_later(self) -> None:
-        await asyncio.sleep(LEAVERS_SECONDS)
-        with contextlib.suppress(Exception):  # tried again with the next change
-            await self._admit()
-
-    async def _admit(self) -> None:
-        if not self._broker.embedded:
-            return
-        async with self._admitting:
-            now = time.time()
-            accesses = []
-            for driver in self._drivers.values():
-                if driver.row.broker["terms"] or not driver.machine.is_admin or driver.ended:
-                    continue
-                status = await driver.look(lambda machine: machine.status())
-                federation = status.federation
-                members = {
-                    (m.node_id, m.bus_key) for m in status.members if m.node_id != self._identity.node_id
-                }
-                for node_id, key in self._known.get(federation, set()) - members:
-                    self._leavers[federation, node_id, key] = now + LEAVERS_SECONDS
-                self._known[federation] = members
-                gone = {
-                    (n, k) for (f, n, k), until in self._leavers.items() if f == federation and until > now
-                }
-                guests = tuple(Guest(*guest) for guest in driver.row.broker["guests"])
-                accesses.append(Access(federation, tuple(sorted(members | gone)), guests))
-            self._leavers = {key: until for key, until in self._leavers.items() if until > now}
-            await self._broker.admit(accesses)
 
 
 def _shares(fused: Fused) -> tuple[Share, ...]:

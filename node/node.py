@@ -57,7 +57,7 @@ class Node:
         self._exit.callback(numbers.shutdown)
         self.events = Events(self.store)
         self.projects = Projects(self.store, numbers, self.node_id, self.name)
-        self._exit.push_async_callback(self.projects.settle)
+        self._exit.push_async_callback(self.projects.learning.settle)
         self._broker = Broker(self.config)
         await self._broker.start()
         self._exit.push_async_callback(self._broker.stop)

@@ -106,7 +106,7 @@ def model_names(connection: sa.Connection, project_id: int) -> tuple[str, ...]:
 
 def save_moments(
     connection: sa.Connection, row: ProjectRow, schema: Schema, data: bytes, rows: int, digest: str
-) -> None:
+) -> ProjectRow:
     """The project's next version. Raises NotFound if it was deleted or changed behind our back."""
     done = connection.execute(
         projects.update()
@@ -122,6 +122,7 @@ def save_moments(
     )
     if done.rowcount != 1:
         raise unknown_project(row.name)
+    return _of(connection.execute(sa.select(*_COLUMNS).where(projects.c.id == row.id)).one())
 
 
 def save_model(connection: sa.Connection, project_id: int, record: ModelRecord) -> None:

@@ -54,7 +54,7 @@ class ProjectTasks:
         assert task.project is not None  # noqa: S101
         try:
             offered = Schema.from_dict(question["schema"])
-            agreed = await self._projects.agree(task.project, offered, task.parameters.get("types"))
+            agreed = await self._projects.learning.agree(task.project, offered, task.parameters.get("types"))
         except NodeError as error:
             return {"error": error.message}
         return {"schema": agreed.to_dict()}
@@ -81,7 +81,7 @@ class ProjectTasks:
             after = {"rows": info.rows, "version": info.version, "digest": info.digest}
             complete(connection, after | {"learned": result["rows"], "seconds": result["seconds"]})
 
-        await self._projects.merge(task.project, blob, 1 if task.kind == "learn" else -1, also)
+        await self._projects.learning.merge(task.project, blob, 1 if task.kind == "learn" else -1, also)
 
     async def _keep_model(self, task: Task, model: dict[str, Any], complete: Complete) -> None:
         rows, contributions = self._basis.pop(task.id)

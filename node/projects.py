@@ -7,37 +7,28 @@ runs in threads; a change is acknowledged when it is committed.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from federation.errors import ProtocolError, QuorumError
-from federation.statistics import Moments, Schema, StatisticsError, Table
+from federation.statistics import Moments, Schema, Table
 from node import answering
 from node import project_rows as rows
 from node.answers import Answer, ModelRecord, ProjectInfo, Share, Statistics
 from node.errors import AlreadyExists, BadRequest, Forbidden, NotFound, Unavailable
-from node.forgetting import impossible
 from node.keys import AccessKey
+from node.learning import Learning, refusing
 from node.project_rows import ProjectRow
-from node.sources import SourceError, guess_schema, open_source
+from node.sources import guess_schema, open_source
 from node.store import Store
 from node.store.schema import models, projects
 
-T = TypeVar("T")
 ProjectList = list[ProjectInfo]
 ModelList = list[ModelRecord]
-Also = Callable[[sa.Connection, ProjectInfo], None]
-
-CACHED = 8
-"""Projects whose statistics are kept in memory."""
 
 
 class Fusion(Protocol):
@@ -60,11 +51,8 @@ class Projects:
 
     def __init__(self, store: Store, numbers: Executor, node_id: str, node_name: str) -> None:
         self._store = store
-        self._numbers = numbers
         self._me = (node_id, node_name)
-        self._locks: dict[int, asyncio.Lock] = {}
-        self._cache: OrderedDict[int, tuple[int, Moments]] = OrderedDict()
-        self._pending: set[asyncio.Task[Any]] = set()
+        self.learning = Learning(store, numbers, self._tell)
         self.fusion: Fusion | None = None
 
     # --- the projects themselves --------------------------------------------------------------------------
@@ -150,9 +138,9 @@ class Projects:
     async def delete(self, name: str) -> None:
         """Delete a project with its statistics and models; what it gave to a federation is taken back."""
         row = await self._row(name)
-        async with self._lock(row.id):
+        async with self.learning.lock(row.id):
             await self._store.write(lambda c: c.execute(projects.delete().where(projects.c.id == row.id)))
-            self._cache.pop(row.id, None)
+            self.learning.drop(row.id)
         self._tell(row)
 
     async def share(self, name: str, federation: str, shared_as: str) -> ProjectInfo:
@@ -166,7 +154,7 @@ class Projects:
         values = {"federation": federation, "shared_as": shared_as, "version": max(row.version, version) + 1}
         if row.schema is None and agreed is not None:
             values |= {"schema": agreed.to_dict(), "fixed": True}
-        async with self._lock(row.id):
+        async with self.learning.lock(row.id):
             await self._store.write(
                 lambda c: c.execute(projects.update().where(projects.c.id == row.id).values(values))
             )
@@ -177,79 +165,11 @@ class Projects:
 
     async def learn(self, name: str, table: Table) -> ProjectInfo:
         """Learn a table, all or nothing. Raises BadRequest naming column and row of what does not fit."""
-        return await self._uninterrupted(self._change(name, table, 1))
+        return await self.learning.change(name, table, 1)
 
     async def forget(self, name: str, table: Table) -> ProjectInfo:
         """Undo `learn` of the same rows. Raises BadRequest if they cannot have been learned."""
-        return await self._uninterrupted(self._change(name, table, -1))
-
-    async def _change(self, name: str, table: Table, sign: int) -> ProjectInfo:
-        found = await self._row(name)
-        async with self._lock(found.id):
-            row = await self._row(name)
-
-            def summarise() -> tuple[Schema, Moments]:
-                offered = Schema(tuple(_known_or_guessed(row, table, column) for column in table.names))
-                agreed, part = rows.agree(row, offered)
-                return agreed, Moments(part).learn(table)
-
-            with refusing():
-                schema, change = await self._think(summarise)
-            return await self._apply(row, schema, change, sign)
-
-    async def merge(self, name: str, data: bytes, sign: int, also: Also) -> ProjectInfo:
-        """Add (or subtract) statistics learned elsewhere; `also` is part of the same transaction."""
-        return await self._uninterrupted(self._merge(name, data, sign, also))
-
-    async def _merge(self, name: str, data: bytes, sign: int, also: Also) -> ProjectInfo:
-        with refusing():
-            change = await self._think(Moments.from_bytes, data)
-        found = await self._row(name)
-        async with self._lock(found.id):
-            row = await self._row(name)
-            with refusing():
-                schema = row.schema_or_empty.union(change.schema)
-            return await self._apply(row, schema, change, sign, also)
-
-    async def agree(self, name: str, offered: Schema, explicit: dict[str, str] | None) -> Schema:
-        """Fix what a table with these columns will be learned as, before a worker learns it."""
-        found = await self._row(name)
-        async with self._lock(found.id):
-            row = await self._row(name)
-            with refusing():
-                agreed, part = rows.agree(row, offered, explicit=explicit)
-            if agreed != row.schema:
-                change = projects.update().where(projects.c.id == row.id).values(schema=agreed.to_dict())
-                await self._store.write(lambda c: c.execute(change))
-            return part
-
-    async def _apply(
-        self, row: ProjectRow, schema: Schema, change: Moments, sign: int, also: Also | None = None
-    ) -> ProjectInfo:
-        """Commit the project's next version; its lock is held."""
-        before = await self._moments(row)
-
-        def add() -> tuple[Moments, bytes, str]:
-            total = (before + change if sign > 0 else before - change).grow(schema)
-            problem = impossible(total) if sign < 0 else None
-            if problem is not None:
-                raise BadRequest(f"project {row.name!r}: {problem}", "forget only rows that were learned")
-            return total, total.to_bytes(), total.digest()
-
-        with refusing():
-            total, data, digest = await self._think(add)
-
-        def write(connection: sa.Connection) -> ProjectInfo:
-            rows.save_moments(connection, row, schema, data, total.rows, digest)
-            info = rows.find_project(connection, row.name).info(rows.model_names(connection, row.id))
-            if also is not None:
-                also(connection, info)
-            return info
-
-        info = await self._store.write(write)
-        self._remember(row.id, info.version, total)
-        self._tell(row)
-        return info
+        return await self.learning.change(name, table, -1)
 
     # --- answers ------------------------------------------------------------------------------------------
 
@@ -268,7 +188,9 @@ class Projects:
         """uni: values per attribute (all numeric ones if none are named); bi: values of a pair."""
         statistics = await self.statistics(name)
         with refusing():
-            values = await self._think(lambda: answering.explore(statistics.moments, metric, attributes))
+            values = await self.learning.think(
+                lambda: answering.explore(statistics.moments, metric, attributes)
+            )
         return self.answer(name, metric, attributes, values, statistics)
 
     def answer(
@@ -296,7 +218,7 @@ class Projects:
         _check_name(model)
         statistics = await self.statistics(name)
         with refusing():
-            fitted = await self._think(
+            fitted = await self.learning.think(
                 lambda: answering.fit(statistics.moments, algorithm, target, inputs, parameters or {})
             )
         record = ModelRecord(
@@ -358,7 +280,7 @@ class Projects:
         """The model's answers for each row, by key."""
         record = await self.model(name, model)
         with refusing():
-            return await self._think(lambda: answering.predict(record.model, table))
+            return await self.learning.think(lambda: answering.predict(record.model, table))
 
     async def schema_from(
         self,
@@ -371,7 +293,7 @@ class Projects:
         """The schema that a file's first rows suggest."""
         check_may_read(actor, path)
         with refusing():
-            return await self._think(lambda: guess_schema(open_source(path), attributes, types)[0])
+            return await self.learning.think(lambda: guess_schema(open_source(path), attributes, types)[0])
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -384,46 +306,18 @@ class Projects:
         row = await self._store.read(lambda c: rows.find_shared(c, federation, shared_as))
         if row is None:
             return None
-        async with self._lock(row.id):
+        async with self.learning.lock(row.id):
             row = await self._store.read(lambda c: rows.find_shared(c, federation, shared_as))
-            return None if row is None else (row, await self._moments(row))
-
-    async def settle(self) -> None:
-        """Wait for the changes that have begun."""
-        await asyncio.gather(*self._pending, return_exceptions=True)
+            return None if row is None else (row, await self.learning.moments(row))
 
     async def _row(self, name: str) -> ProjectRow:
         return await self._store.read(lambda c: rows.find_project(c, name))
 
     async def _own(self, row: ProjectRow) -> Statistics:
-        async with self._lock(row.id):
+        async with self.learning.lock(row.id):
             row = await self._row(row.name)
-            moments = await self._moments(row)
+            moments = await self.learning.moments(row)
         return Statistics(moments, (Share(*self._me, row.version, row.rows),))
-
-    async def _moments(self, row: ProjectRow) -> Moments:
-        """The statistics of this version of a project; its lock is held, so there is no other."""
-        version, moments = self._cache.get(row.id, (-1, None))
-        if moments is None or version != row.version:
-            found = await self._store.read(lambda c: rows.moments_of(c, row.id))
-            if found is None:
-                raise rows.unknown_project(row.name)
-            data = found[1]
-            moments = (
-                Moments(row.schema_or_empty) if data is None else await self._think(Moments.from_bytes, data)
-            )
-        moments = moments.grow(row.schema_or_empty)
-        self._remember(row.id, row.version, moments)
-        return moments
-
-    def _remember(self, project_id: int, version: int, moments: Moments) -> None:
-        self._cache[project_id] = (version, moments)
-        self._cache.move_to_end(project_id)
-        while len(self._cache) > CACHED:
-            self._cache.popitem(last=False)
-
-    def _lock(self, project_id: int) -> asyncio.Lock:
-        return self._locks.setdefault(project_id, asyncio.Lock())
 
     def _fusion(self) -> Fusion:
         if self.fusion is None:
@@ -434,16 +328,6 @@ class Projects:
         if row.federation is not None and row.shared_as is not None and self.fusion is not None:
             self.fusion.changed(row.federation, row.shared_as)
 
-    async def _think(self, work: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._numbers, work, *arguments)
-
-    async def _uninterrupted(self, work: Coroutine[Any, Any, T]) -> T:
-        """Go on even if the caller gives up: a change that has begun keeps its lock until it is committed."""
-        task = asyncio.create_task(work)
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
-        return await asyncio.shield(task)
-
 
 def check_may_read(actor: AccessKey, path: str) -> None:
     """Raise Forbidden unless this user may name files for the node to read."""
@@ -452,24 +336,6 @@ def check_may_read(actor: AccessKey, path: str) -> None:
             f"{actor.user!r} with the role {actor.role.value} may not name files here: {path}",
             "send the rows themselves, or use a key with the role superuser or admin",
         )
-
-
-@contextmanager
-def refusing() -> Iterator[None]:
-    """What statistics, models and sources refuse is a BadRequest; a missing quorum is Unavailable."""
-    from federation.models.errors import ModelError
-
-    try:
-        yield
-    except QuorumError as error:
-        raise Unavailable(str(error), "wait for the missing members, or sync") from None
-    except (StatisticsError, ModelError, SourceError, ProtocolError) as error:
-        raise BadRequest(str(error)) from None
-
-
-def _known_or_guessed(row: ProjectRow, table: Table, column: str) -> Any:
-    known = row.schema_or_empty
-    return known[column] if column in known else table.infer_attribute(column)
 
 
 def _check_name(name: str) -> None:

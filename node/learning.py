@@ -1,0 +1,171 @@
+"""How a project's own statistics change: one at a time, each a new version, committed before it is told.
+
+Projects are known here by their rows; who may change what, and what else happens, is decided in `projects`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from federation.errors import ProtocolError, QuorumError
+from federation.statistics import Moments, Schema, StatisticsError, Table
+from node import project_rows as rows
+from node.answers import ProjectInfo
+from node.errors import BadRequest, Unavailable
+from node.forgetting import impossible
+from node.project_rows import ProjectRow
+from node.sources import SourceError
+from node.store import Store
+from node.store.schema import projects
+
+T = TypeVar("T")
+Also = Callable[[sa.Connection, ProjectInfo], None]
+
+CACHED = 8
+"""Projects whose statistics are kept in memory."""
+
+
+class Learning:
+    """The statistics of all projects of this node. `on_change` hears of every new version."""
+
+    def __init__(self, store: Store, numbers: Executor, on_change: Callable[[ProjectRow], None]) -> None:
+        self._store, self._numbers, self._on_change = store, numbers, on_change
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._cache: OrderedDict[int, tuple[int, Moments]] = OrderedDict()
+        self._pending: set[asyncio.Task[Any]] = set()
+
+    def lock(self, project_id: int) -> asyncio.Lock:
+        """Held by whoever changes a project, or needs its row and statistics to belong together."""
+        return self._locks.setdefault(project_id, asyncio.Lock())
+
+    async def change(self, name: str, table: Table, sign: int) -> ProjectInfo:
+        """Learn (sign 1) or forget (-1) a table. Goes on even if the caller gives up."""
+        return await self._uninterrupted(self._change(name, table, sign))
+
+    async def merge(self, name: str, data: bytes, sign: int, also: Also) -> ProjectInfo:
+        """Add (or subtract) statistics learned elsewhere; `also` is part of the same transaction."""
+        return await self._uninterrupted(self._merge(name, data, sign, also))
+
+    async def agree(self, name: str, offered: Schema, explicit: dict[str, str] | None) -> Schema:
+        """Fix what a table with these columns will be learned as, before a worker learns it."""
+        async with self.lock((await self._row(name)).id):
+            row = await self._row(name)
+            with refusing():
+                agreed, part = rows.agree(row, offered, explicit=explicit)
+            if agreed != row.schema:
+                change = projects.update().where(projects.c.id == row.id).values(schema=agreed.to_dict())
+                await self._store.write(lambda c: c.execute(change))
+            return part
+
+    async def moments(self, row: ProjectRow) -> Moments:
+        """The statistics of this version of a project, whose lock the caller holds."""
+        version, moments = self._cache.get(row.id, (-1, None))
+        if moments is None or version != row.version:
+            found = await self._store.read(lambda c: rows.moments_of(c, row.id))
+            if found is None:
+                raise rows.unknown_project(row.name)
+            moments = Moments(row.schema_or_empty)
+            if found[1] is not None:
+                moments = await self.think(Moments.from_bytes, found[1])
+        moments = moments.grow(row.schema_or_empty)
+        self._remember(row.id, row.version, moments)
+        return moments
+
+    def drop(self, project_id: int) -> None:
+        """The project is gone."""
+        self._cache.pop(project_id, None)
+
+    async def settle(self) -> None:
+        """Wait for the changes that have begun."""
+        await asyncio.gather(*self._pending, return_exceptions=True)
+
+    async def think(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Numeric work, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._numbers, work, *arguments)
+
+    async def _change(self, name: str, table: Table, sign: int) -> ProjectInfo:
+        async with self.lock((await self._row(name)).id):
+            row = await self._row(name)
+
+            def summarise() -> tuple[Schema, Moments]:
+                known = row.schema_or_empty
+                offered = (known[n] if n in known else table.infer_attribute(n) for n in table.names)
+                agreed, part = rows.agree(row, Schema(tuple(offered)))
+                return agreed, Moments(part).learn(table)
+
+            with refusing():
+                schema, change = await self.think(summarise)
+            return await self._apply(row, schema, change, sign)
+
+    async def _merge(self, name: str, data: bytes, sign: int, also: Also) -> ProjectInfo:
+        with refusing():
+            change = await self.think(Moments.from_bytes, data)
+        async with self.lock((await self._row(name)).id):
+            row = await self._row(name)
+            with refusing():
+                schema = row.schema_or_empty.union(change.schema)
+            return await self._apply(row, schema, change, sign, also)
+
+    async def _apply(
+        self, row: ProjectRow, schema: Schema, change: Moments, sign: int, also: Also | None = None
+    ) -> ProjectInfo:
+        """Commit the project's next version; its lock is held."""
+        before = await self.moments(row)
+
+        def add() -> tuple[Moments, bytes, str]:
+            total = (before + change if sign > 0 else before - change).grow(schema)
+            problem = impossible(total) if sign < 0 else None
+            if problem is not None:
+                raise BadRequest(f"project {row.name!r}: {problem}", "forget only rows that were learned")
+            return total, total.to_bytes(), total.digest()
+
+        with refusing():
+            total, data, digest = await self.think(add)
+
+        def write(connection: sa.Connection) -> ProjectInfo:
+            after = rows.save_moments(connection, row, schema, data, total.rows, digest)
+            info = after.info(rows.model_names(connection, row.id))
+            if also is not None:
+                also(connection, info)
+            return info
+
+        info = await self._store.write(write)
+        self._remember(row.id, info.version, total)
+        self._on_change(row)
+        return info
+
+    def _remember(self, project_id: int, version: int, moments: Moments) -> None:
+        self._cache[project_id] = (version, moments)
+        self._cache.move_to_end(project_id)
+        while len(self._cache) > CACHED:
+            self._cache.popitem(last=False)
+
+    async def _row(self, name: str) -> ProjectRow:
+        return await self._store.read(lambda c: rows.find_project(c, name))
+
+    async def _uninterrupted(self, work: Coroutine[Any, Any, T]) -> T:
+        """A change that has begun keeps its lock until it is committed."""
+        task = asyncio.create_task(work)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+        return await asyncio.shield(task)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What statistics, models and sources refuse is a BadRequest; a missing quorum is Unavailable."""
+    from federation.models.errors import ModelError
+
+    try:
+        yield
+    except QuorumError as error:
+        raise Unavailable(str(error), "wait for the missing members, or sync") from None
+    except (StatisticsError, ModelError, SourceError, ProtocolError) as error:
+        raise BadRequest(str(error)) from None
