@@ -81,9 +81,6 @@ def fit(
         suffice project fit flights delay --target arr_delay --inputs dep_delay,hour --set missing=mean
     """
     with connected(node, home, as_json) as client:
-        parameters = {
-            key: value for key, value in (("ridge", ridge), ("missing", missing)) if value is not None
-        }
         given = dict(_pair(option) for option in parameters or ())
         names = [part.strip() for part in inputs.split(",") if part.strip()]
         answer = patiently(
