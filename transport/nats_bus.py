@@ -323,7 +323,8 @@ class NatsBus:
     def _on_subscription_refused(self, pattern: str) -> None:
         """At once, or later because our permissions were changed."""
         self._refused.add(pattern)
-        heard = [*self._subscriptions.items(), *((watch, name) for watch, (name, _) in self._watches.items())]
+        heard: list[tuple[Subscription | Watch, str]] = [*self._subscriptions.items()]
+        heard += [(watch, name) for watch, (name, _) in self._watches.items()]
         for arrivals, name in heard:
             if name.lower() == pattern:
                 arrivals.fail(_no_subscribing(name))
