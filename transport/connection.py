@@ -64,6 +64,22 @@ class Connection(Client):
         self._transport = self._stream
         self._encrypted = encrypted or pinned is not None
 
+    async def flush(self, timeout: int = 10) -> None:  # noqa: ASYNC109 (nats-py's signature)
+        """Return when the server has dealt with all that was sent so far.
+
+        nats-py's own writes its PING past the commands that still wait to be written, so that its PONG says
+        nothing about a subscription made just before.
+        """
+        if self.is_connected and self._flush_queue is not None:
+            written = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._flush_queue.put(written)
+                    await written
+            except TimeoutError:
+                raise nats.errors.FlushTimeoutError from None
+        await super().flush(timeout)
+
     def _connect_command(self) -> bytes:
         if self._encrypted and not self._stream.encrypted:
             raise nats.errors.Error("the server does not offer TLS, which was asked for")
