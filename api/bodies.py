@@ -52,9 +52,9 @@ class Bodies:
             async with asyncio.timeout(self.seconds):
                 while chunk := await request.content.readany():
                     size += len(chunk)
-                    self._hold(passing, len(chunk))
                     if size > self.most:
                         raise too_large(self.most)
+                    self._hold(passing, len(chunk))
                     chunks.append(chunk)
         except TimeoutError:
             raise Problem(

@@ -190,6 +190,6 @@ def refusal(request: web.Request, problem: Problem) -> web.Response:
     status = problem.status
     if "cid" in request.match_info:  # else it is the path itself that does not exist
         status = _DOCUMENTED_STATUS.get(problem.code, status)
-    text = f"{problem.message} {problem.remedy}".strip() if problem.remedy else problem.message
+    text = f"{problem.message.rstrip('.')}. {problem.remedy}" if problem.remedy else problem.message
     values = {"stringToSign": problem.string_to_sign} if isinstance(problem, InvalidSignature) else None
     return envelope(status, text, values)

@@ -71,7 +71,10 @@ async def create(call: Call) -> web.Response:
 
 
 async def create_join(call: Call) -> web.Response:
-    """201, also while the admin has yet to approve: then the project appears with the admission."""
+    """201, also while the admin has yet to approve: then the project appears with the admission.
+
+    Here too the pulse rests until startPulse.
+    """
     query: NewFederationQuery = call.query
     options = _options(call, _TAKEN_BY_JOIN)
     token = _needed(options, _TOKEN)
@@ -85,6 +88,7 @@ async def create_join(call: Call) -> web.Response:
     )
     if joined.state not in ("joining", "active"):
         raise bad_request(f"The invitation was not accepted: {joined.problem or joined.state}.")
+    await call.node.federations.stop(joined.name)
     info = await _appeared(call, query.pid) if joined.state == "active" and joined.projects else None
     values = {} if info is None else {"smlInfo": await entity_of(call, info)}
     return envelope(201, "Fed Project created with join", values)

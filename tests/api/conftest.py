@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -210,9 +209,9 @@ def iris() -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def fifo(tmp_path: Path) -> Path:
-    """A file whose reader waits for ever."""
-    path = tmp_path / "endless.csv"
-    os.mkfifo(path)
+@pytest.fixture(scope="session")
+def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that takes long enough to learn that its job can be met running."""
+    path = tmp_path_factory.mktemp("big") / "big.csv"
+    path.write_bytes(b"a,b,c\n" + b"1.5,2.25,3\n" * 5_000_000)
     return path

@@ -171,21 +171,21 @@ async def test_a_file_that_is_not_there_fails_the_job_by_name(call):
     assert (await call("GET", "/api/projects/p")).json["rows"] == 4
 
 
-async def test_a_long_poll_ends_when_the_job_changes(call, fifo):
-    job = (await call("POST", "/api/projects/p/learn", {"path": str(fifo)})).json
+async def test_a_long_poll_ends_when_the_job_changes(call, big_file):
+    job = (await call("POST", "/api/projects/p/learn", {"path": str(big_file)})).json
     poll = asyncio.create_task(call.finished(job))
     killed = await call("DELETE", f"/api/jobs/{job['id']}")
     assert killed.json["status"] == "stopped"
     assert (await poll)["status"] == "stopped"
 
 
-async def test_stopping_the_server_answers_long_polls(tmp_path, fifo, make_native):
+async def test_stopping_the_server_answers_long_polls(tmp_path, big_file, make_native):
     async with Node(NodeConfig(home=tmp_path / "other", workers=1)) as node:
         server = Server(node, "127.0.0.1", 0)
         await server.start()
         async with make_native(server.url, node.first_key) as call:
             await call("POST", "/api/projects", {"name": "p"})
-            job = (await call("POST", "/api/projects/p/learn", {"path": str(fifo)})).json
+            job = (await call("POST", "/api/projects/p/learn", {"path": str(big_file)})).json
             while job["status"] != "in_progress":
                 job = (await call("GET", f"/api/jobs/{job['id']}?wait=30")).json
             poll = asyncio.create_task(call("GET", f"/api/jobs/{job['id']}?wait=60"))
@@ -197,8 +197,8 @@ async def test_stopping_the_server_answers_long_polls(tmp_path, fifo, make_nativ
             await node.jobs.kill(job["id"])
 
 
-async def test_only_owner_or_superuser_kills(call, as_user, fifo):
-    job = (await call("POST", "/api/projects/p/learn", {"path": str(fifo)})).json
+async def test_only_owner_or_superuser_kills(call, as_user, big_file):
+    job = (await call("POST", "/api/projects/p/learn", {"path": str(big_file)})).json
     ann, _ = await as_user("ann", "user")
     assert (await ann("DELETE", f"/api/jobs/{job['id']}")).status == 403
     root, _ = await as_user("root", "superuser")

@@ -74,11 +74,10 @@ async def test_the_list_holds_every_job(served, iris):
     assert (job["jobId"], job["jobType"], job["owner"]) == (number, "DSUpdateJob", "admin")
 
 
-async def test_killing(served, fifo):
-    """A job that reads a pipe nobody writes runs until it is killed."""
+async def test_killing(served, big_file):
     await served.symetry("POST", "/projects?pid=p")
     task = await served.node.jobs.submit(
-        "learn", actor=served.node.first_key, project="p", parameters={"path": str(fifo)}
+        "learn", actor=served.node.first_key, project="p", parameters={"path": str(big_file)}
     )
     killed = await served.symetry("DELETE", f"/jobs/{task.number}")
     assert (killed.status, killed.json) == (
@@ -96,15 +95,16 @@ async def test_killing(served, fifo):
 
 async def test_a_finished_job_cannot_be_killed(served, iris):
     number = await start_learning(served, iris)
-    await served.node.jobs.wait(number, 30)
+    while not (await served.node.jobs.wait(number, 30)).finished:
+        pass
     answer = await served.symetry("DELETE", f"/jobs/{number}")
     assert (answer.status, answer.json["statusString"]) == (202, "Job cannot be killed")
 
 
-async def test_somebody_elses_job_cannot_be_killed(served, fifo, as_user):
+async def test_somebody_elses_job_cannot_be_killed(served, big_file, as_user):
     await served.symetry("POST", "/projects?pid=p")
     task = await served.node.jobs.submit(
-        "learn", actor=served.node.first_key, project="p", parameters={"path": str(fifo)}
+        "learn", actor=served.node.first_key, project="p", parameters={"path": str(big_file)}
     )
     _, ann = await as_user("ann", "user")
     answer = await ann("DELETE", f"/jobs/{task.number}")
