@@ -1,1 +1,1 @@
-"""The groups of the ``suffice`` command, one file each; all of them talk to a node over REST."""
+"""The groups of the ``suffice`` command, one file each, and ``root.py``, which puts them together."""

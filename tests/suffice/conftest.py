@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,34 +73,51 @@ def cli(tmp_path: Path) -> Cli:
     return Cli(tmp_path)
 
 
-def _start_nodes(folder: Path) -> Iterator[Callable[..., dict[str, Any]]]:
+@contextmanager
+def nodes_in(folder: Path) -> Iterator[Callable[..., list[dict[str, Any]]]]:
+    """A function that starts nodes in folders below this one, all at once; they end with the block."""
     processes: list[NodeProcess] = []
 
-    def start(name: str, *arguments: str) -> dict[str, Any]:
-        processes.append(NodeProcess(folder / name, ["--name", name, "--http", "127.0.0.1:0", *arguments]))
-        return processes[-1].wait_ready()
+    def start(*names: str, admin: str = "") -> list[dict[str, Any]]:
+        begun = []
+        for name in names:
+            role = "admin" if name == admin else "peer"
+            begun.append(NodeProcess(folder / name, ["--name", name, "--role", role]))
+            processes.append(begun[-1])
+        return [process.wait_ready() for process in begun]
 
-    yield start
-    for process in processes:
-        process.ask_to_stop()
-    for process in processes:
-        process.stop()
+    try:
+        yield start
+    finally:
+        for process in processes:
+            process.ask_to_stop()
+        for process in processes:
+            process.stop()
 
 
 @pytest.fixture
-def start_node(tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
-    """Start nodes in folders below ``tmp_path``: ``start_node("ewr", "--role", "admin")``."""
-    yield from _start_nodes(tmp_path)
+def start_nodes(tmp_path: Path) -> Iterator[Callable[..., list[dict[str, Any]]]]:
+    """Start nodes in folders below ``tmp_path``: ``start_nodes("ewr", "jfk", admin="ewr")``."""
+    with nodes_in(tmp_path) as start:
+        yield start
 
 
 @pytest.fixture(scope="module")
 def one_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
     """The command line beside a node that lives in ``here``, named by the environment."""
     folder = tmp_path_factory.mktemp("one")
-    nodes = _start_nodes(folder)
-    next(nodes)("here")
-    yield Cli(folder, {"SUFFICE_HOME": "here"})
-    next(nodes, None)
+    with nodes_in(folder) as start:
+        start("here")
+        yield Cli(folder, {"SUFFICE_HOME": "here"})
+
+
+@pytest.fixture(scope="module")
+def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+    """The command line beside an admin ``ewr`` and peers ``jfk`` and ``lga``, each named by ``--home``."""
+    folder = tmp_path_factory.mktemp("three")
+    with nodes_in(folder) as start:
+        start("ewr", "jfk", "lga", admin="ewr")
+        yield Cli(folder)
 
 
 @pytest.fixture(scope="session")

@@ -58,16 +58,16 @@ def test_a_signal_during_the_start_leaves_nothing(tmp_path: Path, marked: Any) -
     until(lambda: not marked.processes())
 
 
-def test_a_second_node_in_the_same_folder_is_refused(tmp_path: Path, start_node: Callable[..., Any]) -> None:
-    start_node("home")
+def test_a_second_node_in_the_same_folder_is_refused(tmp_path: Path, start_nodes: Callable[..., Any]) -> None:
+    start_nodes("home")
     with started(tmp_path, "--json") as second:
         out, error = second.communicate(timeout=SECONDS)
     assert (second.returncode, out) == (1, "")
     assert "another node" in json.loads(error.splitlines()[-1])["error"]["message"]
 
 
-def test_an_address_that_is_taken_is_named(tmp_path: Path, start_node: Callable[..., Any]) -> None:
-    address = start_node("first")["url"].removeprefix("http://")
+def test_an_address_that_is_taken_is_named(tmp_path: Path, start_nodes: Callable[..., Any]) -> None:
+    address = start_nodes("first")[0]["url"].removeprefix("http://")
     with started(tmp_path, "--http", address) as second:
         _, error = second.communicate(timeout=SECONDS)
     assert second.returncode == 1

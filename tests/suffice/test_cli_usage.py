@@ -27,7 +27,7 @@ def commands() -> list[tuple[str, ...]]:
 def test_every_command_teaches_by_an_example(command: tuple[str, ...]) -> None:
     from typer.testing import CliRunner
 
-    from suffice.cli import app
+    from suffice.commands.root import app
 
     shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "100"})
     assert shown.exit_code == 0
