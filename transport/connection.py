@@ -1,13 +1,11 @@
 """What we ask of a connection to NATS beyond nats-py: TLS before anything else, and larger reads.
 
 nats-py encrypts when the server says that it must, in a line that comes before TLS: whoever sits in between
-could leave that out. With a pinned certificate TLS comes first here, and where TLS was asked for in any way,
-nothing that tells who we are is sent without it.
+could leave that out. With a pinned certificate TLS comes first here, if the server can (our own does); and where TLS was asked for in any way, nothing that tells who we are is sent without it.
 """
 
 import asyncio
 import ssl
-from typing import Any
 from urllib.parse import ParseResult
 
 import nats.errors
@@ -18,7 +16,7 @@ _READ = 512 * 2**10  # bytes at a time; nats-py's 32 KiB cost four rounds of the
 
 
 class _Stream(TcpTransport):
-    """A TCP connection, encrypted from its first byte if a pinned context is given."""
+    """A TCP connection, encrypted from its first byte if a pinned context is given and the server can."""
 
     def __init__(self, pinned: ssl.SSLContext | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -26,11 +24,19 @@ class _Stream(TcpTransport):
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         async with asyncio.timeout(connect_timeout):
-            reader, writer = await asyncio.open_connection(
-                uri.hostname, uri.port, limit=max(buffer_size, _READ), ssl=self._pinned
-            )
+            try:
+                reader, writer = await self._open(uri, self._pinned)
+            except ssl.SSLCertVerificationError:
+                raise
+            except ssl.SSLError:  # it greets before TLS, as servers do that were not told otherwise
+                reader, writer = await self._open(uri, None)
         self._bare_io_reader = self._io_reader = reader
         self._bare_io_writer = self._io_writer = writer
+
+    async def _open(
+        self, uri: ParseResult, context: ssl.SSLContext | None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(uri.hostname, uri.port, limit=_READ, ssl=context)
 
     async def connect_tls(
         self,
@@ -39,7 +45,7 @@ class _Stream(TcpTransport):
         buffer_size: int,
         connect_timeout: int,
     ) -> None:
-        if self._pinned is None:
+        if not self.encrypted:
             await super().connect_tls(uri, ssl_context, buffer_size, connect_timeout)
 
     async def read(self, buffer_size: int) -> bytes:
@@ -85,10 +91,3 @@ class Connection(Client):
             raise nats.errors.Error("the server does not offer TLS, which was asked for")
         command: bytes = super()._connect_command()
         return command
-
-
-def tls_options(pinned: ssl.SSLContext | None, context: ssl.SSLContext | None) -> dict[str, Any]:
-    """The keyword arguments of nats-py's `connect` that go with a connection."""
-    if pinned is not None:
-        return {"tls": pinned, "tls_handshake_first": True}
-    return {} if context is None else {"tls": context}

@@ -28,7 +28,7 @@ from transport.bus import (
     Subscription,
     Watch,
 )
-from transport.connection import Connection, tls_options
+from transport.connection import Connection
 from transport.credentials import Credentials, NKey, connect_options
 from transport.replies import NoReply, NoResponder, Replies
 from transport.tls import pinned_context
@@ -79,9 +79,10 @@ class NatsBus:
     ) -> "NatsBus":
         """Connect to one of `servers` (`nats://host:port`, `tls://host:port`).
 
-        With `tls_fingerprint` the server must show exactly that certificate, TLS coming first on the wire;
-        with `tls`, a certificate that this context accepts. Raises `PermissionDenied` if the server does not
-        accept the credentials, `BusUnavailable` if there is no connection within `timeout` seconds.
+        With `tls_fingerprint` the server must show exactly that certificate; with `tls`, one that this
+        context accepts; with `tls://` alone, one that the system's authorities vouch for.
+        Raises `PermissionDenied` if the server does not accept the credentials, `BusUnavailable` if there is
+        no connection within `timeout` seconds.
         """
         pinned = pinned_context(tls_fingerprint) if tls_fingerprint is not None else None
         encrypted = tls is not None or any(server.startswith("tls://") for server in servers)
@@ -89,7 +90,9 @@ class NatsBus:
         inbox = subjects.inbox(credentials.public if isinstance(credentials, NKey) else secrets.token_hex(8))
         bus = cls(client, inbox if isinstance(credentials, NKey) else "_INBOX", patience)
         options: dict[str, Any] = {**connect_options(credentials), "inbox_prefix": inbox, "name": name}
-        await bus._connect(list(servers), options | tls_options(pinned, tls), timeout)
+        if (context := pinned or tls) is not None:
+            options["tls"] = context
+        await bus._connect(list(servers), options, timeout)
         return bus
 
     @property

@@ -49,6 +49,7 @@ class EmbeddedServer:
         self._changing = asyncio.Lock()
         self._probe = NKey.generate()
         self._users: dict[str, Permissions] = {}
+        self._settled = False  # whether the server is known to have taken `_users` over
         self._addresses: list[str] = []
         self.fingerprint = ""
         self.restarts = 0
@@ -122,12 +123,16 @@ class EmbeddedServer:
         A connection whose user is no longer among them is cut; the others go on, with their new permissions.
         """
         async with self._changing:
-            self._users = {key: users[key] for key in sorted(users) if key != self._admin}
+            wanted = {key: users[key] for key in sorted(users) if key != self._admin}
+            if self._settled and wanted == self._users:
+                return
+            self._users, self._settled = wanted, False
             self._probe = NKey.generate()
             self._write_config()
             if self._process is not None and self._process.running:
                 self._process.reload()
             await self._until_serving()
+            self._settled = True
 
     # Starting and supervising.
 

@@ -16,6 +16,7 @@ from transport.memory import MemoryBroker, MemoryBus
 from transport.nats_bus import NatsBus
 from transport.server import EmbeddedServer
 from transport.server_process import find_binary
+from transport.tls import ensure_certificate
 
 Connect = Callable[[], Awaitable[Bus]]
 
@@ -62,11 +63,21 @@ def plain_server(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
+def encrypted_server(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """As `plain_server`, but with TLS after the greeting, as is usual: its URL and its fingerprint."""
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    fingerprint = ensure_certificate(certificate, key, "localhost")
+    tls = {"cert_file": str(certificate), "key_file": str(key)}
+    for url in _plain_server(tmp_path / "encrypted", jetstream=True, tls=tls):
+        yield url.replace("nats://", "tls://"), fingerprint
+
+
+@pytest.fixture
 def server_without_jetstream(tmp_path: Path) -> Iterator[str]:
     yield from _plain_server(tmp_path / "bare", jetstream=False)
 
 
-def _plain_server(folder: Path, jetstream: bool) -> Iterator[str]:
+def _plain_server(folder: Path, jetstream: bool, **settings_too: object) -> Iterator[str]:
     folder.mkdir()
     settings: dict[str, object] = {
         "host": "127.0.0.1",
@@ -74,6 +85,7 @@ def _plain_server(folder: Path, jetstream: bool) -> Iterator[str]:
         "ports_file_dir": str(folder),
         "authorization": {"users": [{"user": "ann", "password": "s3cret"}]},
     }
+    settings |= settings_too
     if jetstream:
         settings["jetstream"] = {"store_dir": str(folder / "js")}
     (folder / "server.conf").write_text(json.dumps(settings))

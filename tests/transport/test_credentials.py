@@ -18,6 +18,7 @@ from transport.credentials import (
     split_url,
 )
 from transport.nats_bus import NatsBus
+from transport.tls import authority_context
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -88,6 +89,23 @@ async def test_an_existing_server_is_used_with_user_and_password(plain_server: s
     await bus.put("suffice.f.state.leave.n1", bytes(500_000))
     assert await bus.get("suffice.f.state.leave.n1") == bytes(500_000)
     await bus.close()
+
+
+async def test_an_existing_server_with_tls_is_trusted_by_its_pin_or_its_authority(
+    encrypted_server: tuple[str, str], tmp_path: Path
+) -> None:
+    url, fingerprint = encrypted_server
+    ann = UserPassword("ann", "s3cret")
+    authority = authority_context(tmp_path / "certificate.pem")
+    for trust in ({"tls_fingerprint": fingerprint}, {"tls": authority}):
+        bus = await NatsBus.connect([url.replace("127.0.0.1", "localhost")], ann, **trust)
+        await bus.provision("f")
+        assert bus.connected
+        await bus.close()
+    with pytest.raises(BusUnavailable, match="fingerprint is pinned"):
+        await NatsBus.connect([url], ann, tls_fingerprint="0" * 64)
+    with pytest.raises(BusUnavailable, match="certificate"):
+        await NatsBus.connect([url], ann)
 
 
 async def test_wrong_credentials_are_refused_without_showing_them(plain_server: str) -> None:
