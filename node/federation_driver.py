@@ -22,7 +22,6 @@ from federation.outputs import (
     CharterAdopted,
     ContributionReceived,
     ContributionReleased,
-    MemberLeft,
     Output,
     Reread,
     Withheld,
@@ -176,6 +175,8 @@ class FederationDriver:
                     self._withheld[project] = version
                 case _:
                     pass
+        if self.ended:
+            self._restart.set()  # nothing more is to be heard or said
         if outputs:
             self._to_send.set()
             changed, self._changed = self._changed, asyncio.Event()
@@ -276,9 +277,7 @@ class FederationDriver:
             return  # our own words
         data = await bus.get(subjects.state(self.row.federation_id, *slot))
         if data is not None:
-            outputs = await self.step(lambda machine: machine.receive(slot, data, time.time()))
-            if any(isinstance(output, (CharterAdopted, MemberLeft)) for output in outputs) and self.ended:
-                self._restart.set()
+            await self.step(lambda machine: machine.receive(slot, data, time.time()))
 
     async def _send(self, bus: Bus) -> None:
         """The outbox, oldest first. What the broker does not take now is tried again with the next."""

@@ -34,9 +34,17 @@ from federation.statistics.table import number_label
 CSV_BLOCK: Final = 2 << 20
 """Bytes of CSV parsed at a time by a thread."""
 
+BATCH_CELLS: Final = 1 << 21
+"""Cells of a batch that is learned at once: enough for learning to be efficient, 16 MB as numbers."""
+
+PARQUET_BUFFER: Final = 1 << 18
+"""Bytes read at a time of each column; without it pyarrow holds whole column chunks."""
+
+SAMPLE_ROWS: Final = 1 << 14
+"""Rows of a Parquet file that types are guessed from; of a CSV file it is the first megabyte."""
+
 MAX_LINE: Final = 64 << 20
-PARQUET_BATCH: Final = 1 << 17
-READ_AHEAD: Final = 2
+READ_AHEAD: Final = 1
 """Pieces of a file that wait, beside those that are being read."""
 
 MOST_GUESSED_LEVELS: Final = 1000
@@ -140,6 +148,20 @@ def read_batches(source: Source, schema: Schema) -> Iterator[Batch]:
             f"{', '.join(source.names)}"
         )
     first = 1
+    gathered: list[Table] = []
+    for table, part in _read_ahead(source, schema):
+        gathered.append(table)
+        rows = sum(piece.rows for piece in gathered)
+        if rows * max(1, len(schema)) >= BATCH_CELLS or part.done == part.total:
+            if rows:
+                yield Batch(_joined(gathered), first, part.done, part.total)
+            first += rows
+            gathered = []
+
+
+def _read_ahead(source: Source, schema: Schema) -> Iterator[tuple[Table, Part]]:
+    """The parts in order, read by as many threads as there are cores, a few parts ahead."""
+    first = 1
     with ThreadPoolExecutor(_cores(), thread_name_prefix="source") as pool:
         waiting: deque[tuple[Part, Future[Table]]] = deque()
         parts = source.parts(schema)
@@ -152,12 +174,33 @@ def read_batches(source: Source, schema: Schema) -> Iterator[Batch]:
                 part, future = waiting.popleft()
                 with _naming(source, first):
                     table = future.result()
-                if table.rows:
-                    yield Batch(table, first, part.done, part.total)
+                yield table, part
                 first += table.rows
         finally:
             for _, future in waiting:
                 future.cancel()
+
+
+def _joined(tables: list[Table]) -> Table:
+    """Tables of the same columns, one below the other."""
+    if len(tables) == 1:
+        return tables[0]
+    columns: dict[str, Column] = {}
+    for name in tables[0].names:
+        pieces = [table.columns[name] for table in tables]
+        coded = [piece for piece in pieces if isinstance(piece, Coded)]
+        numbers = [piece for piece in pieces if not isinstance(piece, Coded)]
+        columns[name] = _joined_codes(coded) if coded else np.concatenate(numbers)
+    return Table(columns)
+
+
+def _joined_codes(pieces: list[Coded]) -> Coded:
+    levels: dict[str, int] = {}
+    codes = []
+    for piece in pieces:
+        places = [levels.setdefault(level, len(levels)) for level in piece.levels]
+        codes.append(np.array([*places, -1], dtype=np.int32)[piece.codes])  # code -1 finds the last
+    return Coded(np.concatenate(codes), tuple(levels))
 
 
 def _read(part: Part, schema: Schema) -> Table:
@@ -260,12 +303,12 @@ class ParquetSource:
         self.path = path
         self.names: tuple[str, ...] = ()
         with _naming(self, 1):
-            self._file = parquet.ParquetFile(path)
+            self._file = parquet.ParquetFile(path, buffer_size=PARQUET_BUFFER)
         self.names = tuple(self._file.schema_arrow.names)
 
     def sample(self) -> Any:
         with _naming(self, 1):
-            for batch in self._file.iter_batches(1 << 16):
+            for batch in self._file.iter_batches(SAMPLE_ROWS):
                 return batch
         raise SourceError(f"{self.path.name} has no rows")
 
@@ -276,8 +319,11 @@ class ParquetSource:
         coded = [a.name for a in schema.categories if a.name in columns]
         total, done = self._file.metadata.num_rows, 0
         with _naming(self, 1):
-            file = parquet.ParquetFile(self.path, read_dictionary=coded, pre_buffer=False)
-            for batch in file.iter_batches(PARQUET_BATCH, columns=columns):
+            file = parquet.ParquetFile(
+                self.path, read_dictionary=coded, pre_buffer=False, buffer_size=PARQUET_BUFFER
+            )
+            size = max(1000, -(-BATCH_CELLS // max(1, len(columns))))
+            for batch in file.iter_batches(size, columns=columns):
                 done += batch.num_rows
                 yield Part(partial(_same, batch), done, total)
 

@@ -26,9 +26,8 @@ OnExit = Callable[[str], None]
 class WorkerProcess:
     """A child running `node.jobs.worker`. `on_exit` is called once, with why it ended."""
 
-    def __init__(self, on_message: OnMessage, on_exit: OnExit, threads: int) -> None:
+    def __init__(self, on_message: OnMessage, on_exit: OnExit) -> None:
         self._on_message, self._on_exit = on_message, on_exit
-        self._threads = threads
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
         self._sending = asyncio.Lock()
@@ -77,7 +76,7 @@ class WorkerProcess:
         self._on_exit(reason)
 
     async def _run(self) -> str:
-        environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(self._threads))}
+        environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, "1")}
         process = self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",  # a folder called `node` where we happen to be must not be taken for ours
@@ -112,6 +111,7 @@ class WorkerProcess:
         return _why(process.returncode)
 
 
+# Reading and learning spread over the cores themselves; BLAS threads beside them only get in the way.
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,7 +48,6 @@ class JobRunner:
     def __init__(self, store: Store, events: Events, work: TaskWork, limit: int, idle_seconds: float) -> None:
         self._store, self._events, self._work = store, events, work
         self._core = core.JobCore(limit, idle_seconds)
-        self._threads = max(1, (os.cpu_count() or 1) // limit)
         self._workers: dict[int, WorkerProcess] = {}
         self._on_worker: dict[int, str] = {}
         self._results: dict[str, tuple[dict[str, Any], bytes]] = {}
@@ -141,7 +139,7 @@ class JobRunner:
             self._on_worker.pop(number, None)
             self._feed(core.WorkerLost(number, reason))
 
-        worker = self._workers[number] = WorkerProcess(on_message, on_exit, self._threads)
+        worker = self._workers[number] = WorkerProcess(on_message, on_exit)
         worker.start()
 
     async def _on_message(self, worker: int, message: Message, blob: bytes) -> None:
