@@ -1,7 +1,8 @@
 """What we ask of a connection to NATS beyond nats-py: TLS before anything else, and larger reads.
 
 nats-py encrypts when the server says that it must, in a line that comes before TLS: whoever sits in between
-could leave that out. With a pinned certificate TLS comes first here, if the server can (our own does); and where TLS was asked for in any way, nothing that tells who we are is sent without it.
+could leave that out. With a pinned certificate TLS comes first here, if the server can (our own does); and
+where TLS was asked for in any way, nothing that tells who we are is sent without it.
 """
 
 import asyncio
