@@ -13,10 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-try:
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-except ImportError:  # then BLAS keeps its threads and learning has one
-    ThreadpoolController = None
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 _busy: list[object] = []
 _limits: list[Any] = []
@@ -30,7 +27,7 @@ def threads(wanted: int) -> Iterator[int]:
     what a race can cost is speed, never a result.
     """
     count = min(wanted, _cores())
-    if count < 2 or ThreadpoolController is None:
+    if count < 2:
         yield 1
         return
     token = object()
