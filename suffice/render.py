@@ -95,7 +95,7 @@ def federation(answer: Json) -> RenderableType:
         [
             (
                 "state",
-                answer["state"] + ("" if answer.get("connected", True) else " (not connected to the broker)"),
+                answer["state"] + ("" if answer.get("connected", True) else " (connecting to the broker)"),
             ),
             ("problem", answer.get("problem")),
             ("admin", _admin(answer)),

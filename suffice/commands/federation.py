@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,8 @@ import typer
 
 from suffice.client import Client, Json, SufficeError
 from suffice.terminal import HomeOption, JsonOption, NodeOption, connected, emit, new_group, note, print_json
+
+REQUEST_SECONDS = 5.0
 
 app = new_group("Found and join federations: nodes that add up their statistics.")
 
@@ -271,13 +274,24 @@ def leave(
 
 
 def _request_id(client: Client, federation: str, wanted: str) -> str:
-    """A request named by its id, or by the name of who asks if only one of that name does."""
-    named = [item["id"] for item in client.requests(federation) if item["name"] == wanted]
-    if len(named) > 1:
-        raise SufficeError(
-            "ambiguous", f"{len(named)} nodes of the name {wanted!r} ask.", "Give the request's id."
-        )
-    return named[0] if named else wanted
+    """A request named by its id, or by the name of who asks if only one of that name does.
+
+    A request by name that is not there yet is given some seconds: it may be on its way.
+    """
+    deadline = time.monotonic() + REQUEST_SECONDS
+    while True:
+        asking = client.requests(federation)
+        named = [item["id"] for item in asking if wanted in (item["id"], item["name"])]
+        if len(named) == 1:
+            return str(named[0])
+        if named:
+            message = f"{len(named)} nodes called {wanted!r} ask to join {federation!r}."
+            raise SufficeError("ambiguous", message, "Give the request's id.")
+        if time.monotonic() >= deadline:
+            names = ", ".join(item["name"] for item in asking) or "nobody"
+            message = f"There is no request {wanted!r} to join {federation!r}; asking: {names}."
+            raise SufficeError("not_found", message, "See: suffice federation requests")
+        time.sleep(0.2)
 
 
 def _show(client: Client, name: str, as_json: bool) -> None:
