@@ -37,6 +37,9 @@ CSV_BLOCK: Final = 2 << 20
 BATCH_CELLS: Final = 1 << 21
 """Cells of a batch that is learned at once: enough for learning to be efficient, 16 MB as numbers."""
 
+PARQUET_BATCH: Final = 1 << 17
+"""Rows of Parquet read at a time, fewer if they are wide."""
+
 PARQUET_BUFFER: Final = 1 << 18
 """Bytes read at a time of each column; without it pyarrow holds whole column chunks."""
 
@@ -322,7 +325,7 @@ class ParquetSource:
             file = parquet.ParquetFile(
                 self.path, read_dictionary=coded, pre_buffer=False, buffer_size=PARQUET_BUFFER
             )
-            size = max(1000, -(-BATCH_CELLS // max(1, len(columns))))
+            size = max(1000, min(PARQUET_BATCH, -(-BATCH_CELLS // max(1, len(columns)))))
             for batch in file.iter_batches(size, columns=columns):
                 done += batch.num_rows
                 yield Part(partial(_same, batch), done, total)
