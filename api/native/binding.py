@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode
+from collections.abc import Mapping
 from hmac import compare_digest
 from typing import Any, Final, cast
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
@@ -21,6 +24,7 @@ from node.keys import AccessKey
 from node.node import Node
 
 _JSON: Final = "application/json"
+_MANY_ROWS: Final = 1000
 _CHALLENGE: Final = 'Basic realm="suffice", charset="UTF-8"'
 
 
@@ -32,6 +36,7 @@ def bind(route: Route) -> Handler:
 
     async def handle(request: web.Request) -> web.Response:
         node = request.app[NODE]
+        _check_origin(request)
         key = authenticate(node, request.headers.get(hdrs.AUTHORIZATION))
         PASSING.get().user = key.user
         check_role(key, route.access)
@@ -60,6 +65,18 @@ def authenticate(node: Node, header: str | None) -> AccessKey:
             "Send HTTP Basic with access_key and secret_key of credentials.json or `suffice keys create`.",
         )
     return key
+
+
+def _check_origin(request: web.Request) -> None:
+    """Raise `Problem` 403 for a page of another site: its browser would send a remembered password along."""
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is not None and origin.partition("://")[2] != request.host:
+        raise Problem(
+            403,
+            "forbidden",
+            "The request comes from a page of another site.",
+            "Use a page of this node, or none.",
+        )
 
 
 def _basic(header: str) -> tuple[str, str]:
@@ -96,6 +113,18 @@ def validated(model: type[BaseModel], value: Any, where: str) -> Any:
 def answer(value: Any, status: int = 200) -> web.Response:
     """Plain data as JSON; a number that JSON does not have becomes null."""
     return web.Response(body=to_json(value, inf_nan_mode="null"), status=status, content_type=_JSON)
+
+
+async def answer_columns(columns: Mapping[str, NDArray[Any]], rows: int) -> web.Response:
+    """Columns of one value per row; written in a thread where they are long."""
+
+    def write() -> bytes:
+        return to_json(
+            {"columns": {key: values.tolist() for key, values in columns.items()}}, inf_nan_mode="null"
+        )
+
+    body = write() if rows < _MANY_ROWS else await asyncio.to_thread(write)
+    return web.Response(body=body, content_type=_JSON)
 
 
 def refusal(request: web.Request, problem: Problem) -> web.Response:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from api.native.binding import answer
+from api.native.binding import answer, answer_columns
 from api.native.entities import Cells, Exploring, NewModel, NewProject, NewRows
 from api.problems import bad_request
 from api.routes import Call
@@ -149,4 +149,4 @@ async def predict(call: Call) -> web.Response:
     known = letters(await call.node.projects.info(name))
     table = await table_from(body.names, body.rows, known)
     columns = await call.node.projects.predict(name, call.part("model"), table)
-    return answer({"columns": {key: values.tolist() for key, values in columns.items()}})
+    return await answer_columns(columns, table.rows)

@@ -73,6 +73,12 @@ async def test_a_wrong_key_is_401_and_says_nothing_more(served):
     assert answers[0].headers["WWW-Authenticate"].startswith("Basic ")
 
 
+async def test_a_page_of_another_site_cannot_use_a_remembered_password(served):
+    for origin, status in ((served.url, 201), ("https://evil.example", 403), ("null", 403)):
+        answer = await served.native("POST", "/api/projects", {"name": "p"}, headers={"Origin": origin})
+        assert answer.status == status
+
+
 @pytest.mark.parametrize(
     ("role", "method", "path", "body", "status"),
     [
