@@ -10,7 +10,7 @@ import gzip
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -79,8 +79,8 @@ class Source(Protocol):
     def sample(self) -> Any:
         """The first rows, as a pyarrow record batch of the file's own types."""
 
-    def parts(self, schema: Schema) -> Iterator[Part]:
-        """The file in pieces, in order; each is read when it is called, in any thread."""
+    def parts(self, schema: Schema) -> Generator[Part, None, None]:
+        """The file in pieces, in order. A piece may be read in any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,25 +163,31 @@ def read_batches(source: Source, schema: Schema) -> Iterator[Batch]:
 
 
 def _read_ahead(source: Source, schema: Schema) -> Iterator[tuple[Table, Part]]:
-    """The parts in order, read by as many threads as there are cores, a few parts ahead."""
+    """The parts in order, each a table: one thread fetches parts, as many as there are cores read them."""
     first = 1
-    with ThreadPoolExecutor(_cores(), thread_name_prefix="source") as pool:
-        waiting: deque[tuple[Part, Future[Table]]] = deque()
-        parts = source.parts(schema)
+    parts = source.parts(schema)
+    with (
+        ThreadPoolExecutor(_cores(), "source-read") as pool,
+        ThreadPoolExecutor(1, "source-fetch") as fetcher,
+    ):
+
+        def fetch() -> tuple[Part, Future[Table]] | None:
+            part = next(parts, None)
+            return None if part is None else (part, pool.submit(_read, part, schema))
+
+        waiting = deque(fetcher.submit(fetch) for _ in range(_cores() + READ_AHEAD))
         try:
-            while True:
-                while len(waiting) < _cores() + READ_AHEAD and (part := next(parts, None)) is not None:
-                    waiting.append((part, pool.submit(_read, part, schema)))
-                if not waiting:
-                    return
-                part, future = waiting.popleft()
+            while (fetched := waiting.popleft().result()) is not None:
+                waiting.append(fetcher.submit(fetch))
+                part, future = fetched
                 with _naming(source, first):
                     table = future.result()
                 yield table, part
                 first += table.rows
         finally:
-            for _, future in waiting:
-                future.cancel()
+            for asked in waiting:
+                asked.cancel()
+            fetcher.submit(parts.close)  # behind a fetch that has begun
 
 
 def _joined(tables: list[Table]) -> Table:
@@ -231,7 +237,7 @@ class CsvSource:
     def sample(self) -> Any:
         return self._first
 
-    def parts(self, schema: Schema) -> Iterator[Part]:
+    def parts(self, schema: Schema) -> Generator[Part, None, None]:
         read = self._parser(schema)
         with _naming(self, 1), self.path.open("rb") as raw:
             total = os.fstat(raw.fileno()).st_size
@@ -315,7 +321,7 @@ class ParquetSource:
                 return batch
         raise SourceError(f"{self.path.name} has no rows")
 
-    def parts(self, schema: Schema) -> Iterator[Part]:
+    def parts(self, schema: Schema) -> Generator[Part, None, None]:
         from pyarrow import parquet
 
         columns = [a.name for a in schema.attributes if a.type is not AttributeType.IGNORE]
