@@ -70,7 +70,7 @@ def traffic(bytes_sent: Mapping[str, int], overheard: Overheard, door: str) -> R
 
 def timing(rows: int, seconds: Mapping[str, float]) -> RenderableType:
     steps = ", ".join(f"{name} {value:.2f}" for name, value in seconds.items() if name != "total")
-    return Text(f"{rows:,} rows. Seconds: {steps}; in all {seconds['total']:.1f}.")
+    return Text(f"{rows:,} rows in {seconds['total']:.1f} s: {steps}")
 
 
 def next_steps(actors: Sequence[Actor], folder: Path, curl_config: Path) -> str:

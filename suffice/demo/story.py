@@ -37,7 +37,9 @@ class Steps:
         yield
         self.seconds[key] = round(time.perf_counter() - begun, 3)
         self.progress.remove_task(bar)
+        self.progress.stop()  # the bars are drawn on another stream than what is told
         self.tell(done, self.seconds[key])
+        self.progress.start()
 
 
 def federate(actors: Sequence[Actor]) -> None:
