@@ -40,7 +40,7 @@ BATCH_CELLS: Final = 1 << 21
 PARQUET_BATCH: Final = 1 << 17
 """Rows of Parquet read at a time, fewer if they are wide."""
 
-PARQUET_BUFFER: Final = 1 << 18
+PARQUET_BUFFER: Final = 1 << 16
 """Bytes read at a time of each column; without it pyarrow holds whole column chunks."""
 
 SAMPLE_ROWS: Final = 1 << 14
@@ -312,12 +312,12 @@ class ParquetSource:
         self.path = path
         self.names: tuple[str, ...] = ()
         with _naming(self, 1):
-            self._file = parquet.ParquetFile(path, buffer_size=PARQUET_BUFFER)
+            self._file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=PARQUET_BUFFER)
         self.names = tuple(self._file.schema_arrow.names)
 
     def sample(self) -> Any:
         with _naming(self, 1):
-            for batch in self._file.iter_batches(SAMPLE_ROWS):
+            for batch in self._file.iter_batches(SAMPLE_ROWS, use_threads=False):
                 return batch
         raise SourceError(f"{self.path.name} has no rows")
 

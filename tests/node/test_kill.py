@@ -67,7 +67,9 @@ class Process:
         while line := await self._process.stdout.readline():
             if line.endswith(b"\n"):
                 answer = json.loads(line)
-                self._answers[answer.pop("id")].set_result(answer)
+                future = self._answers[answer.pop("id")]
+                if not future.done():  # else nobody waits for it any more
+                    future.set_result(answer)
         for future in self._answers.values():
             future.cancel()
 
