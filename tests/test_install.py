@@ -43,7 +43,7 @@ def test_the_readme_installs_suffice_from_a_clean_clone_and_runs_the_demo(tmp_pa
 
     shown = run(readme_block("demo"), clone)
     assert shown.returncode == 0, shown.stderr
-    assert "identical to the bit" in shown.stdout
+    assert "Identical to the bit" in shown.stdout
 
     answer = run(".venv/bin/suffice demo --json", clone)
     assert answer.returncode == 0, answer.stderr
