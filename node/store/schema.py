@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised with every change of the tables below; a store of another version is not opened."""
 
 metadata = MetaData()
@@ -65,6 +65,7 @@ projects = Table(
     Column("created", Float, nullable=False),
     Column("changed", Float, nullable=False),
     UniqueConstraint("federation", "shared_as"),
+    sqlite_autoincrement=True,  # the number of a deleted project never means another one
 )
 
 models = Table(
@@ -145,6 +146,8 @@ outbox = Table(
     Column("slot", String(400), nullable=False),
     Column("payload", LargeBinary, nullable=False),
     UniqueConstraint("federation", "slot"),
+    # Otherwise SQLite gives the number of a value just deleted to the one in its place.
+    sqlite_autoincrement=True,
 )
 
 federation_log = Table(

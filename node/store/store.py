@@ -112,8 +112,11 @@ class Store:
         if sqlite and self._url.database:
             # Made by us first, so that it and its WAL are readable by nobody else from the start.
             os.close(os.open(Path(self._url.database), os.O_CREAT | os.O_RDWR, 0o600))
-        self._write_engine = sa.create_engine(self._url, pool_size=1, max_overflow=0)
-        self._read_engine = sa.create_engine(self._url, pool_size=READERS, max_overflow=0)
+        # An error shows the statement; its parameters may be keys and other people's rows.
+        self._write_engine = sa.create_engine(self._url, pool_size=1, max_overflow=0, hide_parameters=True)
+        self._read_engine = sa.create_engine(
+            self._url, pool_size=READERS, max_overflow=0, hide_parameters=True
+        )
         if sqlite:
             _prepare_sqlite(self._write_engine, "BEGIN IMMEDIATE")
             _prepare_sqlite(self._read_engine, "BEGIN")
@@ -172,6 +175,10 @@ class Store:
                             write.result = write.work(connection)
                     except Exception as error:
                         write.error = error
+                        if not _in_transaction(connection):
+                            # A full disk makes SQLite undo the whole transaction, what came before included.
+                            write.error = None
+                            raise error.__context__ or error from None
             self.commits += 1
         except Exception as error:
             for write in group:
@@ -181,6 +188,10 @@ class Store:
 def _settle_all(writes: list[_Write]) -> None:
     for write in writes:
         write.settle()
+
+
+def _in_transaction(connection: sa.Connection) -> bool:
+    return getattr(connection.connection.dbapi_connection, "in_transaction", True)
 
 
 def _prepare_sqlite(engine: sa.Engine, begin: str) -> None:

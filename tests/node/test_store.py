@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 import stat
 import threading
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from federation.outputs import Put
+from node import federation_rows as rows
+from node.federation_rows import FederationRow
 from node.store import Store, StoreError
 from node.store.schema import meta
 
@@ -119,3 +123,44 @@ async def test_a_closed_store_refuses_writes(tmp_path: Path) -> None:
     assert await last == 1
     with pytest.raises(StoreError, match="closed"):
         await store.write(put("b", ""))
+
+
+async def test_what_a_full_disk_undid_is_not_acknowledged(store: Store) -> None:
+    """SQLite undoes the whole transaction when it cannot write, not only the write that was too large."""
+    gate = threading.Event()
+    first = store.submit(lambda _: gate.wait())
+
+    def too_large(connection: sa.Connection) -> None:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
+        try:
+            put("large", "x" * 8 * 2**20)(connection)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    writes = [store.submit(put("a", "")), store.submit(too_large), store.submit(put("b", ""))]
+    gate.set()
+    results = await asyncio.gather(first, *writes, return_exceptions=True)
+    acknowledged = {key for key, result in zip("_a_b", results, strict=True) if result == 1 and key != "_"}
+    assert await store.read(keys) == acknowledged
+    assert all(
+        isinstance(result, StoreError) and "nothing was committed" in str(result) for result in results
+    )
+    assert await store.write(put("c", "")) == 1
+
+
+async def test_a_value_put_while_the_former_one_is_being_sent_stays_to_be_sent(store: Store) -> None:
+    row = FederationRow("air", "0" * 32, "admin", True, 0.0, {})
+    await store.write(lambda c: rows.save(c, row, b"", [Put(("leave", "a"), b"old")]))
+    (sending,) = await store.read(lambda c: rows.waiting(c, "air"))
+    await store.write(lambda c: rows.save(c, row, b"", [Put(("leave", "a"), b"new")]))
+    await store.write(lambda c: rows.sent(c, sending))
+    (left,) = await store.read(lambda c: rows.waiting(c, "air"))
+    assert await store.read(lambda c: rows.message(c, left)) == (("leave", "a"), b"new")
+
+
+async def test_an_error_does_not_show_what_was_to_be_stored(store: Store) -> None:
+    await store.write(put("a", "1"))
+    with pytest.raises(sa.exc.IntegrityError) as caught:
+        await store.write(put("a", "a-secret"))
+    assert "a-secret" not in str(caught.value)
