@@ -38,7 +38,7 @@ from node.project_rows import ProjectRow
 from node.projects import Projects
 from node.store import Store
 from transport import subjects
-from transport.bus import Bus, BusError, PermissionDenied
+from transport.bus import Bus, BusError, PayloadCorrupt, PermissionDenied
 from transport.credentials import CredentialError
 
 T = TypeVar("T")
@@ -216,7 +216,13 @@ class FederationDriver:
         self._restart.clear()
         terms = self.row.broker["terms"]
         guest = self.machine.state is State.JOINING
-        bus = await self._broker.connect(terms, as_guest=guest)
+        try:
+            bus = await self._broker.connect(terms, as_guest=guest)
+        except PermissionDenied:
+            if not guest:
+                raise
+            guest = False  # the invitation's time is over, but a person may have admitted us since
+            bus = await self._broker.connect(terms, as_guest=False)
         self._bus = bus
         try:
             if not terms and self.machine.is_admin:
@@ -256,7 +262,11 @@ class FederationDriver:
         watch = await bus.watch(pattern)
         try:
             async for subject in watch:
-                _, slot = subjects.slot_of(subject)
+                try:
+                    _, slot = subjects.slot_of(subject)
+                except subjects.SubjectError as error:
+                    await self.log("error", f"passed over: {error}")
+                    continue
                 await self._take(bus, slot)
         finally:
             await watch.close()
@@ -275,7 +285,11 @@ class FederationDriver:
             return
         if slot[-1] == self._identity.node_id:
             return  # our own words
-        data = await bus.get(subjects.state(self.row.federation_id, *slot))
+        try:
+            data = await bus.get(subjects.state(self.row.federation_id, *slot))
+        except PayloadCorrupt as error:  # what one member wrote must not keep us from hearing the others
+            await self.log("error", f"passed over: {error}")
+            return
         if data is not None:
             await self.step(lambda machine: machine.receive(slot, data, time.time()))
 
@@ -310,13 +324,26 @@ class FederationDriver:
         self._to_share.set()
 
     async def _share(self) -> None:
+        pause, longest = BACK_OFF
+        trouble = ""
         while True:
             await self._to_share.wait()
             self._to_share.clear()
-            if self.machine.state is State.MEMBER:
-                await self._on_admitted(self)
-            if self.row.pulse:
-                await self.contribute()
+            try:
+                if self.machine.state is State.MEMBER:
+                    await self._on_admitted(self)
+                if self.row.pulse:
+                    await self.contribute()
+            except Exception as error:  # of a full disk, for example: what is due stays due
+                trouble = f"contributing: {type(error).__name__}: {error}"
+                await self._complain(trouble, "error")
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, longest)
+                self._to_share.set()
+            else:
+                pause = BACK_OFF[0]
+                if self.problem == trouble:
+                    self.problem = None
 
     async def contribute(self) -> None:
         """Hand over what has changed in our projects since then, and take back what is gone."""
@@ -367,8 +394,10 @@ class FederationDriver:
 
     async def all_sent(self) -> None:
         """Return when nothing waits to be sent."""
-        while await self._store.read(lambda c: rows.waiting(c, self.row.name)):
-            self._emptied.clear()
+        while True:
+            self._emptied.clear()  # before looking, or the end of the sending could fall in between
+            if not await self._store.read(lambda c: rows.waiting(c, self.row.name)):
+                return
             await self._emptied.wait()
 
     async def publish(self, kind: str, payload: bytes) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from federation.outputs import (
+    Admitted,
     ContributionDropped,
     ContributionReceived,
     ContributionReleased,
     Output,
     Put,
 )
+from federation.slot import JOIN
 from node.answers import LogLine
 from node.store.schema import contributions, federation_log, federations, outbox, projects
 
@@ -101,6 +103,10 @@ def save(connection: sa.Connection, row: FederationRow, data: bytes, outputs: Se
                 )
             case ContributionDropped(project, node_id):
                 _drop(connection, row.name, project, node_id)
+            case Admitted():
+                # A request that was granted is not sent again: a member may not write there.
+                granted = (outbox.c.federation == row.name) & outbox.c.slot.startswith(f"{JOIN}/")
+                connection.execute(outbox.delete().where(granted))
             case _:
                 pass
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+
 from federation.charter import Approval
 from federation.errors import FusionError, LocalProtocolError
 from federation.fusion import Fused
@@ -40,7 +42,9 @@ from node.federation_rows import FederationRow
 from node.learning import refusing
 from node.projects import Projects
 from node.store import Store
+from transport.bus import BusError
 from transport.credentials import NKey
+from transport.server_process import ServerError
 
 SYNC_SECONDS = 30.0
 
@@ -149,7 +153,12 @@ class Federations:
             raise BadRequest(f"only the admin of {name!r} can invite", "ask its admin for an invitation")
         with refusing():
             await driver.step(call, lambda _: None)
-        await self._admittance.update()
+        try:
+            await self._admittance.update()
+        except (BusError, ServerError) as error:
+            raise Unavailable(
+                f"nobody can enter this node's broker now: {error}", "try again later"
+            ) from None
         return IssuedInvitation(made[0].text, made[0].id, made[0].expires)
 
     async def join(
@@ -205,9 +214,14 @@ class Federations:
         await self._call(name, lambda machine: machine.expel(node_id, now=time.time()))
 
     async def leave(self, name: str) -> None:
-        """Leave, or forget a federation that this node is not, or no longer, a member of."""
+        """Leave, or forget a federation that this node is not, or no longer, a member of.
+
+        Who was expelled while away is told so by nobody: leaving once more, with the broker out of reach,
+        forgets the federation without waiting for its admin.
+        """
         driver = self._find(name)
-        if driver.machine.state not in (State.MEMBER, State.LEAVING):
+        gives_up = driver.machine.state is State.LEAVING and not driver.connected
+        if gives_up or driver.machine.state not in (State.MEMBER, State.LEAVING):
             await self._forget(driver)
             return
         await self._call(name, lambda machine: machine.leave(now=time.time()))
@@ -394,7 +408,12 @@ class Federations:
             rows.insert(connection, row, data)
             rows.save(connection, row, data, outputs)
 
-        await self._store.write(write)
+        try:
+            await self._store.write(write)
+        except sa.exc.IntegrityError:  # somebody else was faster
+            raise AlreadyExists(
+                f"this node is in a federation {row.name!r} already", "leave it first"
+            ) from None
         driver = self._drivers[row.name] = self._driver(row, machine)
         driver.start()
         return driver

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from node.answers import FederationInfo
 from node.config import NodeConfig
 from node.errors import AlreadyExists, BadRequest, NotFound, Unavailable
 from node.node import Node
+from transport.bus import Bus
 
 SECONDS = 30
 
@@ -187,3 +189,114 @@ async def test_what_cannot_be_is_refused_with_the_remedy(launch: Launch, schema:
         await jfk.federations.invite("air")
     with pytest.raises(NotFound, match="in no federation"):
         await jfk.federations.status("sea")
+
+
+async def test_a_damaged_value_of_one_member_does_not_keep_the_others_from_being_heard(
+    launch: Launch, schema: Schema, table: Callable[..., Table]
+) -> None:
+    admin, jfk, lga = await launch("ewr", "admin"), await launch("jfk"), await launch("lga")
+    await admin.federations.create("air", owner="admin")
+    await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
+    await join(admin, jfk)
+    await join(admin, lga)
+    driver = jfk.federations._drivers["air"]
+    await until(jfk, "air", lambda _: driver.connected)
+    federation = driver.row.federation_id
+    for project in ("0" * 64, "a b", "a\u00e9"):  # no manifest below it, or not even a slot
+        subject = f"suffice.{federation}.state.statistics.{project.replace(' ', '+')}.{jfk.node_id}"
+        await driver._bus.request(subject, b"not a manifest")
+    await admin.stop()
+    admin = await launch("ewr", "admin")  # lists it all again
+    await until(lga, "air", lambda info: bool(info.projects))
+    await lga.projects.create("delays", owner="admin", federation="air")
+    await lga.projects.learn("delays", table(100))
+    await until(admin, "air", lambda info: any(m.contributions for m in info.members))
+    info = await admin.federations.status("air")
+    assert info.connected
+    assert info.problem is None
+    errors = {line.message for line in await admin.federations.error_log("air")}
+    assert sum(message.startswith("passed over") for message in errors) == 3
+
+
+async def test_a_store_that_fails_for_a_while_does_not_end_the_pulse(
+    launch: Launch, schema: Schema, table: Callable[..., Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = await launch("ewr", "admin")
+    await admin.federations.create("air", owner="admin")
+    await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
+    failed = asyncio.Event()
+
+    def full(*_: object) -> None:
+        failed.set()
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("node.federation_rows.mark_shared", full)
+        await admin.projects.learn("delays", table(100))
+        async with asyncio.timeout(SECONDS):
+            await failed.wait()
+    await until(admin, "air", lambda info: bool(info.members[0].contributions))
+
+
+async def test_who_is_admitted_after_its_invitation_expired_hears_of_it(launch: Launch) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin", approval="manual")
+    issued = await admin.federations.invite("air", lifetime=3)
+    await jfk.federations.join(issued.invitation, owner="admin")
+    info = await until(admin, "air", lambda info: bool(info.requests))
+    await until(jfk, "air", lambda _: time.time() > issued.expires)
+    await admin.federations.approve("air", info.requests[0].id)
+    await until(jfk, "air", lambda info: info.state == "active")
+
+
+async def test_who_was_expelled_while_away_can_leave_and_come_back(launch: Launch) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin")
+    await join(admin, jfk)
+    await jfk.stop()
+    await admin.federations.expel("air", jfk.node_id)
+    await admin.federations.sync("air")
+    await admin.stop()
+    admin = await launch("ewr", "admin")
+    jfk = await launch("jfk")
+    await until(jfk, "air", lambda info: info.problem is not None)
+    await jfk.federations.leave("air")
+    assert (await jfk.federations.status("air")).state == "leaving"
+    await jfk.federations.leave("air")
+    with pytest.raises(NotFound):
+        await jfk.federations.status("air")
+    assert (await join(admin, jfk)).state == "active"
+
+
+async def test_of_two_that_are_founded_at_once_under_one_name_one_is(launch: Launch) -> None:
+    admin = await launch("ewr", "admin")
+    tries = [admin.federations.create("air", owner="admin") for _ in range(4)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(result, FederationInfo) for result in results) == 1
+    assert sum(isinstance(result, AlreadyExists) for result in results) == 3
+    driver = admin.federations._drivers["air"]
+    info = await until(admin, "air", lambda info: info.connected)
+    assert driver.row.federation_id == info.federation_id
+
+
+async def test_a_request_that_waits_to_be_sent_is_void_once_it_was_granted(launch: Launch) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin", approval="manual")
+    issued = await admin.federations.invite("air")
+    await jfk.federations.join(issued.invitation, owner="admin")
+    driver = jfk.federations._drivers["air"]
+    info = await until(admin, "air", lambda info: bool(info.requests))
+    sent = driver._send_one
+
+    async def unsure(bus: Bus, sequence: int) -> None:
+        """As when the answer overtakes the acknowledgement of the request."""
+
+    driver._send_one = unsure
+    await driver.step(lambda machine: machine.republish(0.0))
+    await admin.federations.approve("air", info.requests[0].id)
+    await until(jfk, "air", lambda info: info.state == "active")
+    driver._send_one = sent
+    async with asyncio.timeout(SECONDS):
+        await driver.all_sent()
+    await jfk.federations.sync("air")
+    assert jfk.problems() == {}
