@@ -27,7 +27,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from federation.statistics import Moments, Schema, Table
-from node.sources import CSV_BLOCK, PARQUET_BATCH, guess_schema, open_source, read_batches
+from node.sources import guess_schema, open_source, read_batches
+from node.sources.files import CSV_BLOCK, PARQUET_BATCH
 
 ROWS = {10: 4_000_000, 30: 2_000_000, 100: 600_000}  # in memory
 PARQUET_ROWS = {10: 6_000_000, 30: 3_000_000, 100: 1_000_000}

@@ -12,8 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from federation.statistics import Coded, Moments, Schema, Table
-from node import sources
-from node.sources import SourceError, guess_schema, open_source, read_batches
+from node.sources import SourceError, files, guess_schema, open_source, read_batches
 
 
 def learned(path: Path, schema: Schema) -> Moments:
@@ -44,7 +43,7 @@ def as_arrow(table: Table) -> pa.Table:
 def test_a_csv_file_is_its_table_however_it_is_cut(
     block: int, table, csv_file, direct, schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "CSV_BLOCK", block)
+    monkeypatch.setattr(files, "CSV_BLOCK", block)
     rows = table(300)
     assert learned(csv_file(rows), schema).digest() == direct(rows).digest()
 
@@ -113,7 +112,7 @@ def test_missing_values_are_missing(tmp_path: Path) -> None:
 def test_a_bad_cell_is_named_by_file_column_and_row(
     tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "CSV_BLOCK", block)
+    monkeypatch.setattr(files, "CSV_BLOCK", block)
     schema = Schema.from_dict({"attributes": [{"name": "b", "type": "C", "quantum": "1"}]})
     path = text(tmp_path, "a,b\n" + "x,1\n" * 811 + "x,late\n" + "x,2\n" * 50)
     with pytest.raises(SourceError, match=r"^t\.csv, column b, row 812: .*'late'"):

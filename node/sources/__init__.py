@@ -1,0 +1,11 @@
+"""Tables in files, read in batches through pyarrow.
+
+A `Source` knows its columns, guesses a schema from its first rows, and gives batches for an agreed schema.
+"""
+
+from node.sources.files import FORMATS, open_source
+from node.sources.guessing import guess_schema
+from node.sources.reading import Batch, read_batches
+from node.sources.source import Source, SourceError
+
+__all__ = ["FORMATS", "Batch", "Source", "SourceError", "guess_schema", "open_source", "read_batches"]

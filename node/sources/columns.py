@@ -1,0 +1,54 @@
+"""From pyarrow's columns to the columns that statistics learn from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from federation.statistics import Coded, Column, Schema, Table
+from federation.statistics.table import number_label
+from node.sources.source import SourceError
+
+
+def table_of(record: Any, schema: Schema) -> Table:
+    columns: dict[str, Column] = {}
+    for name in record.schema.names:
+        array = record.column(name)
+        if hasattr(array, "combine_chunks"):  # of a table; a batch has one piece anyway
+            array = array.combine_chunks()
+        try:
+            columns[name] = floats(array) if schema[name].numeric else _coded(array)
+        except (ValueError, TypeError, NotImplementedError):
+            raise SourceError(
+                f"column {name!r} holds {array.type}, which cannot be read as type {schema[name].type.value}"
+            ) from None
+    return Table(columns)
+
+
+def floats(array: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    import pyarrow as pa
+
+    if not pa.types.is_floating(array.type) or array.type.bit_width != 64:
+        array = array.cast(pa.float64())
+    values: np.ndarray[Any, np.dtype[np.float64]] = array.to_numpy(zero_copy_only=False)  # null becomes NaN
+    return values
+
+
+def _coded(array: Any) -> Coded:
+    import pyarrow as pa
+
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    levels = tuple(_label(value) for value in encoded.dictionary.to_pylist())
+    codes = np.array(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int32)
+    if "" in levels:  # an empty text is a missing one
+        codes[codes == levels.index("")] = -1
+    return Coded(codes, levels)
+
+
+def _label(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return number_label(value)
+    return "" if value is None else str(value)
