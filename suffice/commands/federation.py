@@ -313,7 +313,13 @@ def _read_invitation(path: Path | None) -> str:
         else:
             text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise SufficeError("no_invitation", f"The invitation cannot be read: {error}.") from error
+        # The error itself would show what was given: perhaps the invitation, which is a secret.
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise SufficeError(
+            "no_invitation",
+            f"The invitation cannot be read: {reason}.",
+            "Give the file that holds it, or paste it when asked.",
+        ) from None
     if not text.strip():
         raise SufficeError("no_invitation", "There is no invitation to read.", "Give a file, or paste it.")
     return "".join(text.split())
