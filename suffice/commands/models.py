@@ -12,13 +12,13 @@ from typing import IO, Annotated, Any
 import typer
 
 from suffice.client import Json, SufficeError
+from suffice.commands.known_project import about
 from suffice.terminal import (
     PATIENCE_SECONDS,
     HomeOption,
     JsonOption,
     NodeOption,
     PatienceOption,
-    connected,
     emit,
     patiently,
     print_json,
@@ -80,7 +80,7 @@ def fit(
 
         suffice project fit flights delay --target arr_delay --inputs dep_delay,hour --set missing=mean
     """
-    with connected(node, home, as_json) as client:
+    with about(name, node, home, as_json) as client:
         given = dict(_pair(option) for option in parameters or ())
         names = [part.strip() for part in inputs.split(",") if part.strip()]
         answer = patiently(
@@ -101,7 +101,7 @@ def list_models(
 
         suffice project models flights
     """
-    with connected(node, home, as_json) as client:
+    with about(name, node, home, as_json) as client:
         from suffice.model_table import models
 
         emit(client.models(name), as_json, models)
@@ -120,7 +120,7 @@ def show(
 
         suffice project model flights delay
     """
-    with connected(node, home, as_json) as client:
+    with about(name, node, home, as_json) as client:
         emit(client.model(name, model), as_json, _model)
 
 
@@ -153,7 +153,7 @@ def predict(
 
         suffice project predict flights delay tomorrow.csv > predicted.csv
     """
-    with connected(node, home, as_json) as client:
+    with about(name, node, home, as_json) as client:
         if (file is None) == (not values):
             raise typer.BadParameter("give a FILE or --set NAME=VALUE, one of the two")
         outputs: dict[str, list[Any]] = {}

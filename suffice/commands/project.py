@@ -12,6 +12,7 @@ import typer
 
 from suffice.client import Client, Job, Json, SufficeError
 from suffice.commands import models
+from suffice.commands.known_project import about
 from suffice.terminal import (
     PATIENCE_SECONDS,
     ExitCode,
@@ -137,7 +138,7 @@ def info(
 
         suffice project info flights
     """
-    with connected(node, home, as_json) as client:
+    with about(name, node, home, as_json) as client:
         answer = client.project(name)
         if answer.get("federation"):
             statistics = client.statistics(name)
@@ -165,7 +166,7 @@ def learn(
 
         suffice project learn flights ewr.parquet --no-wait --json
     """
-    with connected(node, home, as_json) as client:
+    with about(name, node, home, as_json) as client:
         job = client.learn(name, str(file.absolute()), types=_types(types) if types else None)
         _follow(client, job, f"learning {file.name}", wait, as_json)
 
@@ -186,7 +187,7 @@ def forget(
 
         suffice project forget flights ewr.csv
     """
-    with connected(node, home, as_json) as client:
+    with about(name, node, home, as_json) as client:
         job = client.forget(name, str(file.absolute()), types=_types(types) if types else None)
         _follow(client, job, f"forgetting {file.name}", wait, as_json)
 
@@ -211,7 +212,7 @@ def explore(
 
         suffice project explore flights dep_delay arr_delay --pair
     """
-    with connected(node, home, as_json) as client:
+    with about(name, node, home, as_json) as client:
         if pair and len(attributes) != 2:
             raise typer.BadParameter("--pair takes two attributes")
         from suffice.render import exploration
@@ -231,7 +232,7 @@ def delete(
 
         suffice project delete trial
     """
-    with connected(node, home, as_json) as client:
+    with about(name, node, home, as_json) as client:
         answer = client.delete_project(name)
         emit(answer, as_json, lambda _: f"deleted {name}")
 
