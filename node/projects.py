@@ -114,14 +114,14 @@ class Projects:
         def read(connection: sa.Connection) -> ProjectList:
             return [row.info(rows.model_names(connection, row.id)) for row in rows.all_projects(connection)]
 
-        return await self._store.read(read)
+        return list(await self._store.recall("projects", read))
 
     async def info(self, name: str) -> ProjectInfo:
         def read(connection: sa.Connection) -> ProjectInfo:
             row = rows.find_project(connection, name)
             return row.info(rows.model_names(connection, row.id))
 
-        return await self._store.read(read)
+        return await self._store.recall(("project", name), read)
 
     async def rename(self, name: str, new_name: str) -> ProjectInfo:
         """Raises NotFound, AlreadyExists, BadRequest."""
@@ -265,7 +265,7 @@ class Projects:
             query = sa.select(models.c.record).where(mine).order_by(models.c.name)
             return [rows.model_from({**data, "project": name}) for data in connection.scalars(query)]
 
-        return await self._store.read(read)
+        return list(await self._store.recall(("models", name), read))
 
     async def delete_model(self, name: str, model: str) -> None:
         await self.model(name, model)
@@ -311,7 +311,7 @@ class Projects:
             return None if row is None else (row, await self.learning.moments(row))
 
     async def _row(self, name: str) -> ProjectRow:
-        return await self._store.read(lambda c: rows.find_project(c, name))
+        return await self._store.recall(("row", name), lambda c: rows.find_project(c, name))
 
     async def _own(self, row: ProjectRow) -> Statistics:
         async with self.learning.lock(row.id):

@@ -78,7 +78,7 @@ class Jobs:
             "maximum": 0,
             "created": time.time(),
             "parameters": parameters,
-            "payload": None if table is None else json.dumps(table).encode(),
+            "payload": None if table is None else (await asyncio.to_thread(json.dumps, table)).encode(),
         }
         task = await self._store.write(lambda c: task_rows.insert(c, values))
         self._runner.submit(task)
@@ -86,7 +86,7 @@ class Jobs:
 
     async def get(self, key: str) -> Task:
         """A task by its id or number. Raises NotFound."""
-        task = await self._store.read(lambda c: task_rows.find(c, key))
+        task = await self._store.recall(("task", key), lambda c: task_rows.find(c, key))
         return self._runner.live.get(task.id, task)
 
     async def list(
@@ -102,7 +102,8 @@ class Jobs:
         def read(connection: sa.Connection) -> TaskList:
             return task_rows.select(connection, owner, project, status, limit)
 
-        return [self._runner.live.get(task.id, task) for task in await self._store.read(read)]
+        tasks = await self._store.recall(("tasks", owner, project, status, limit), read)
+        return [self._runner.live.get(task.id, task) for task in tasks]
 
     async def kill(self, key: str) -> Task:
         """Stop a task, ending its worker process if it runs. One that has finished, or whose result is being

@@ -11,7 +11,7 @@ import asyncio
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,9 @@ MAX_GROUP = 256
 """Writes in one commit at most: bounds how long the first of them waits for the last."""
 
 READERS = 4
+
+MAX_RECALLED = 1024
+"""Answers of `recall` kept at most."""
 
 
 class StoreError(Exception):
@@ -62,6 +65,7 @@ class Store:
         self._writer: threading.Thread | None = None
         self._write_engine: sa.Engine | None = None
         self._read_engine: sa.Engine | None = None
+        self._recalled: dict[Hashable, tuple[int, Any]] = {}
         self.commits = 0
 
     async def open(self) -> None:
@@ -104,6 +108,22 @@ class Store:
     async def read(self, work: Work[T]) -> T:
         """Carry out `work`, which only reads, on one consistent snapshot of the database."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def recall(self, key: Hashable, work: Work[T]) -> T:
+        """As `read`, or what the same `key` gave since the last commit: nobody else writes here.
+
+        The result is shared by its callers: it must not be changed.
+        """
+        commits = self.commits  # as before the read, so that a commit meanwhile makes its result old
+        kept = self._recalled.get(key)
+        if kept is not None and kept[0] == commits:
+            found: T = kept[1]
+            return found
+        found = await self.read(work)
+        if len(self._recalled) >= MAX_RECALLED:
+            self._recalled.clear()
+        self._recalled[key] = (commits, found)
+        return found
 
     # In threads from here on.
 

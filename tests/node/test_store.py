@@ -58,6 +58,38 @@ async def test_writes_that_wait_together_share_a_commit(store: Store) -> None:
     assert len(await store.read(keys)) == 100
 
 
+async def test_what_is_recalled_is_read_once_and_again_after_each_commit(store: Store) -> None:
+    reads = 0
+
+    def counted(connection: sa.Connection) -> set[str]:
+        nonlocal reads
+        reads += 1
+        return keys(connection)
+
+    for number in range(3):
+        await store.write(put(f"k{number}", ""))
+        assert await store.recall("keys", counted) == {f"k{n}" for n in range(number + 1)}
+        assert await store.recall("keys", counted) == {f"k{n}" for n in range(number + 1)}
+    assert reads == 3
+
+
+async def test_a_read_that_a_commit_overtakes_is_not_recalled(store: Store) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(connection: sa.Connection) -> set[str]:
+        found = keys(connection)
+        begun.set()
+        gate.wait()
+        return found
+
+    reading = asyncio.create_task(store.recall("keys", slow))
+    await asyncio.to_thread(begun.wait)
+    await store.write(put("a", ""))
+    gate.set()
+    assert await reading == set()
+    assert await store.recall("keys", keys) == {"a"}
+
+
 async def test_a_write_that_fails_takes_no_other_with_it(store: Store) -> None:
     gate = threading.Event()
     first = store.submit(lambda _: gate.wait())
