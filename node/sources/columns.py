@@ -29,6 +29,8 @@ def table_of(record: Any, schema: Schema) -> Table:
 def floats(array: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     import pyarrow as pa
 
+    if pa.types.is_decimal(array.type):  # a cast to numbers multiplies, so that 0.57 becomes another number
+        array = array.cast(pa.string())
     if not pa.types.is_floating(array.type) or array.type.bit_width != 64:
         array = array.cast(pa.float64())
     values: np.ndarray[Any, np.dtype[np.float64]] = array.to_numpy(zero_copy_only=False)  # null becomes NaN

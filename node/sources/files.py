@@ -53,6 +53,12 @@ class CsvSource:
         with naming(self, 1):
             self._first = self._read_first()
         self.names = tuple(self._first.schema.names)
+        separator = next((mark for mark in ";\t|" if mark in self.names[0]), None)
+        if len(self.names) == 1 and separator is not None:
+            raise SourceError(
+                f"{path.name} has one column, {self.names[0][:200]!r}: it seems to be separated by "
+                f"{separator!r}; write it with {self._delimiter!r}"
+            )
         if len(set(self.names)) != len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
             raise SourceError(f"{path.name}: two columns are called {twice!r}; names must differ")

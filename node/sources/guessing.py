@@ -39,7 +39,7 @@ def guess_schema(
             continue
         try:
             found.append(_guess(name, batch.column(name), types.get(name), remarks))
-        except StatisticsError as error:
+        except (StatisticsError, SourceError) as error:
             raise SourceError(f"{source.path.name}, {error}") from None
     return Schema(tuple(a for a in found if a.type is not AttributeType.IGNORE)), remarks
 
@@ -59,7 +59,14 @@ def _guess(name: str, column: Any, letter: str | None, remarks: list[str]) -> At
     if pt.is_boolean(kind):
         return Attribute(name, AttributeType.BINARY)
     if pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind):
-        table = Table({name: floats(column)})
+        try:
+            table = Table({name: floats(column)})
+        except pa.ArrowInvalid:
+            why = f"whole numbers beyond ±2^53 ({kind}) cannot be counted exactly"
+            if letter is not None:
+                raise SourceError(f"column {name!r} cannot have the type {letter}: {why}") from None
+            remarks.append(f"column {name!r} is ignored: {why}")
+            return Attribute(name, AttributeType.IGNORE)
         guessed = table.infer_attribute(name)
         if letter is not None and guessed.type is AttributeType.BINARY:
             return Attribute(name, AttributeType.CONTINUOUS, Quantum.decimal(0))

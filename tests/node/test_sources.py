@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +179,41 @@ def test_reading_stops_when_nobody_reads_on(tmp_path: Path, csv_file: Callable[.
     batches = read_batches(open_source(path), guess_schema(open_source(path))[0])
     next(batches)
     batches.close()
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_csv_file_with_another_separator_is_not_one_strange_column(tmp_path: Path, separator: str) -> None:
+    path = text(tmp_path, "x,y,g\n1,2,a\n3,4,b\n".replace(",", separator))
+    with pytest.raises(SourceError, match="separated by") as caught:
+        open_source(path)
+    assert "t.csv" in str(caught.value)
+    assert repr(separator) in str(caught.value)
+
+
+def test_one_column_may_be_called_what_it_likes(tmp_path: Path) -> None:
+    assert open_source(text(tmp_path, "x y: z\n1\n2\n")).names == ("x y: z",)
+
+
+def test_decimals_are_read_as_the_numbers_they_are_written_as(tmp_path: Path) -> None:
+    values = [Decimal(i) / 100 for i in range(-2000, 2000)]
+    for kind in (pa.decimal128(6, 2), pa.decimal256(50, 4)):
+        parquet.write_table(pa.table({"x": pa.array([*values, None], kind)}), tmp_path / "t.parquet")
+        csv_path = text(tmp_path, "x\n" + "\n".join(map(str, values)) + "\n")
+        schema, _ = guess_schema(open_source(csv_path), types={"x": "C"})
+        source = open_source(tmp_path / "t.parquet")
+        assert guess_schema(source)[0] == schema
+        (batch,) = read_batches(source, schema)
+        read = batch.table.columns["x"]
+        assert not isinstance(read, Coded)
+        assert read[:-1].tolist() == [float(value) for value in values]
+        assert np.isnan(read[-1])
+
+
+def test_whole_numbers_beyond_float64_are_identifiers_not_an_incident(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"id": [2**60 + i for i in range(3)], "x": [1.5, 2.5, 3.5]}), path)
+    schema, remarks = guess_schema(open_source(path))
+    assert schema.names == ("x",)
+    assert any("'id' is ignored" in remark and "2^53" in remark for remark in remarks)
+    with pytest.raises(SourceError, match=r"t\.parquet.*'id'.*2\^53"):
+        guess_schema(open_source(path), types={"id": "C"})
