@@ -23,6 +23,7 @@ from federation.outputs import (
     ContributionReceived,
     ContributionReleased,
     Output,
+    Rejected,
     Reread,
     Withheld,
 )
@@ -104,6 +105,13 @@ class FederationDriver:
     def ended(self) -> bool:
         return self.machine.state in (State.REJECTED, State.LEFT)
 
+    @property
+    def refusal(self) -> str | None:
+        """Why the admin did not admit this node; None if it has not refused."""
+        if self.machine.state is not State.REJECTED:
+            return None
+        return f"the admin of {self.row.name!r} did not admit this node: {self.row.broker.get('refused', '')}"
+
     # --- steps of the machine -----------------------------------------------------------------------------
 
     async def step(
@@ -124,6 +132,9 @@ class FederationDriver:
     ) -> Sequence[Output]:
         async with self._lock:
             outputs, data = await asyncio.to_thread(lambda: (call(self.machine), self.machine.snapshot()))
+            for output in outputs:
+                if isinstance(output, Rejected):
+                    self.row.broker = {**self.row.broker, "refused": f"{output.reason}: {output.detail}"}
             if outputs or also is not None or data != self._snapshot:
                 lines = [line for output in outputs if (line := log_line(output)) is not None]
 

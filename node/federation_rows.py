@@ -27,7 +27,8 @@ class FederationRow:
     """A federation as this node keeps it, without its snapshot.
 
     broker: {"terms": of our invitation, empty if the broker is our own; "guests": those we invited, as
-    [key, invitation, expires]; "project": the local project to make when we are admitted, or null}.
+    [key, invitation, expires]; "project": the local project to make when we are admitted, or null;
+    "refused": why the admin did not admit us, once it has said so}.
     """
 
     name: str

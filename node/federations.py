@@ -174,7 +174,7 @@ class Federations:
 
         `project`: the local project (made if there is none) that takes part in the federation's first project
         once this node is admitted. Raises BadRequest for an invitation that is altered, expired or needs a
-        password, AlreadyExists.
+        password, and with the admin's reason if it refuses within that time; AlreadyExists.
         """
         with refusing():
             given = await asyncio.to_thread(Invitation.parse, invitation, password)
@@ -198,6 +198,8 @@ class Federations:
             async with asyncio.timeout(wait):
                 while driver.machine.state is State.JOINING:
                     await driver.changed()
+        if driver.refusal is not None:
+            raise BadRequest(driver.refusal, "ask its admin for a new invitation")
         return await self.status(given.name)
 
     async def requests(self, name: str) -> builtins.list[JoinRequestInfo]:
@@ -288,7 +290,7 @@ class Federations:
             quorum=status.quorum,
             pulse=driver.row.pulse,
             connected=driver.connected,
-            problem=driver.problem,
+            problem=driver.refusal or driver.problem,
             members=tuple(
                 MemberInfo(
                     m.node_id,
@@ -341,6 +343,8 @@ class Federations:
         Raises NotFound if it has not and this node is not its admin, BadRequest if another schema is agreed.
         """
         driver = self._find(federation)
+        if driver.refusal is not None:
+            raise BadRequest(driver.refusal, "ask its admin for a new invitation")
         if driver.machine.state is not State.MEMBER:
             raise Unavailable(
                 f"this node is not a member of {federation!r} (it is {_STATES[driver.machine.state]})",

@@ -95,7 +95,7 @@ def federation(answer: Json) -> RenderableType:
         [
             (
                 "state",
-                answer["state"] + ("" if answer.get("connected", True) else " (connecting to the broker)"),
+                answer["state"] + (" (connecting to the broker)" if _connecting(answer) else ""),
             ),
             ("problem", answer.get("problem")),
             ("admin", _admin(answer)),
@@ -108,7 +108,9 @@ def federation(answer: Json) -> RenderableType:
         ("member", "role", "project", "rows", "version", "received", "id"),
         list(_member_rows(answer.get("members", []))),
         right=("rows", "version"),
-        empty="No members are known yet: the join waits for the admin's answer.",
+        empty="No members are known yet: the join waits for the admin's answer."
+        if answer["state"] == "joining"
+        else "No members are known.",
     )
     parts: list[RenderableType] = [head, members]
     if answer.get("projects"):
@@ -121,6 +123,10 @@ def federation(answer: Json) -> RenderableType:
             facts("", [("counters", ", ".join(f"{name} {count}" for name, count in refused.items()))])
         )
     return Group(*parts)
+
+
+def _connecting(answer: Json) -> bool:
+    return not answer.get("connected", True) and answer["state"] in ("joining", "active", "leaving")
 
 
 def requests(answer: Sequence[Json]) -> RenderableType:

@@ -86,9 +86,18 @@ def test_an_invitation_admits_one_node_once(
 ) -> None:
     start_nodes("late")
     home = str(tmp_path / "late")
-    joined = airports.json("federation", "join", "jfk.txt", "--home", home)
-    assert joined["state"] in ("joining", "refused")
-    ask_until(lambda: state(airports, home) != "active")
+    error = airports.error("federation", "join", "jfk.txt", "--wait", "30", "--home", home)
+    assert "did not admit this node" in error["message"]
+    assert "invitation already used" in error["message"]
+    assert "new invitation" in error["remedy"]
+    status = airports.json("federation", "status", "airports", "--home", home)
+    assert status["state"] == "refused"
+    assert "invitation already used" in status["problem"]
+    shown = airports.run("federation", "status", "airports", "--home", home).stdout
+    assert "waits for" not in shown
+    assert "connecting" not in shown
+    create = ("project", "create", "flights", "--federation", "airports", "--home", home)
+    assert "invitation already used" in airports.error(*create)["message"]
     assert [
         m["name"] for m in airports.json("federation", "status", "airports", "--home", "ewr")["members"]
     ].count("late") == 0
@@ -107,7 +116,7 @@ def test_bad_invitations_are_refused_with_the_reason(
     good = short["invitation"]
     join = ("federation", "join", "--home", home)
     assert airports.error(*join)["code"] == "no_invitation"
-    assert "nope.txt" in airports.error("federation", "join", "nope.txt", "--home", home)["message"]
+    assert "cannot be read" in airports.error("federation", "join", "nope.txt", "--home", home)["message"]
     assert "invitation" in airports.error(*join, text="hello\n")["message"]
     assert "invitation" in airports.error(*join, text=good[:-6] + "AAAAAA\n")["message"]
     ask_until(lambda: time.time() > short["expires"])
@@ -133,6 +142,29 @@ def test_a_peer_can_neither_invite_nor_found(airports: Any) -> None:
     assert airports.error("federation", "status", "nowhere", "--home", "jfk")["code"] == "not_found"
     error = airports.error("federation", "approve", "airports", "nobody", "--home", "ewr")
     assert "no request 'nobody'" in error["message"]
+
+
+def test_a_project_that_a_federation_offers_is_named_with_it(airports: Any) -> None:
+    airports.run(
+        "project", "create", "offered", "--federation", "airports", "--like", "ewr.csv", "--home", "ewr"
+    )
+    offers = lambda: airports.json("federation", "status", "airports", "--home", "jfk")["projects"]  # noqa: E731
+    ask_until(lambda: "offered" in [project["name"] for project in offers()])
+    take_part = "suffice project create offered --federation airports"
+    for command in (
+        ("learn", "offered", "jfk.csv"),
+        ("info", "offered"),
+        ("fit", "offered", "m", "--target", "delay", "--inputs", "distance"),
+    ):
+        error = airports.error("project", *command, "--home", "jfk")
+        assert error["code"] == "not_found"
+        assert take_part in error["remedy"]
+    assert "airports" not in airports.error("project", "info", "nowhere", "--home", "jfk")["remedy"]
+    airports.run("project", "create", "offered", "--federation", "airports", "--home", "jfk")
+    model = airports.error("project", "model", "offered", "nothing", "--home", "jfk")
+    assert "create offered" not in model["remedy"]
+    for home in ("ewr", "jfk"):
+        airports.run("project", "delete", "offered", "--home", home)
 
 
 def test_whoever_has_not_contributed_is_named(airports: Any) -> None:
