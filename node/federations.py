@@ -454,7 +454,6 @@ class Federations:
         shared = sorted(driver.machine.charter.projects)
         if not project or not shared:
             return
-        driver.row.broker = {**driver.row.broker, "project": None}
         try:
             try:
                 info = await self._projects.info(project)
@@ -467,6 +466,9 @@ class Federations:
                     await self._projects.share(project, driver.row.name, shared[0])
         except NodeError as error:
             await driver.log("error", f"project {project!r} does not take part: {error.message}")
+        # Stored, or a restart would make the project again though it was deleted since.
+        driver.row.broker = {**driver.row.broker, "project": None}
+        await driver.step(lambda _: [], lambda _: None)
 
 
 def _shares(fused: Fused) -> tuple[Share, ...]:

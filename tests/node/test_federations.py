@@ -300,3 +300,18 @@ async def test_a_request_that_waits_to_be_sent_is_void_once_it_was_granted(launc
         await driver.all_sent()
     await jfk.federations.sync("air")
     assert jfk.problems() == {}
+
+
+async def test_a_project_made_on_admission_is_made_once(launch: Launch, schema: Schema) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin")
+    await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
+    issued = await admin.federations.invite("air")
+    await jfk.federations.join(issued.invitation, owner="admin", project="mine", wait=SECONDS)
+    driver = jfk.federations._drivers["air"]
+    await until(jfk, "air", lambda _: driver.row.broker["project"] is None)
+    await jfk.projects.delete("mine")
+    await jfk.stop()
+    jfk = await launch("jfk")
+    await until(jfk, "air", lambda info: info.connected)
+    assert await jfk.projects.list() == []
