@@ -79,7 +79,8 @@ class ProjectTasks:
 
         def also(connection: sa.Connection, info: ProjectInfo) -> None:
             after = {"rows": info.rows, "version": info.version, "digest": info.digest}
-            complete(connection, after | {"learned": result["rows"], "seconds": result["seconds"]})
+            of_the_job = {key: result[key] for key in ("seconds", "remarks")}
+            complete(connection, after | {"learned": result["rows"]} | of_the_job)
 
         await self._projects.learning.merge(task.project, blob, 1 if task.kind == "learn" else -1, also)
 

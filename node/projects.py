@@ -29,6 +29,7 @@ from node.store.schema import models, projects
 
 ProjectList = list[ProjectInfo]
 ModelList = list[ModelRecord]
+GuessedSchema = tuple[Schema, list[str]]
 
 
 class Fusion(Protocol):
@@ -89,7 +90,7 @@ class Projects:
             "schema": None if schema is None else schema.to_dict(),
             "fixed": schema is not None,
             "parameters": parameters or {},
-            "version": version,
+            "version": version + 1 if version else 0,  # what the federation still holds of ours is void
             "shared_version": version,
             "rows": 0,
             "digest": empty.digest(),
@@ -106,6 +107,8 @@ class Projects:
                 else f"there is a project {name!r} already",
                 "choose another name, or delete it first",
             ) from None
+        if federation is not None and shared_as is not None:
+            self._fusion().changed(federation, shared_as)
         return await self.info(name)
 
     async def list(self) -> ProjectList:
@@ -289,11 +292,11 @@ class Projects:
         actor: AccessKey,
         attributes: Sequence[str] | None = None,
         types: Mapping[str, str] | None = None,
-    ) -> Schema:
-        """The schema that a file's first rows suggest."""
+    ) -> GuessedSchema:
+        """The schema that a file's first rows suggest, and remarks on the columns that it leaves out."""
         check_may_read(actor, path)
         with refusing():
-            return await self.learning.think(lambda: guess_schema(open_source(path), attributes, types)[0])
+            return await self.learning.think(lambda: guess_schema(open_source(path), attributes, types))
 
     # --- inside -------------------------------------------------------------------------------------------
 

@@ -171,6 +171,7 @@ def project(answer: Json) -> RenderableType:
             ("contributions", contributions(fused.get("contributions"))),
             ("not fused", answer.get("problem")),
             ("models", ", ".join(_name(item) for item in answer.get("models", ()))),
+            *(("remark", remark) for remark in answer.get("remarks", ())),
         ],
     )
     kinds = {"C": "continuous", "B": "binary", "T": "category", "X": "ignored"}
@@ -241,6 +242,7 @@ def job(answer: Job) -> RenderableType:
             ("completed", moment(answer.completed)),
             ("error", answer.error),
             *((RESULT_NAMES.get(key, key), _result(key, value)) for key, value in result.items()),
+            *(("remark", remark) for remark in (answer.result or {}).get("remarks", ())),
         ],
     )
 

@@ -72,10 +72,10 @@ def serve(config: NodeConfig, *, as_json: bool, tied: bool) -> None:
     )
     try:
         asyncio.run(_run_until_told(config, as_json, tied))
-    except NodeError as error:
-        raise SufficeError(error.code, error.message, error.remedy) from error
     except (HomeError, StoreError, ServerError, BusError, CredentialError) as error:
         raise SufficeError("cannot_start", f"The node in {config.home} cannot start: {error}.") from error
+    except NodeError as error:
+        raise SufficeError(error.code, error.message, error.remedy) from error
     except OSError as error:
         if error.filename is not None:
             raise SufficeError("cannot_start", f"The node in {config.home} cannot start: {error}.") from error

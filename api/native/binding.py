@@ -111,8 +111,8 @@ def validated(model: type[BaseModel], value: Any, where: str) -> Any:
 
 
 def answer(value: Any, status: int = 200) -> web.Response:
-    """Plain data as JSON; a number that JSON does not have becomes null."""
-    return web.Response(body=to_json(value, inf_nan_mode="null"), status=status, content_type=_JSON)
+    """Plain data as a line of JSON; a number that JSON does not have becomes null."""
+    return web.Response(body=to_json(value, inf_nan_mode="null") + b"\n", status=status, content_type=_JSON)
 
 
 async def answer_columns(columns: Mapping[str, NDArray[Any]], rows: int) -> web.Response:

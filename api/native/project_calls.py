@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any, Literal
 
 from aiohttp import web
@@ -21,18 +22,19 @@ NAME = "project"
 
 async def create(call: Call) -> web.Response:
     body: NewProject = call.body
+    schema, remarks = await _schema(call, body)
     made = await call.node.projects.create(
         body.name,
         owner=call.key.user,
-        schema=await _schema(call, body),
+        schema=schema,
         federation=body.federation,
         shared_as=body.shared_as,
         parameters=body.parameters,
     )
-    return answer(made, 201)
+    return answer(asdict(made) | {"remarks": remarks}, 201)
 
 
-async def _schema(call: Call, body: NewProject) -> Schema | None:
+async def _schema(call: Call, body: NewProject) -> tuple[Schema | None, list[str]]:
     if body.given_schema is not None and body.schema_from is not None:
         raise bad_request("Both schema and schema_from are given.", "Give one of them.")
     if body.schema_from is not None:
@@ -41,9 +43,9 @@ async def _schema(call: Call, body: NewProject) -> Schema | None:
             source.path, actor=call.key, attributes=source.attributes, types=source.types
         )
     if body.given_schema is None:
-        return None
+        return None, []
     try:
-        return Schema.from_dict(body.given_schema)
+        return Schema.from_dict(body.given_schema), []
     except StatisticsError as error:
         raise bad_request(f"The schema cannot be used: {error}.") from None
 

@@ -33,6 +33,7 @@ def refusal(error: Exception) -> str | None:
 def learn(request: Message, blob: bytes, channel: Channel) -> Outcome:
     """The statistics of a file's rows, or of the table in the blob, by the schema that the node agrees to."""
     begun = time.perf_counter()
+    remarks: list[str] = []
     if request["path"] is None:
         table = table_from_json(blob)
         schema = _agree(channel, Schema.infer(table))
@@ -40,14 +41,14 @@ def learn(request: Message, blob: bytes, channel: Channel) -> Outcome:
         channel.progress(table.rows, table.rows)
         rows = table.rows
     else:
-        moments = _learn_file(request, channel)
+        moments, remarks = _learn_file(request, channel)
         rows = moments.rows
     seconds = time.perf_counter() - begun
     channel.scalar("rows per second", 0, rows / seconds if seconds else 0.0)
-    return {"rows": rows, "seconds": seconds}, moments.to_bytes()
+    return {"rows": rows, "seconds": seconds, "remarks": remarks}, moments.to_bytes()
 
 
-def _learn_file(request: Message, channel: Channel) -> Moments:
+def _learn_file(request: Message, channel: Channel) -> tuple[Moments, list[str]]:
     source = open_source(request["path"], request["format"])
     known = None if request["schema"] is None else Schema.from_dict(request["schema"])
     attributes = request["attributes"]
@@ -65,7 +66,7 @@ def _learn_file(request: Message, channel: Channel) -> Moments:
             raise SourceError(f"{source.path.name}, {error}") from None
         channel.progress(batch.done, batch.total)
     channel.log(f"{moments.rows} rows of {source.path.name} read")
-    return moments
+    return moments, remarks
 
 
 def _agree(channel: Channel, guessed: Schema) -> Schema:

@@ -19,7 +19,7 @@ def guess_schema(
     types: Mapping[str, str] | None = None,
     known: Schema | None = None,
 ) -> tuple[Schema, list[str]]:
-    """A schema for the file's columns (or those in `attributes`), and remarks on what was left out.
+    """A schema for the file's columns (or those in `attributes`), and remarks on what is left out or missing.
 
     `types` decides for the columns it names, then `known`; the rest is guessed from the first rows: booleans
     and columns of 0 and 1 are binary, numbers continuous, text a category; dates and identifiers are left
@@ -32,6 +32,9 @@ def guess_schema(
             raise SourceError(f"{source.path.name} has no column {name!r}; it has {', '.join(source.names)}")
     batch = source.sample()
     remarks: list[str] = []
+    if known is not None and attributes is None:
+        absent = [name for name in known.names if name not in source.names]
+        remarks += [f"column {name!r} is not in the file: missing in all its rows" for name in absent]
     found: list[Attribute] = []
     for name in wanted:
         if known is not None and name in known and types.get(name, known[name].type) == known[name].type:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from node.errors import Unavailable
 from node.store.schema import SCHEMA_VERSION, meta, metadata
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ MAX_RECALLED = 1024
 """Answers of `recall` kept at most."""
 
 
-class StoreError(Exception):
+class StoreError(Unavailable):
     """The database refused a commit, or is not one that this program can use."""
 
 
@@ -202,7 +203,10 @@ class Store:
             self.commits += 1
         except Exception as error:
             for write in group:
-                write.error = write.error or StoreError(f"nothing was committed: {error}")
+                write.error = write.error or StoreError(
+                    f"nothing was committed: {getattr(error, 'orig', error)}",
+                    "nothing has changed; see to the node's disk, then try again",
+                )
 
 
 def _settle_all(writes: list[_Write]) -> None:

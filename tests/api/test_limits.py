@@ -8,6 +8,8 @@ import gzip
 import json
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -168,6 +170,29 @@ async def test_a_request_that_takes_too_long_is_refused(served, app_of, make_nat
     ):
         answer = await call("GET", "/api/projects")
         assert (answer.status, answer.error["code"]) == (503, "timeout")
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As if the disk were full beyond this many bytes of a file."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+async def test_a_full_disk_is_named_and_nothing_is_half_written(served):
+    project = {"name": "p", "parameters": {"note": "x" * 900_000}}
+    with files_of_at_most(2**19):
+        answer = await served.native("POST", "/api/projects", project)
+    assert answer.status == 503
+    assert "nothing was committed" in answer.error["message"]
+    assert "INSERT" not in answer.error["message"]
+    assert "disk" in answer.error["remedy"]
+    assert (await served.native("GET", "/api/projects/p")).status == 404
+    assert (await served.native("POST", "/api/projects", project)).status == 201
 
 
 async def test_the_unforeseen_is_an_incident_without_a_trace(served, monkeypatch, caplog):

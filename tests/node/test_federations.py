@@ -169,6 +169,21 @@ async def test_a_pulse_that_is_off_contributes_only_when_asked(launch: Launch, s
     assert (await admin.projects.statistics("delays")).moments.rows == 100
 
 
+async def test_a_project_made_anew_brings_none_of_the_rows_of_the_one_before(
+    launch: Launch, schema: Schema, table
+) -> None:
+    admin = await launch("ewr", "admin")
+    await admin.federations.create("air", owner="admin")
+    await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
+    await admin.projects.learn("delays", table(100))
+    await admin.federations.sync("air")
+    await admin.federations.stop("air")
+    await admin.projects.delete("delays")
+    await admin.projects.create("delays", owner="admin", federation="air")
+    info = await admin.federations.sync("air")
+    assert info.projects[0].rows == 0
+
+
 async def test_what_cannot_be_is_refused_with_the_remedy(launch: Launch, schema: Schema) -> None:
     admin, jfk = await launch("ewr", "admin"), await launch("jfk")
     with pytest.raises(BadRequest, match="no broker"):

@@ -53,6 +53,26 @@ async def test_a_file_is_learned_once_and_answers_like_the_table(
     assert forgotten.result["digest"] == Moments(schema).digest()
 
 
+async def test_a_job_remarks_on_the_columns_that_a_file_lacks_or_that_it_left_out(
+    node: Node, tmp_path: Path
+) -> None:
+    await node.projects.create("free", owner="admin")
+
+    async def remarks(text: str) -> list[str]:
+        path = tmp_path / "some.csv"
+        path.write_text(text)
+        parameters = {"path": str(path)}
+        task = await node.jobs.submit("learn", actor=node.first_key, project="free", parameters=parameters)
+        done = await finished(node, task)
+        assert done.result is not None
+        return done.result["remarks"]
+
+    (left_out,) = await remarks("delay,distance,day\n1.5,300,2013-01-31\n2.5,400,2013-02-01\n")
+    assert "'day'" in left_out
+    (lacking,) = await remarks("delay\n3.5\n")
+    assert "'distance' is not in the file" in lacking
+
+
 async def test_explore_fit_and_predict_run_as_tasks_too(
     node: Node, schema: Schema, table: Callable[..., Table], cells
 ) -> None:

@@ -149,7 +149,8 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path, schema: Schem
 
 async def test_the_schema_of_a_file_is_told_to_those_who_may_ask(node: Node, csv_file, table) -> None:
     path = str(csv_file(table(100)))
-    found = await node.projects.schema_from(path, actor=node.first_key, types={"night": "T"})
+    found, remarks = await node.projects.schema_from(path, actor=node.first_key, types={"night": "T"})
+    assert remarks == []
     assert {a.name: a.type.value for a in found.attributes} == {
         "delay": "C",
         "distance": "C",

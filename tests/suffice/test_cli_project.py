@@ -131,6 +131,15 @@ def test_a_project_takes_its_schema_from_a_file_or_as_written(learned: Any) -> N
     learned.run("project", "create", "x", "--like", "table.csv", "--type", "a=Q", code=2)
 
 
+def test_the_columns_left_out_are_named(learned: Any) -> None:
+    (learned.folder / "dated.csv").write_text("delay,day\n1,2013-01-31\n2,2013-02-01\n")
+    assert "'day'" in learned.run("project", "create", "dated", "--like", "dated.csv").stdout
+    learned.run("project", "create", "free")
+    assert "'day'" in learned.run("project", "learn", "free", "dated.csv").stdout
+    for name in ("dated", "free"):
+        learned.run("project", "delete", name)
+
+
 def test_a_job_can_be_left_to_itself_and_looked_at(learned: Any, write_table: Callable[..., Path]) -> None:
     learned.run("project", "create", "later")
     write_table(learned.folder / "later.csv", 100, seed=3)
