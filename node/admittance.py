@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from node.broker import Access, Broker, Guest
 from node.federation_driver import FederationDriver
+from transport.tasks import end
 
 LEAVERS_SECONDS = 5.0
 """How long somebody who is no longer a member may still read on the server that it is not."""
@@ -44,9 +45,7 @@ class Admittance:
             task.add_done_callback(self._later.discard)
 
     async def close(self) -> None:
-        for task in self._later:
-            task.cancel()
-        await asyncio.gather(*self._later, return_exceptions=True)
+        await end(self._later)
 
     async def _access(self, driver: FederationDriver, now: float) -> Access:
         status = await driver.look(lambda machine: machine.status())

@@ -41,6 +41,7 @@ from node.store import Store
 from transport import subjects
 from transport.bus import Bus, BusError, PayloadCorrupt, PermissionDenied
 from transport.credentials import CredentialError
+from transport.tasks import end
 
 T = TypeVar("T")
 
@@ -91,9 +92,7 @@ class FederationDriver:
         self._lives = [asyncio.create_task(self._live()), asyncio.create_task(self._share())]
 
     async def stop(self) -> None:
-        for life in self._lives:
-            life.cancel()
-        await asyncio.gather(*self._lives, return_exceptions=True)
+        await end(self._lives)
         async with self._lock:  # a step that has begun is finished
             pass
 
@@ -249,9 +248,7 @@ class FederationDriver:
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await end(tasks)
             for task in done:
                 task.result()
         finally:

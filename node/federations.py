@@ -45,6 +45,7 @@ from node.store import Store
 from transport.bus import BusError
 from transport.credentials import NKey
 from transport.server_process import ServerError
+from transport.tasks import end
 
 SYNC_SECONDS = 30.0
 
@@ -99,10 +100,8 @@ class Federations:
                         await driver.publish("task", json.dumps(word).encode())
 
     async def close(self) -> None:
-        for task in self._background:
-            task.cancel()
+        await end(self._background)
         await self._admittance.close()
-        await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.gather(*(driver.stop() for driver in self._drivers.values()))
 
     # --- founding, inviting, joining ----------------------------------------------------------------------

@@ -7,11 +7,14 @@ where TLS was asked for in any way, nothing that tells who we are is sent withou
 
 import asyncio
 import ssl
+from contextlib import suppress
 from urllib.parse import ParseResult
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.transport import TcpTransport
+
+from transport.tasks import end
 
 _GOODBYE = 2.0  # seconds that the other side gets to end a connection; asyncio's TLS would wait for thirty
 _READ = 512 * 2**10  # bytes at a time; nats-py's 32 KiB cost four rounds of the event loop for every chunk
@@ -76,21 +79,31 @@ class Connection(Client):
         self._stream = _Stream(pinned)
         self._transport = self._stream
         self._encrypted = encrypted or pinned is not None
+        self._flushes: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close. A frozen or unreachable server is not waited for, or no node could stop without it."""
         try:
-            async with asyncio.timeout(_GOODBYE):
-                await super().close()
-        except TimeoutError:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE):
+                    await super().close()
+        finally:
             self._stream.abort()
+            await end(self._flushes)
 
     async def flush(self, timeout: int = 10) -> None:  # noqa: ASYNC109 (nats-py's signature)
         """Return when the server has dealt with all that was sent so far.
 
         nats-py's own writes its PING past the commands that still wait to be written, so that its PONG says
-        nothing about a subscription made just before.
+        nothing about a subscription made just before. Nor must it hear of a cancellation: its reader would
+        end the connection over a PONG that nobody waits for any more.
         """
+        flush = asyncio.create_task(self._flush(timeout))
+        self._flushes.add(flush)
+        flush.add_done_callback(self._flushes.discard)
+        await asyncio.shield(flush)
+
+    async def _flush(self, timeout: int) -> None:  # noqa: ASYNC109
         if self.is_connected and self._flush_queue is not None:
             written = asyncio.get_running_loop().create_future()
             try:

@@ -31,6 +31,7 @@ from transport.bus import (
 from transport.connection import Connection
 from transport.credentials import Credentials, NKey, connect_options
 from transport.replies import NoReply, NoResponder, Replies
+from transport.tasks import end
 from transport.tls import pinned_context
 
 PATIENCE = 30.0  # seconds that a request is repeated for before it fails
@@ -175,9 +176,7 @@ class NatsBus:
         self._up.set()  # whoever waits for the connection learns that it is gone
         for arrivals in self._arrivals():
             await arrivals.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self._client.close()
 
     def _arrivals(self) -> list[Subscription | Watch]:

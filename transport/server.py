@@ -23,6 +23,7 @@ from transport.nats_bus import NatsBus
 from transport.server_config import ServerConfig, ServerFiles
 from transport.server_process import ServerError, ServerProcess, end_left_over
 from transport.subjects import Permissions
+from transport.tasks import end
 from transport.tls import ensure_certificate
 
 _READY = 30.0  # seconds that a start or a change may take: JetStream may have to look through its files
@@ -73,9 +74,7 @@ class EmbeddedServer:
     async def stop(self) -> None:
         """End the server in order. Its data and users stay in the folder."""
         if self._supervisor is not None:
-            self._supervisor.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._supervisor
+            await end([self._supervisor])
             self._supervisor = None
         await self._end_process()
         self._drop_lock()

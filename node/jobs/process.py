@@ -101,8 +101,9 @@ class WorkerProcess:
         finally:
             if process.returncode is None:
                 # Its output is closed, so it is ending, or of no use any more.
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(process.wait()), GRACE_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(GRACE_SECONDS):
+                        await process.wait()
             if process.returncode is None:
                 self.kill()
             await process.wait()

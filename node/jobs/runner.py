@@ -22,6 +22,7 @@ from node.jobs.pipes import Message
 from node.jobs.process import WorkerProcess
 from node.store import Store
 from node.tasks import Task, TaskStatus
+from transport.tasks import end
 
 _log = logging.getLogger(__name__)
 
@@ -71,9 +72,7 @@ class JobRunner:
         for worker in self._workers.values():
             worker.kill()
         await asyncio.gather(*(worker.ended() for worker in list(self._workers.values())))
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await end(self._background)
 
     def submit(self, task: Task) -> None:
         """Run a task that is queued in the store."""

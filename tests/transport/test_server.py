@@ -18,6 +18,7 @@ from transport.nats_bus import NatsBus
 from transport.server import EmbeddedServer
 from transport.server_process import ServerError, find_binary
 from transport.subjects import state
+from transport.tasks import end
 
 Connect = Callable[..., Awaitable[NatsBus]]
 Until = Callable[..., Awaitable[None]]
@@ -215,3 +216,19 @@ async def test_a_server_that_does_not_answer_holds_nobody_up(server: EmbeddedSer
             await bus.close()
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_watch_given_up_while_it_begins_does_not_cost_the_connection(
+    server: EmbeddedServer, admin: NKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with asyncio.timeout(60):
+        bus = await NatsBus.connect([server.url], admin, tls_fingerprint=server.fingerprint)
+        await bus.provision("air")
+        for turns in range(40):
+            beginning = asyncio.create_task(bus.watch("suffice.air.state.>"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await end([beginning])
+            await bus.request("$JS.API.INFO")
+        await bus.close()
+    assert [record.message for record in caplog.records] == []
