@@ -121,7 +121,6 @@ class JoinRequestInfo:
     id: str
     node_id: str
     name: str
-    received: float
 
 
 @dataclass(frozen=True, slots=True)

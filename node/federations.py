@@ -14,7 +14,6 @@ import sqlalchemy as sa
 
 from federation.charter import Approval
 from federation.errors import FusionError, LocalProtocolError
-from federation.fusion import Fused
 from federation.identity import Identity
 from federation.invitation import Invitation
 from federation.lifecycle import State
@@ -28,7 +27,6 @@ from node.answers import (
     IssuedInvitation,
     JoinRequestInfo,
     LogLine,
-    MemberInfo,
     Share,
     SharedProject,
     Statistics,
@@ -39,6 +37,7 @@ from node.errors import AlreadyExists, BadRequest, NodeError, NotFound, Unavaila
 from node.events import Events
 from node.federation_driver import FederationDriver
 from node.federation_rows import FederationRow
+from node.federation_status import STATES, federation_info, shares_of
 from node.learning import refusing
 from node.projects import Projects
 from node.store import Store
@@ -51,14 +50,6 @@ SYNC_SECONDS = 30.0
 
 FederationList = builtins.list[FederationInfo]
 LogLines = builtins.list[LogLine]
-
-_STATES = {
-    State.JOINING: "joining",
-    State.MEMBER: "active",
-    State.LEAVING: "leaving",
-    State.REJECTED: "refused",
-    State.LEFT: "left",
-}
 
 
 class Federations:
@@ -278,32 +269,7 @@ class Federations:
         status = await driver.look(lambda machine: machine.status())
         member = driver.machine.state in (State.MEMBER, State.LEAVING)
         shared = [await self._shared(driver, project) for project in status.projects] if member else []
-        return FederationInfo(
-            name=name,
-            federation_id=status.federation,
-            state=_STATES[status.state],
-            is_admin=status.is_admin,
-            admin=next((m.name for m in status.members if m.role == "admin"), ""),
-            epoch=status.epoch,
-            approval=status.approval or "",
-            quorum=status.quorum,
-            pulse=driver.row.pulse,
-            connected=driver.connected,
-            problem=driver.refusal or driver.problem,
-            members=tuple(
-                MemberInfo(
-                    m.node_id,
-                    m.name,
-                    m.role,
-                    {p: (c.version, c.rows, c.received) for p, c in m.contributions.items()},
-                )
-                for m in status.members
-            ),
-            requests=tuple(JoinRequestInfo(r.request_id, r.node_id, r.name, 0.0) for r in status.requests),
-            projects=tuple(shared),
-            counters={f"refused: {reason}": count for reason, count in status.refusals.items()}
-            | {"waiting for a charter": status.waiting},
-        )
+        return federation_info(driver, status, shared)
 
     async def _shared(self, driver: FederationDriver, project: str) -> SharedProject:
         local = await self._projects.contribution(driver.row.name, project)
@@ -314,7 +280,7 @@ class Federations:
                 fused = machine.fused(project)
             except FusionError as error:
                 return SharedProject(project, local_name, None, None, (), getattr(error, "missing", ()))
-            shares = _shares(fused)
+            shares = shares_of(fused)
             known, digest = self._digests.get((driver.row.name, project), ((), ""))
             if known != shares:
                 digest = fused.moments.digest()
@@ -332,7 +298,7 @@ class Federations:
             await driver.contribute()  # so that an answer contains what was learned before the question
         with refusing():
             fused = await driver.look(lambda machine: machine.fused(shared_as))
-        return Statistics(fused.moments, _shares(fused))
+        return Statistics(fused.moments, shares_of(fused))
 
     async def adopt(
         self, federation: str, shared_as: str, schema: Schema | None
@@ -346,7 +312,7 @@ class Federations:
             raise BadRequest(driver.refusal, "ask its admin for a new invitation")
         if driver.machine.state is not State.MEMBER:
             raise Unavailable(
-                f"this node is not a member of {federation!r} (it is {_STATES[driver.machine.state]})",
+                f"this node is not a member of {federation!r} (it is {STATES[driver.machine.state]})",
                 "wait until it is admitted",
             )
         known = driver.machine.charter.projects
@@ -468,7 +434,3 @@ class Federations:
         # Stored, or a restart would make the project again though it was deleted since.
         driver.row.broker = {**driver.row.broker, "project": None}
         await driver.step(lambda _: [], lambda _: None)
-
-
-def _shares(fused: Fused) -> tuple[Share, ...]:
-    return tuple(Share(part.node_id, part.name, part.version, part.rows) for part in fused.contributions)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
 """Raised with every change of the tables below; a store of another version is not opened."""
 
 metadata = MetaData()
