@@ -1,19 +1,23 @@
 """Models fitted from statistics alone: pure functions of `Moments` that return data with `predict`."""
 
+from federation.models.algorithm import Algorithm, Model, Parameter
 from federation.models.design import InputColumn
-from federation.models.dispatch import Model, fit, from_dict
+from federation.models.dispatch import ALGORITHMS, fit, from_dict
 from federation.models.errors import ModelError
 from federation.models.lda import LdaModel, fit_lda
 from federation.models.linear import INTERCEPT, LinearModel, fit_linear
 from federation.models.pca import PcaModel, fit_pca
 
 __all__ = [
+    "ALGORITHMS",
     "INTERCEPT",
+    "Algorithm",
     "InputColumn",
     "LdaModel",
     "LinearModel",
     "Model",
     "ModelError",
+    "Parameter",
     "PcaModel",
     "fit",
     "fit_lda",

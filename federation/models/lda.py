@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.models.algorithm import MISSING, Algorithm, required
 from federation.models.design import Design, InputColumn, design, require_varying
 from federation.models.errors import ModelError
 from federation.models.linear_algebra import solver
@@ -142,3 +143,12 @@ def _column(a: DoubleDouble) -> DoubleDouble:
 
 def _passes(score: FloatArray, threshold: float) -> FloatArray:
     return (score >= threshold).astype(np.float64)
+
+
+def _lda(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> LdaModel:
+    return fit_lda(moments, required(target), inputs, **options)
+
+
+ALGORITHMS: Final = (
+    Algorithm("lda", "linear discriminant analysis of two classes", _lda, LdaModel, (MISSING,)),
+)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number, required
 from federation.models.design import Design, InputColumn, design, require_varying
 from federation.models.errors import ModelError
 from federation.models.linear_algebra import solver
@@ -256,3 +257,47 @@ def _other_rows(moments: Moments, sums: Design, missing: str) -> str:
 
 def _floats(values: FloatArray) -> tuple[float, ...]:
     return tuple(values.tolist())
+
+
+def _mlr(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> LinearModel:
+    return fit_linear(moments, required(target), inputs, **options)
+
+
+def _ridge_by_name(
+    moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any
+) -> LinearModel:
+    given = {options.pop(name) for name in ("alpha", "lambda") if name in options}
+    if len(given) > 1:
+        raise ModelError(f"alpha and lambda are two names of one penalty, but differ: {sorted(given)}")
+    penalty = given.pop() if given else 1.0
+    if penalty <= 0.0:
+        raise ModelError(f"the ridge penalty is {penalty:g}: give a positive one, or use mlr for none")
+    return fit_linear(moments, required(target), inputs, ridge=penalty, **options)
+
+
+_INTERCEPT_PARAMETER: Final = Parameter(
+    "intercept", flag, "whether to fit one (the default) or go through zero"
+)
+
+ALGORITHMS: Final = (
+    Algorithm(
+        "mlr",
+        "multiple linear regression by least squares, with standard errors and tests",
+        _mlr,
+        LinearModel,
+        (MISSING, _INTERCEPT_PARAMETER),
+    ),
+    Algorithm(
+        "ridge",
+        "linear regression with a squared penalty on the coefficients",
+        _ridge_by_name,
+        LinearModel,
+        (
+            MISSING,
+            _INTERCEPT_PARAMETER,
+            Parameter("alpha", number, "the penalty, above 0 (1 without it)"),
+            Parameter("lambda", number, "another name of alpha"),
+            Parameter("standardize", flag, "whether to penalise the coefficients of standardised columns"),
+        ),
+    ),
+)

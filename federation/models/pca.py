@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, whole
 from federation.models.design import InputColumn, design, require_varying
 from federation.models.errors import ModelError
 from federation.models.prediction import weighted_sum
@@ -115,3 +116,24 @@ def fit_pca(
         ),
         columns=sums.columns,
     )
+
+
+def _pca(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> PcaModel:
+    if target:
+        raise ModelError(f"pca has no target: leave {target!r} out, or make it an input")
+    return fit_pca(moments, inputs, **options)
+
+
+ALGORITHMS: Final = (
+    Algorithm(
+        "pca",
+        "principal components of the inputs",
+        _pca,
+        PcaModel,
+        (
+            MISSING,
+            Parameter("correlation", flag, "whether to standardise the columns first"),
+            Parameter("dimensions", whole, "how many components to keep (all without it)"),
+        ),
+    ),
+)

@@ -7,7 +7,10 @@ from federation import explore, models
 
 def test_public_names() -> None:
     assert sorted(explore.__all__) == ["bivariate", "univariate"]
-    assert sorted(models.__all__) == [
-        *("INTERCEPT", "InputColumn", "LdaModel", "LinearModel", "Model", "ModelError", "PcaModel"),
-        *("fit", "fit_lda", "fit_linear", "fit_pca", "from_dict"),
-    ]
+    assert sorted(models.__all__) == sorted(
+        [
+            *("ALGORITHMS", "Algorithm", "INTERCEPT", "InputColumn", "LdaModel", "LinearModel", "Model"),
+            *("ModelError", "Parameter", "PcaModel"),
+            *("fit", "fit_lda", "fit_linear", "fit_pca", "from_dict"),
+        ]
+    )
