@@ -15,9 +15,9 @@ _FEW: Final = 5_000
 
 
 async def table_from(names: Sequence[str], rows: Sequence[Any], letters: Mapping[str, str]) -> Table:
-    """Columns from rows; `letters` gives C, B, T or X for columns whose type is known, others are guessed.
+    """Columns from rows; `letters` gives the types (`AttributeType`) that are known, others are guessed.
 
-    An ignored column (X) is left out. Raises `Problem` 400 naming the row or column that is wrong.
+    What is not counted (L, P, X) is left out. Raises `Problem` 400 naming the row or column that is wrong.
     """
     if len(names) * len(rows) <= _FEW:
         return _table(names, rows, letters)

@@ -10,7 +10,7 @@ Not covered: several releases taken together (100 rows, 120, then 101).
 
 from dataclasses import dataclass
 
-from federation.statistics import AttributeType, Schema
+from federation.statistics import Schema
 
 DEFAULT_MARGIN = 5
 
@@ -40,7 +40,7 @@ def shortfall(schema: Schema, offered: Release, last: Release | None, margin: in
     """
     if margin is None:
         return None
-    needed = sum(attribute.type is not AttributeType.IGNORE for attribute in schema.attributes) + margin
+    needed = sum(attribute.counted for attribute in schema.attributes) + margin
     if 0 < offered.rows < needed:
         return Shortfall("rows of a release", offered.rows, needed)
     if last is None or last.moments_digest == offered.moments_digest:

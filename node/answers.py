@@ -21,7 +21,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class AttributeInfo:
-    """One attribute of a project; type is C, B, T or X; quantum as `Quantum` writes it."""
+    """One attribute of a project; type is an `AttributeType` letter; quantum as `Quantum` writes it."""
 
     name: str
     type: str

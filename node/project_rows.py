@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from federation.statistics import AttributeType, Schema, SchemaError
+from federation.statistics import Schema, SchemaError
 from node.answers import AttributeInfo, ModelRecord, ProjectInfo, Share
 from node.errors import NotFound
 from node.store.schema import models, projects
@@ -153,7 +153,7 @@ def agree(
             raise SchemaError(
                 f"attribute {name!r} of {row.name!r} has the type {known[name].type.value}, not {letter}"
             )
-    new = [a for a in offered.attributes if a.name not in known and a.type is not AttributeType.IGNORE]
+    new = [a for a in offered.attributes if a.name not in known and a.counted]
     if new and row.fixed:
         raise SchemaError(
             f"project {row.name!r} has no attribute {', '.join(repr(a.name) for a in new)}; "
@@ -162,4 +162,4 @@ def agree(
     agreed = Schema((*known.attributes, *new))
     wanted = agreed.names if row.fixed else offered.names
     part = (agreed[name] for name in wanted if name in agreed)
-    return agreed, Schema(tuple(a for a in part if a.type is not AttributeType.IGNORE))
+    return agreed, Schema(tuple(a for a in part if a.counted))

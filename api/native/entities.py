@@ -31,7 +31,10 @@ def _names(value: Any) -> Any:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Types = Annotated[dict[str, Literal["C", "B", "T", "X"]], Field(description="attribute: C, B, T or X")]
+Types = Annotated[
+    dict[str, Literal["C", "B", "T", "S", "L", "P", "X"]],
+    Field(description="attribute: C, B, T, S, L, P or X"),
+]
 Parameters = Annotated[dict[str, Any], AfterValidator(_shallow)]
 # Only that it is a list is checked here: the cells are checked where they are converted, off the event loop.
 Rows = Annotated[

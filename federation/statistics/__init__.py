@@ -6,10 +6,11 @@ from federation.statistics.errors import LearnError, MomentsFormatError, SchemaE
 from federation.statistics.exact import ExactArray
 from federation.statistics.moments import Moments
 from federation.statistics.quantum import Quantum, common
-from federation.statistics.schema import Attribute, AttributeType, Schema
+from federation.statistics.schema import LETTERS, Attribute, AttributeType, Schema
 from federation.statistics.table import Coded, Column, Table
 
 __all__ = [
+    "LETTERS",
     "Attribute",
     "AttributeType",
     "Bivariate",

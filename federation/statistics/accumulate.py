@@ -10,7 +10,7 @@ from scipy.sparse import csc_array
 
 from federation.statistics.digits import DIGIT, BoolArray, FloatArray, IntArray, Stack, digits_for
 from federation.statistics.exact import ExactArray
-from federation.statistics.stratum import Cells, Group, Pair, Stratum, merge_cells, pairs_of
+from federation.statistics.stratum import Cells, Group, Levelled, Pair, Stratum, merge_cells
 
 CodeArray = NDArray[np.int32]
 
@@ -27,13 +27,19 @@ class Accumulator:
     """
 
     def __init__(
-        self, block: int, numeric: int, levels: dict[str, tuple[str, ...]], *, partial: bool
+        self,
+        block: int,
+        numeric: int,
+        levelled: Levelled,
+        levels: dict[str, tuple[str, ...]],
+        *,
+        partial: bool,
     ) -> None:
-        """For blocks of at most so many rows of so many numeric columns and these categories, by name."""
+        """For blocks of at most so many rows of so many numeric columns, and of these levels."""
         self._d, self._levels, self._partial = numeric, levels, partial
         self._rows = self._blocks = 0
-        self._total = Stratum.empty(numeric, tuple(levels), partial=partial)
-        self._cells: dict[Pair, list[Cells]] = {pair: [] for pair in pairs_of(list(levels))}
+        self._total = Stratum.empty(numeric, levelled, partial=partial)
+        self._cells: dict[Pair, list[Cells]] = {pair: [] for pair in levelled.pairs}
         self._arrange(Stack(block, np.ones(numeric, dtype=np.int64), np.zeros(numeric, dtype=bool)))
 
     def _arrange(self, stack: Stack) -> None:
@@ -160,7 +166,7 @@ class Accumulator:
             ExactArray.from_shifted(products),
             ExactArray.of(present) if self._partial else None,
             {name: self._fold_group(name) for name in self._levels},
-            Stratum.empty(0, tuple(self._levels), partial=False).pairs,
+            self._total.pairs,
         )
         self._total = self._total.add_aligned(folded)
         self._blocks = 0

@@ -224,7 +224,10 @@ def _category_of(moments: Moments, name: str) -> tuple[str, str | None]:
             return name[:end], name[end + 1 :]
         end = name.find(SEPARATOR, end + 1)
     attribute = moments.schema[name]
-    raise SchemaError(f"attribute {name!r} of type {attribute.type.value} has no values to compute with")
+    raise SchemaError(
+        f"attribute {name!r} of type {attribute.type.value} has no values to compute with: leave it out, or "
+        "encode it as numbers or a category"
+    )
 
 
 def _levels(moments: Moments, name: str, stratum: Stratum) -> tuple[str, list[int]]:

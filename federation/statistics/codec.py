@@ -4,7 +4,7 @@
     the schema's canonical bytes
     u8 strata: 1 = complete, 2 = partial; each in that order:
         rows, sums, products and, if partial, present
-        for each category, by name: u32 number of levels; each u16 length, UTF-8;
+        for each category and text, by name: u32 number of levels; each u16 length, UTF-8;
             counts, sums, squares and, if partial, present
         for each pair of categories: u64 number of cells; each u64 first · levels of the second + second;
             counts
@@ -25,7 +25,7 @@ from federation.statistics.errors import MomentsFormatError, SchemaError
 from federation.statistics.exact import ExactArray
 from federation.statistics.quantum import Quantum
 from federation.statistics.schema import MAX_ATTRIBUTES, MAX_NAME, Attribute, AttributeType, Schema
-from federation.statistics.stratum import Cells, Group, Stratum, pairs_of
+from federation.statistics.stratum import Cells, Group, Levelled, Stratum
 
 MAGIC: Final = b"SUFM"
 VERSION: Final = 1
@@ -65,9 +65,9 @@ def decode(data: bytes) -> tuple[Schema, Stratum | None, Stratum | None]:
     flags = reader.unpack("<B")
     if flags > 3:
         raise MomentsFormatError(f"unknown strata {flags:#x}")
-    numeric, categories = len(schema.numeric), sorted(a.name for a in schema.categories)
-    complete = reader.stratum(numeric, categories, partial=False) if flags & 1 else None
-    partial = reader.stratum(numeric, categories, partial=True) if flags & 2 else None
+    numeric, levelled = len(schema.numeric), Levelled.of(schema)
+    complete = reader.stratum(numeric, levelled, partial=False) if flags & 1 else None
+    partial = reader.stratum(numeric, levelled, partial=True) if flags & 2 else None
     reader.finish()
     for stratum in (complete, partial):
         if stratum is not None and (stratum.is_zero() or stratum.compact() is not stratum):
@@ -156,16 +156,14 @@ class _Reader:
             size *= extent
         return ExactArray.from_bytes(self.take(size), shape, width)
 
-    def stratum(self, d: int, categories: list[str], *, partial: bool) -> Stratum:
+    def stratum(self, d: int, levelled: Levelled, *, partial: bool) -> Stratum:
         triangle = d * (d + 1) // 2
         rows = self.array(1).item()
         sums = self.array(d, d) if partial else self.array(d)
         products = self.array(triangle)
         present = self.array(triangle) if partial else None
-        groups = {name: self.group(d, partial=partial) for name in categories}
-        pairs = {
-            (a, b): self.cells(len(groups[a].levels), len(groups[b].levels)) for a, b in pairs_of(categories)
-        }
+        groups = {name: self.group(d, partial=partial) for name in levelled.names}
+        pairs = {(a, b): self.cells(len(groups[a].levels), len(groups[b].levels)) for a, b in levelled.pairs}
         return Stratum(rows, sums, products, present, groups, pairs)
 
     def group(self, d: int, *, partial: bool) -> Group:

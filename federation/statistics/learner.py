@@ -15,7 +15,7 @@ from federation.statistics.cores import threads
 from federation.statistics.digits import BoolArray, FloatArray, block_for, norms
 from federation.statistics.errors import LearnError
 from federation.statistics.schema import Attribute, AttributeType, Schema
-from federation.statistics.stratum import Stratum
+from federation.statistics.stratum import Levelled, Stratum
 from federation.statistics.table import Coded, Table, number_label
 
 MAX_LEVEL: Final = 1000  # characters in the name of a level
@@ -75,7 +75,7 @@ def _learn(source: _Source, chunks: Iterator[int]) -> Strata:
 
 
 class _Source:
-    """A table seen through a schema: numeric columns and categories in order of name."""
+    """A table seen through a schema: numeric columns and those with levels in order of name."""
 
     def __init__(self, schema: Schema, table: Table, offset: int) -> None:
         self.rows, self._offset = table.rows, offset
@@ -83,8 +83,8 @@ class _Source:
         self.block = block_for(len(self.numeric))
         self.chunk = _CHUNK * self.block
         self.values = [_numbers(table, attribute) for attribute in self.numeric]
-        categories = sorted(attribute.name for attribute in schema.categories)
-        coded = {name: _levels_of(table, name) for name in categories}
+        self.levelled = Levelled.of(schema)
+        coded = {name: _levels_of(table, name) for name in self.levelled.names}
         self.codes = [column.codes for column in coded.values()]
         self.levels = {name: column.levels for name, column in coded.items()}
         plain = [attribute.unit.multiplier for attribute in self.numeric]
@@ -135,9 +135,9 @@ class _Worker:
 
     def __init__(self, source: _Source) -> None:
         self._source = source
-        d, levels, block = len(source.numeric), source.levels, source.block
-        self._complete = Accumulator(block, d, levels, partial=False)
-        self._partial = Accumulator(block, d, levels, partial=True)
+        d, levelled, levels, block = len(source.numeric), source.levelled, source.levels, source.block
+        self._complete = Accumulator(block, d, levelled, levels, partial=False)
+        self._partial = Accumulator(block, d, levelled, levels, partial=True)
         self._waiting = 0
         self._missing = np.zeros((d, block), dtype=bool)
         self._codes = [np.zeros(block, dtype=np.int32) for _ in levels]
@@ -148,7 +148,7 @@ class _Worker:
             (first, min(first + self._source.block, stop)) for first in range(start, stop, self._source.block)
         ]
         gaps = [self._block(*end) for end in ends]
-        if len(self._codes) < 2:
+        if not self._source.levelled.pairs:
             return
         codes = [column[start:stop] for column in self._source.codes]
         if all(gap is None for gap in gaps):
@@ -227,7 +227,7 @@ def _numbers(table: Table, attribute: Attribute) -> FloatArray:
     if isinstance(column, Coded):
         raise LearnError(
             f"column {attribute.name!r} holds text, but its type is {attribute.type.value}; "
-            "make it a category (T) or give numbers"
+            "make it a category (T) or a text (S), or give numbers"
         )
     return column
 

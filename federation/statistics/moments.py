@@ -16,7 +16,7 @@ from federation.statistics import codec
 from federation.statistics.errors import SchemaError
 from federation.statistics.learner import summarise
 from federation.statistics.schema import AttributeType, Schema
-from federation.statistics.stratum import Stratum
+from federation.statistics.stratum import Levelled, Stratum
 
 if TYPE_CHECKING:
     from federation.statistics.centred import Bivariate, Centred, Missing, Univariate
@@ -126,13 +126,13 @@ class Moments:
             return Moments._of(self._schema, self._complete, self._partial)
         scaled = self.rescale(union.restrict(self._schema.names))
         old, new = _numeric(self._schema), _numeric(union)
-        categories = _categories(union)
-        if len(old) == len(new) and len(categories) == len(_categories(self._schema)):
+        levelled = Levelled.of(union)
+        if len(old) == len(new) and levelled == Levelled.of(self._schema):
             return Moments._of(union, *scaled.strata)
         position = {name: i for i, name in enumerate(new)}
         moves = np.array([position[name] for name in old], dtype=np.intp)
         spread = [
-            None if stratum is None else stratum.spread(moves, len(new), categories)
+            None if stratum is None else stratum.spread(moves, len(new), levelled)
             for stratum in scaled.strata
         ]
         return Moments._of(union, None, _add(spread[0], spread[1], 1))
@@ -140,10 +140,10 @@ class Moments:
     def restrict(self, names: Sequence[str]) -> Moments:
         """The same rows with just these attributes, in this order; an unknown one raises `SchemaError`."""
         schema = self._schema.restrict(names)
-        kept, categories = set(names), _categories(schema)
+        kept, levelled = set(names), Levelled.of(schema)
         index = np.array([i for i, name in enumerate(_numeric(self._schema)) if name in kept], dtype=np.intp)
         complete, partial = (
-            None if stratum is None else stratum.select(index, categories)
+            None if stratum is None else stratum.select(index, levelled)
             for stratum in (self._complete, self._partial)
         )
         return Moments._of(schema, complete, partial)
@@ -211,8 +211,8 @@ class Moments:
         return bivariate(self, a, b)
 
     def level_counts(self, category: str) -> dict[str, int]:
-        """Rows of each level, sorted by level; raises `SchemaError` unless it is a category."""
-        self._require_category(category)
+        """Rows of each level, sorted by level; raises `SchemaError` unless it is a category or a text."""
+        self._require(category, AttributeType.CATEGORY, AttributeType.TEXT)
         totals: dict[str, int] = {}
         for stratum in filter(None, self.strata):
             group = stratum.groups[category]
@@ -222,8 +222,8 @@ class Moments:
 
     def contingency(self, a: str, b: str) -> dict[tuple[str, str], int]:
         """Rows of each pair of levels that occurs; raises `SchemaError` unless both are categories."""
-        self._require_category(a)
-        self._require_category(b)
+        self._require(a, AttributeType.CATEGORY)
+        self._require(b, AttributeType.CATEGORY)
         if a == b:
             return {(level, level): count for level, count in self.level_counts(a).items()}
         low, high = sorted((a, b))
@@ -237,10 +237,11 @@ class Moments:
                 totals[key] = totals.get(key, 0) + count
         return {key: totals[key] for key in sorted(totals) if totals[key]}
 
-    def _require_category(self, name: str) -> None:
+    def _require(self, name: str, *types: AttributeType) -> None:
         attribute = self._schema[name]
-        if attribute.type is not AttributeType.CATEGORY:
-            raise SchemaError(f"attribute {name!r} is of type {attribute.type.value}, not a category")
+        if attribute.type not in types:
+            wanted = " or ".join(f"a {type_.name.lower()} ({type_.value})" for type_ in types)
+            raise SchemaError(f"attribute {name!r} is of type {attribute.type.value}, not {wanted}")
 
     def __repr__(self) -> str:
         return f"Moments({len(self._schema)} attributes, {self.rows} rows)"
@@ -248,10 +249,6 @@ class Moments:
 
 def _numeric(schema: Schema) -> list[str]:
     return sorted(attribute.name for attribute in schema.numeric)
-
-
-def _categories(schema: Schema) -> tuple[str, ...]:
-    return tuple(sorted(attribute.name for attribute in schema.categories))
 
 
 def _add(a: Stratum | None, b: Stratum | None, sign: int) -> Stratum | None:

@@ -25,15 +25,23 @@ class AttributeType(StrEnum):
     CONTINUOUS = "C"
     BINARY = "B"
     CATEGORY = "T"
+    TEXT = "S"
+    LIST = "L"
+    PATIENT = "P"
     IGNORE = "X"
+
+
+LETTERS: Final = "C, B, T, S, L, P or X"  # as error messages list them
+_GROUPED: Final = frozenset({AttributeType.CATEGORY, AttributeType.TEXT})
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """One column: a printable name of 1 to 200 characters, its type and, if continuous, its unit.
 
-    A binary attribute is counted in ones, whatever `quantum` says; a category or an ignored attribute
-    has none. Raises `SchemaError`.
+    A binary attribute is counted in ones, whatever `quantum` says; the others have none. Categories and
+    texts are counted level by level; a text takes no part in contingency tables. Lists, patient
+    identifiers and what is ignored are not counted. Raises `SchemaError`.
     """
 
     name: str
@@ -59,6 +67,16 @@ class Attribute:
     def numeric(self) -> bool:
         """Whether the values are numbers."""
         return self.quantum is not None
+
+    @property
+    def grouped(self) -> bool:
+        """Whether rows are counted for each of its levels: a category or a text."""
+        return self.type in _GROUPED
+
+    @property
+    def counted(self) -> bool:
+        """Whether statistics say anything of it."""
+        return self.numeric or self.grouped
 
     @property
     def unit(self) -> Quantum:
@@ -101,6 +119,11 @@ class Schema:
     def categories(self) -> tuple[Attribute, ...]:
         """Category attributes, in order of display."""
         return tuple(attribute for attribute in self.attributes if attribute.type is AttributeType.CATEGORY)
+
+    @property
+    def grouped(self) -> tuple[Attribute, ...]:
+        """Attributes that have levels, categories and texts, in order of display."""
+        return tuple(attribute for attribute in self.attributes if attribute.grouped)
 
     def __getitem__(self, name: str) -> Attribute:
         try:
@@ -193,12 +216,12 @@ class Schema:
 
 def _attribute_from(item: object) -> Attribute:
     if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
-        raise SchemaError('an attribute is {"name": ..., "type": "C|B|T|X", "quantum": ...}')
+        raise SchemaError('an attribute is {"name": ..., "type": "C|B|T|S|L|P|X", "quantum": ...}')
     name, letter, quantum = item["name"], str(item.get("type")), item.get("quantum")
     try:
         type_ = AttributeType(letter)
     except ValueError:
-        raise SchemaError(f"attribute {name!r} has the unknown type {letter!r}; use C, B, T or X") from None
+        raise SchemaError(f"attribute {name!r} has the unknown type {letter!r}; use {LETTERS}") from None
     if quantum is not None and not isinstance(quantum, str):
         raise SchemaError(f'attribute {name!r} has the quantum {quantum!r}; write it as text, such as "0.1"')
     return Attribute(name, type_, None if quantum is None else Quantum.parse(quantum))

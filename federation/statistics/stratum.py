@@ -17,15 +17,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.statistics.exact import ExactArray
+from federation.statistics.schema import Schema
 
 Index: TypeAlias = NDArray[np.intp]
 Pair: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Levelled:
+    """The attributes that have levels: names of all of them, sorted, and each two categories of them."""
+
+    names: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+
+    @classmethod
+    def of(cls, schema: Schema) -> Levelled:
+        """Those of a schema."""
+        categories = sorted(attribute.name for attribute in schema.categories)
+        pairs = tuple((a, b) for i, a in enumerate(categories) for b in categories[i + 1 :])
+        return cls(tuple(sorted(attribute.name for attribute in schema.grouped)), pairs)
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
-    """A category's part: for each level (L of them) the rows, and per numeric attribute (d) what those rows
-    add up to.
+    """The part of a category or a text: for each level (L of them) the rows, and per numeric attribute (d)
+    what those rows add up to.
 
     counts (L,), sums (L, d), squares (L, d); present (L, d) counts the rows in which the attribute is
     present, None where that is every row (the complete stratum).
@@ -52,11 +68,11 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Exact statistics of a set of rows over d numeric attributes and some categories.
+    """Exact statistics of a set of rows over d numeric attributes and some categories and texts.
 
     sums is (d,) in the complete stratum and (d, d) in the partial one, where element (i, j) sums attribute
     i over the rows in which j is present too. products is a packed triangle, present likewise (partial
-    only).
+    only). groups are by category or text, pairs by two categories.
     """
 
     rows: int
@@ -77,20 +93,19 @@ class Stratum:
         return self.sums.shape[0]
 
     @classmethod
-    def empty(cls, numeric: int, categories: tuple[str, ...], *, partial: bool) -> Stratum:
+    def empty(cls, numeric: int, levelled: Levelled, *, partial: bool) -> Stratum:
         """No rows."""
         triangle = numeric * (numeric + 1) // 2
         none = ExactArray.zeros((0, numeric))
         group = Group((), ExactArray.zeros(0), none, none, none if partial else None)
         nowhere = np.zeros(0, dtype=np.intp)
-        names = sorted(categories)
         return cls(
             rows=0,
             sums=ExactArray.zeros((numeric, numeric) if partial else numeric),
             products=ExactArray.zeros(triangle),
             present=ExactArray.zeros(triangle) if partial else None,
-            groups=dict.fromkeys(names, group),
-            pairs={pair: Cells(nowhere, nowhere, ExactArray.zeros(0)) for pair in pairs_of(names)},
+            groups=dict.fromkeys(levelled.names, group),
+            pairs={pair: Cells(nowhere, nowhere, ExactArray.zeros(0)) for pair in levelled.pairs},
         )
 
     def is_zero(self) -> bool:
@@ -152,11 +167,11 @@ class Stratum:
             lambda array: -array, lambda cells: replace(cells, counts=-cells.counts), rows=-self.rows
         )
 
-    def select(self, numeric: Index, categories: tuple[str, ...]) -> Stratum:
-        """Only these numeric attributes (ascending positions) and categories."""
+    def select(self, numeric: Index, levelled: Levelled) -> Stratum:
+        """Only these numeric attributes (ascending positions), categories and texts."""
         corner = np.ix_(numeric, numeric) if self.partial else numeric
         triangle = triangle_of(numeric, self.numeric)
-        kept = set(categories)
+        kept = set(levelled.names)
         return Stratum(
             rows=self.rows,
             sums=self.sums[corner],
@@ -176,12 +191,12 @@ class Stratum:
             pairs={pair: cells for pair, cells in self.pairs.items() if kept.issuperset(pair)},
         ).compact()
 
-    def spread(self, numeric: Index, width: int, categories: tuple[str, ...]) -> Stratum:
+    def spread(self, numeric: Index, width: int, levelled: Levelled) -> Stratum:
         """The same rows among more attributes, missing there: attribute i becomes numeric[i] of `width`."""
         partial = self if self.partial else self.as_partial()
         triangle = triangle_of(numeric, width)
         size = width * (width + 1) // 2
-        blank = Stratum.empty(width, categories, partial=True)
+        blank = Stratum.empty(width, levelled, partial=True)
         groups = dict(blank.groups)
         for name, group in partial.groups.items():
             shape, index = (len(group.levels), width), np.s_[:, numeric]
@@ -292,11 +307,6 @@ class Stratum:
             },
             pairs={pair: cells(value) for pair, value in self.pairs.items()},
         )
-
-
-def pairs_of(categories: list[str]) -> list[Pair]:
-    """Each two of the sorted names, in order."""
-    return [(a, b) for position, a in enumerate(categories) for b in categories[position + 1 :]]
 
 
 def triangle_of(positions: Index, width: int) -> Index:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federation.statistics.errors import LearnError
 from federation.statistics.quantum import Quantum
-from federation.statistics.schema import Attribute, AttributeType
+from federation.statistics.schema import LETTERS, Attribute, AttributeType
 
 Cell: TypeAlias = str | float | int | bool | None
+_LEFT_OUT: Final = frozenset({AttributeType.LIST, AttributeType.PATIENT, AttributeType.IGNORE})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,9 +78,9 @@ class Table:
     ) -> Table:
         """Columns from rows of cells; "", None and NaN are missing.
 
-        `types` gives a letter (C, B, T, X) for each name; an ignored column is left out. Without `types` a
-        column whose every present cell reads as a number is numeric, any other is text. Raises `LearnError`
-        naming the column and row of a cell that does not fit.
+        `types` gives a letter (`AttributeType`) for each name; what is not counted (L, P, X) is left out.
+        Without `types` a column whose every present cell reads as a number is numeric, any other is text.
+        Raises `LearnError` naming the column and row of a cell that does not fit.
         """
         if len(set(names)) != len(names):
             raise LearnError(f"column names must differ: {list(names)}")
@@ -91,7 +92,7 @@ class Table:
         columns: dict[str, Column] = {}
         for position, name in enumerate(names):
             letter = None if types is None else _letter(name, types[position])
-            if letter is not AttributeType.IGNORE:
+            if letter is None or letter not in _LEFT_OUT:
                 columns[name] = _column(name, [row[position] for row in rows], letter)
         return cls(columns)
 
@@ -154,11 +155,11 @@ def _letter(name: str, letter: str) -> AttributeType:
     try:
         return AttributeType(letter)
     except ValueError:
-        raise LearnError(f"column {name!r} has the unknown type {letter!r}; use C, B, T or X") from None
+        raise LearnError(f"column {name!r} has the unknown type {letter!r}; use {LETTERS}") from None
 
 
 def _column(name: str, cells: list[Cell], type_: AttributeType | None) -> Column:
-    if type_ is AttributeType.CATEGORY:
+    if type_ in (AttributeType.CATEGORY, AttributeType.TEXT):
         return Coded.of([_text(cell) for cell in cells])
     numbers = np.empty(len(cells), dtype=np.float64)
     for row, cell in enumerate(cells):

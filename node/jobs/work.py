@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from federation.statistics import AttributeType, Moments, Schema, StatisticsError, Table
+from federation.statistics import Moments, Schema, StatisticsError, Table
 from node import answering
 from node.errors import NodeError
 from node.jobs.pipes import Message
@@ -53,7 +53,7 @@ def _learn_file(request: Message, channel: Channel) -> tuple[Moments, list[str]]
     known = None if request["schema"] is None else Schema.from_dict(request["schema"])
     attributes = request["attributes"]
     if attributes is None and request["fixed"] and known is not None:
-        attributes = [a.name for a in known.attributes if a.type is not AttributeType.IGNORE]
+        attributes = [a.name for a in known.attributes if a.counted]
     guessed, remarks = guess_schema(source, attributes, request["types"], known)
     for remark in remarks:
         channel.log(remark)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from federation.statistics import Attribute, AttributeType, Schema
+from federation.statistics import Attribute, Schema
 from node.sources.reading import BATCH_CELLS
 from node.sources.source import Part, Source, SourceError, naming
 
@@ -102,7 +102,7 @@ class CsvSource:
         types = {
             attribute.name: self._arrow_type(attribute)
             for attribute in schema.attributes
-            if attribute.type is not AttributeType.IGNORE
+            if attribute.counted
         }
         parse = csv.ParseOptions(delimiter=self._delimiter)
         convert = csv.ConvertOptions(
@@ -153,8 +153,8 @@ class ParquetSource:
     def parts(self, schema: Schema) -> Generator[Part, None, None]:
         from pyarrow import parquet
 
-        columns = [a.name for a in schema.attributes if a.type is not AttributeType.IGNORE]
-        coded = [a.name for a in schema.categories if a.name in columns]
+        columns = [a.name for a in schema.attributes if a.counted]
+        coded = [a.name for a in schema.grouped]
         total, done = self._file.metadata.num_rows, 0
         with naming(self, 1):
             file = parquet.ParquetFile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from federation.statistics import Attribute, AttributeType, Quantum, Schema, StatisticsError, Table
+from federation.statistics import LETTERS, Attribute, AttributeType, Quantum, Schema, StatisticsError, Table
 from node.sources.columns import floats
 from node.sources.source import Source, SourceError
 
@@ -44,7 +44,7 @@ def guess_schema(
             found.append(_guess(name, batch.column(name), types.get(name), remarks))
         except (StatisticsError, SourceError) as error:
             raise SourceError(f"{source.path.name}, {error}") from None
-    return Schema(tuple(a for a in found if a.type is not AttributeType.IGNORE)), remarks
+    return Schema(tuple(a for a in found if a.counted)), remarks
 
 
 def _guess(name: str, column: Any, letter: str | None, remarks: list[str]) -> Attribute:
@@ -56,7 +56,7 @@ def _guess(name: str, column: Any, letter: str | None, remarks: list[str]) -> At
         try:
             wanted = AttributeType(letter)
         except ValueError:
-            raise SourceError(f"column {name!r} cannot have the type {letter!r}; use C, B, T or X") from None
+            raise SourceError(f"column {name!r} cannot have the type {letter!r}; use {LETTERS}") from None
         if wanted is not AttributeType.CONTINUOUS:
             return Attribute(name, wanted)
     if pt.is_boolean(kind):

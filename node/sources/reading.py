@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from federation.statistics import AttributeType, Coded, Column, Schema, Table
+from federation.statistics import Coded, Column, Schema, Table
 from node.sources.columns import table_of
 from node.sources.source import Part, Source, SourceError, naming
 
@@ -40,9 +40,7 @@ def read_batches(source: Source, schema: Schema) -> Iterator[Batch]:
 
     Raises SourceError naming file, column and row.
     """
-    missing = [
-        a.name for a in schema.attributes if a.type is not AttributeType.IGNORE and a.name not in source.names
-    ]
+    missing = [a.name for a in schema.attributes if a.counted and a.name not in source.names]
     if missing:
         raise SourceError(
             f"{source.path.name} has no column {', '.join(map(repr, missing))}, needed by the schema; it has "

@@ -11,6 +11,7 @@ from federation.statistics import (
     Moments,
     Quantum,
     Schema,
+    SchemaError,
     Table,
 )
 
@@ -163,7 +164,38 @@ def test_many_rows_and_columns_add_up_to_the_last_bit(columns: int) -> None:
                 assert complete.products[upper[i, j]].item() == (exact[i] * exact[j]).sum()
 
 
-def test_an_ignored_column_is_not_read() -> None:
-    schema = Schema((*X.attributes, Attribute("note", AttributeType.IGNORE)))
+def test_a_text_is_counted_by_level_and_stays_out_of_contingency_tables() -> None:
+    schema = Schema(
+        (
+            *X.attributes,
+            Attribute("carrier", AttributeType.CATEGORY),
+            Attribute("airport", AttributeType.CATEGORY),
+            Attribute("remark", AttributeType.TEXT),
+        )
+    )
+    table = Table(
+        {
+            "x": np.array([1.0, 2.5, 4.0]),
+            "carrier": Coded.of(["AA", "UA", "AA"]),
+            "airport": Coded.of(["JFK", "JFK", "EWR"]),
+            "remark": Coded.of(["late", "late", "snow"]),
+        }
+    )
+    moments = Moments(schema).learn(table)
+    assert moments.level_counts("remark") == {"late": 2, "snow": 1}
+    complete, _ = moments.strata
+    assert complete.groups["remark"].sums.to_ints().tolist() == [[35], [40]]
+    assert list(complete.pairs) == [("airport", "carrier")]
+    with pytest.raises(SchemaError, match="attribute 'remark' is of type S, not a category"):
+        moments.contingency("carrier", "remark")
+    with pytest.raises(SchemaError, match="'remark' of type S has no values to compute with"):
+        moments.centred(["remark"])
+
+
+@pytest.mark.parametrize("letter", ["L", "P", "X"])
+def test_lists_patients_and_what_is_ignored_are_not_read(letter: str) -> None:
+    schema = Schema((*X.attributes, Attribute("note", AttributeType(letter))))
     moments = Moments(schema).learn(Table({"x": np.array([1.0])}))
     assert moments.complete_rows == 1
+    assert Moments.from_bytes(moments.to_bytes()).schema == schema
+    assert Table.from_rows(["x", "note"], [[1, "a"]], ["C", letter]).names == ("x",)
