@@ -11,23 +11,19 @@ from typing import Any
 from numpy.typing import NDArray
 
 from federation.statistics import Moments, Table
-from node.errors import BadRequest
-
-METRICS = ("uni", "bi")
 
 
-def explore(moments: Moments, metric: str, attributes: Sequence[str]) -> dict[str, Any]:
-    """uni: {attribute: {key: value}} (all numeric ones if none are named); bi: {key: value} of a pair."""
-    from federation.explore import bivariate, univariate
+def explore(
+    moments: Moments,
+    metric: str,
+    attributes: Sequence[str],
+    targets: Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What `federation.explore` answers; a metric of single attributes maps each of them to its values."""
+    from federation.explore import explore as ask
 
-    if metric == "uni":
-        names = attributes or [attribute.name for attribute in moments.schema.numeric]
-        return {name: univariate(moments, name) for name in names}
-    if metric == "bi":
-        if len(attributes) != 2:
-            raise BadRequest(f"the metric bi takes two attributes, not {len(attributes)}", "name a pair")
-        return bivariate(moments, attributes[0], attributes[1])
-    raise BadRequest(f"there is no metric {metric!r}", f"use one of {', '.join(METRICS)}")
+    return ask(metric, moments, attributes, targets, parameters)
 
 
 def fit(

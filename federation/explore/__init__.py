@@ -1,6 +1,6 @@
-"""Questions that statistics answer without a model: one attribute, two attributes."""
+"""Questions that statistics answer without a model: moments, tests, tables, collinearity, components."""
 
-from federation.explore.bivariate import bivariate
-from federation.explore.univariate import univariate
+from federation.explore.metric import Metric
+from federation.explore.metrics import METRICS, explore
 
-__all__ = ["bivariate", "univariate"]
+__all__ = ["METRICS", "Metric", "explore"]

@@ -10,10 +10,13 @@ tanh(artanh r ± 1.96/√(n - 3)).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Final
 
 from scipy import special
 
+from federation.explore.metric import Metric
 from federation.explore.sums import PairSums, column, pair, real, single
 from federation.models.errors import ModelError
 from federation.statistics import Moments
@@ -72,3 +75,21 @@ def _conditional(sums: PairSums) -> dict[str, float]:
     if variance >= 0.0:  # a weighted variance may be negative if weights are
         result["condStddev"] = math.sqrt(variance)
     return result
+
+
+def _bi(moments: Moments, inputs: Sequence[str], targets: Sequence[str], /) -> dict[str, float]:
+    names = [*inputs, *targets]
+    if len(names) != 2:
+        raise ModelError(f"bi takes two attributes, not {len(names)}: name a pair")
+    return bivariate(moments, *names)
+
+
+METRICS: Final = (
+    Metric(
+        "bi",
+        "two attributes: covariance, correlation, and the first weighed by the second",
+        _bi,
+        (1, 2),
+        (0, 1),
+    ),
+)

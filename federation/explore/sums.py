@@ -144,29 +144,46 @@ def _indicators(moments: Moments, a: Column, b: Column) -> PairSums:
 
 def _mixed(moments: Moments, a: Column, b: Column) -> PairSums:
     """A numeric attribute a and an indicator b: the grouped sums hold everything."""
-    unit = moments.schema[a.attribute].unit.value
-    position = sorted(attribute.name for attribute in moments.schema.numeric).index(a.attribute)
-    count = ones = 0
-    total = squares = product = product_squares = 0
-    for stratum in filter(None, moments.strata):
-        group = stratum.groups[b.attribute]
-        present = (group.counts if group.present is None else group.present[:, position]).to_ints().tolist()
-        sums = group.sums[:, position].to_ints().tolist()
-        square = group.squares[:, position].to_ints().tolist()
-        count, total, squares = count + sum(present), total + sum(sums), squares + sum(square)
-        if b.level in group.levels:
-            at = group.levels.index(b.level)
-            ones, product, product_squares = (
-                ones + present[at],
-                product + sums[at],
-                product_squares + square[at],
-            )
+    levels = level_sums(moments, a, b.attribute)
+    nothing = Sums(0, Fraction(0), Fraction(0))
+    chosen = levels.get(str(b.level), nothing)
+    ones = Fraction(chosen.count)
     return PairSums(
-        count,
-        total * unit,
-        Fraction(ones),
-        product * unit,
-        squares * unit**2,
-        Fraction(ones),
-        product_squares * unit**2,
+        sum(sums.count for sums in levels.values()),
+        sum((sums.total for sums in levels.values()), Fraction(0)),
+        ones,
+        chosen.total,
+        sum((sums.squares for sums in levels.values()), Fraction(0)),
+        ones,
+        chosen.squares,
     )
+
+
+def level_sums(moments: Moments, of: Column, category: str) -> dict[str, Sums]:
+    """Sums of a column over the rows of each level of a category, in order of the levels."""
+    if of.level is not None:
+        return _level_counts(moments, of, category)
+    unit = moments.schema[of.attribute].unit.value
+    position = sorted(attribute.name for attribute in moments.schema.numeric).index(of.attribute)
+    found: dict[str, tuple[int, int, int]] = {}
+    for stratum in filter(None, moments.strata):
+        group = stratum.groups[category]
+        counts = group.counts if group.present is None else group.present[:, position]
+        each = (counts, group.sums[:, position], group.squares[:, position])
+        for level, *now in zip(group.levels, *(array.to_ints().tolist() for array in each), strict=True):
+            before = found.get(level, (0, 0, 0))
+            found[level] = (before[0] + now[0], before[1] + now[1], before[2] + now[2])
+    return {
+        level: Sums(count, total * unit, squares * unit**2)
+        for level, (count, total, squares) in sorted(found.items())
+    }
+
+
+def _level_counts(moments: Moments, of: Column, category: str) -> dict[str, Sums]:
+    """The same of an indicator: the cells of a contingency table."""
+    rows: dict[str, int] = {}
+    ones: dict[str, int] = {}
+    for (level, other), count in moments.contingency(category, of.attribute).items():
+        rows[level] = rows.get(level, 0) + count
+        ones[level] = ones.get(level, 0) + (count if other == of.level else 0)
+    return {level: Sums(rows[level], Fraction(ones[level]), Fraction(ones[level])) for level in rows}

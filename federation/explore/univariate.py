@@ -7,9 +7,12 @@ Population moments (divided by n). stderr is stddev/√n; meanMarginErrorC95 is 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Final
 
 from scipy import special
 
+from federation.explore.metric import Metric, numeric
 from federation.explore.sums import column, real, single
 from federation.models.errors import ModelError
 from federation.statistics import Moments
@@ -34,3 +37,12 @@ def univariate(moments: Moments, name: str) -> dict[str, float]:
         "stderr": stderr,
         "meanMarginErrorC95": float(special.ndtri(0.975)) * stderr,
     }
+
+
+def _uni(moments: Moments, inputs: Sequence[str], _targets: Sequence[str], /) -> dict[str, float]:
+    return univariate(moments, inputs[0])
+
+
+METRICS: Final = (
+    Metric("uni", "one attribute: count, mean, variance", _uni, (1, None), each=True, suits=numeric),
+)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from federation.explore import bivariate, univariate
+from federation.explore import explore
 from federation.models import ModelError
 from federation.statistics import Moments, Schema, Table
 
@@ -20,6 +20,14 @@ ALL_BIVARIATE = {
     *("covar", "linCorr", "biCi95Down", "biCi95Up"),
     *("condCount", "condSum", "condMean", "condVariance", "condStddev"),
 }
+
+
+def univariate(moments: Moments, name: str) -> dict[str, float]:
+    return explore("uni", moments, [name])[name]
+
+
+def bivariate(moments: Moments, a: str, b: str) -> dict[str, float]:
+    return explore("bi", moments, [a], [b])
 
 
 def test_documented_univariate_sample(iris_of_the_reference: dict[str, Any], learned: Learned) -> None:
