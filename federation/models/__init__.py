@@ -7,6 +7,7 @@ from federation.models.errors import ModelError
 from federation.models.lda import LdaModel, fit_lda
 from federation.models.linear import INTERCEPT, LinearModel, fit_linear
 from federation.models.pca import PcaModel, fit_pca
+from federation.models.penalised import PenalisedModel, fit_penalised
 
 __all__ = [
     "ALGORITHMS",
@@ -19,9 +20,11 @@ __all__ = [
     "ModelError",
     "Parameter",
     "PcaModel",
+    "PenalisedModel",
     "fit",
     "fit_lda",
     "fit_linear",
     "fit_pca",
+    "fit_penalised",
     "from_dict",
 ]

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from federation.models.errors import ModelError, listed
-from federation.models.wide_arithmetic import pick
+from federation.models.wide_arithmetic import add, pick, times, wide
 from federation.statistics import (
     AttributeType,
     Centred,
@@ -116,6 +116,22 @@ def require_varying(sums: Design, what: DoubleDouble | None = None) -> None:
         raise ModelError(
             f"{listed(still)} {verb} constant in the {sums.rows} rows used: leave out what does not vary"
         )
+
+
+def about_zero(sums: Design) -> tuple[DoubleDouble, DoubleDouble, DoubleDouble]:
+    """Scatter, cross and the target's scatter about zero: Σxy = Σ(x - x̄)(y - ȳ) + n·x̄·ȳ.
+
+    They are sums of rows only if all columns have the same rows, so not of "pairwise" sums.
+    """
+    n = wide(np.array(float(sums.rows)))
+    means, mean = sums.means, sums.target_mean
+    column = DoubleDouble(means.hi[:, None], means.lo[:, None])
+    row = DoubleDouble(means.hi[None, :], means.lo[None, :])
+    return (
+        add(sums.scatter, times(n, times(column, row))),
+        add(sums.cross, times(n, times(means, mean))),
+        add(sums.target_scatter, times(n, times(mean, mean))),
+    )
 
 
 def category_and_level(schema: Schema, name: str) -> tuple[str, str] | None:

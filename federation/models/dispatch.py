@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from federation.models import lda, linear, pca
+from federation.models import lda, linear, pca, penalised
 from federation.models.algorithm import Algorithm, Model
 from federation.models.errors import ModelError, listed
 from federation.models.record import from_record
 from federation.statistics import Moments
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = {
-    algorithm.name: algorithm for module in (linear, lda, pca) for algorithm in module.ALGORITHMS
+    algorithm.name: algorithm for module in (linear, penalised, lda, pca) for algorithm in module.ALGORITHMS
 }
 """All algorithms, by name."""
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -23,11 +23,13 @@ from numpy.typing import NDArray
 from scipy import special
 
 from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number, required
-from federation.models.design import Design, InputColumn, design, require_varying
+from federation.models.design import Design, InputColumn, about_zero, design, require_varying
 from federation.models.errors import ModelError
 from federation.models.linear_algebra import solver
-from federation.models.prediction import weighted_sum
+from federation.models.penalty_grid import LAMBDA_GRID, Grid, choose, take_grid
+from federation.models.prediction import linear_prediction
 from federation.models.record import to_record
+from federation.models.standardised import require_varying_target, standardised
 from federation.models.wide_arithmetic import add, dot, negate, pick, times, wide
 from federation.statistics import DoubleDouble, Missing, Moments, Table
 
@@ -75,9 +77,7 @@ class LinearModel:
 
     def predict(self, table: Table) -> dict[str, FloatArray]:
         """{"res": predicted target of each row}; missing values and errors: `prediction.weighted_sum`."""
-        intercept = self.terms[0] == INTERCEPT
-        sums = weighted_sum(self.columns, self.coef[int(intercept) :], table, self.reference_levels)
-        return {"res": sums + self.coef[0] if intercept else sums}
+        return {"res": linear_prediction(self, table)}
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, read back by `models.from_dict`."""
@@ -112,10 +112,7 @@ def fit_linear(
     _check_options(missing, ridge, standardize, intercept)
     sums = design(moments, target, inputs, missing)
     require_varying(sums)
-    if not sums.target_scatter.hi > 0.0:
-        raise ModelError(
-            f"target {target!r} is constant in the {sums.rows} rows used: there is nothing to explain"
-        )
+    require_varying_target(sums, target)
     count = len(sums.columns) + int(intercept)
     df = sums.rows - count
     if df <= 0 and ridge == 0.0:
@@ -152,7 +149,7 @@ def fit_linear(
 def _least_squares(sums: Design, intercept: bool) -> _Solution:
     scatter, cross, total = sums.scatter, sums.cross, sums.target_scatter
     if not intercept:
-        scatter, cross, total = _about_zero(sums)
+        scatter, cross, total = about_zero(sums)
     system = solver(scatter, sums.terms)
     stacked = DoubleDouble(*(np.stack(parts, axis=1) for parts in zip(cross, sums.means, strict=True)))
     solved = system.solve(stacked)
@@ -169,7 +166,7 @@ def _least_squares(sums: Design, intercept: bool) -> _Solution:
 def _ridge(sums: Design, penalty: float, standardize: bool, intercept: bool) -> _Solution:
     scatter, cross, total = sums.scatter, sums.cross, sums.target_scatter
     if not intercept:
-        scatter, cross, total = _about_zero(sums)
+        scatter, cross, total = about_zero(sums)
     spread = np.diagonal(sums.scatter.hi) / sums.rows if standardize else np.ones(len(sums.columns))
     weights = penalty * spread
     system = solver(add(scatter, wide(np.diag(weights))), sums.terms)
@@ -193,19 +190,6 @@ def _residual(total: DoubleDouble, slopes: DoubleDouble, cross: DoubleDouble) ->
 def _with_intercept(sums: Design, slopes: DoubleDouble) -> DoubleDouble:
     first = add(sums.target_mean, negate(dot(slopes, sums.means)))
     return DoubleDouble(np.append(first.hi, slopes.hi), np.append(first.lo, slopes.lo))
-
-
-def _about_zero(sums: Design) -> tuple[DoubleDouble, DoubleDouble, DoubleDouble]:
-    """Sums of products about zero: Σxy = Σ(x - x̄)(y - ȳ) + n·x̄·ȳ."""
-    n = wide(np.array(float(sums.rows)))
-    means, mean = sums.means, sums.target_mean
-    column = DoubleDouble(means.hi[:, None], means.lo[:, None])
-    row = DoubleDouble(means.hi[None, :], means.lo[None, :])
-    return (
-        add(sums.scatter, times(n, times(column, row))),
-        add(sums.cross, times(n, times(means, mean))),
-        add(sums.target_scatter, times(n, times(mean, mean))),
-    )
 
 
 _NO_TESTS: Final[Mapping[str, Any]] = dict.fromkeys(
@@ -266,13 +250,40 @@ def _mlr(moments: Moments, target: str | None, inputs: Sequence[str], /, **optio
 def _ridge_by_name(
     moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any
 ) -> LinearModel:
+    target = required(target)
+    grid = take_grid(options, {"min_eta": 0.0, "max_eta": 0.0, "num_eta": 1})
+    centred = options.pop("centerY", None)
+    if centred is not None:
+        if options.get("intercept", centred) != centred:
+            raise ModelError("centerY and intercept are two names of one thing, but differ")
+        options["intercept"] = centred or options.get("standardize", False)
     given = {options.pop(name) for name in ("alpha", "lambda") if name in options}
     if len(given) > 1:
         raise ModelError(f"alpha and lambda are two names of one penalty, but differ: {sorted(given)}")
     penalty = given.pop() if given else 1.0
+    if grid is not None:
+        penalty = _best_penalty(moments, target, inputs, grid, options)
     if penalty <= 0.0:
         raise ModelError(f"the ridge penalty is {penalty:g}: give a positive one, or use mlr for none")
-    return fit_linear(moments, required(target), inputs, ridge=penalty, **options)
+    return fit_linear(moments, target, inputs, ridge=penalty, **options)
+
+
+def _best_penalty(
+    moments: Moments, target: str, inputs: Sequence[str], grid: Grid, options: Mapping[str, Any]
+) -> float:
+    """The λ of the grid with the lowest AICc."""
+    standardize, intercept = options.get("standardize", False), options.get("intercept", True)
+    missing = options.get("missing", "listwise")
+    _check_options(missing, 1.0, standardize, intercept)
+    sums = design(moments, target, inputs, missing)
+    problem = standardised(sums, target, standardize=standardize, intercept=intercept)
+    shift = math.log10(sums.rows)  # the grid is of λ here, of λ/n there
+    shifted = replace(
+        grid,
+        min_lambda_power=grid.min_lambda_power - shift,
+        max_lambda_power=grid.max_lambda_power - shift,
+    )
+    return sums.rows * choose(problem, shifted, intercept=intercept, maxiter=1000, tolerance=1e-5).penalty
 
 
 _INTERCEPT_PARAMETER: Final = Parameter(
@@ -298,6 +309,8 @@ ALGORITHMS: Final = (
             Parameter("alpha", number, "the penalty, above 0 (1 without it)"),
             Parameter("lambda", number, "another name of alpha"),
             Parameter("standardize", flag, "whether to penalise the coefficients of standardised columns"),
+            Parameter("centerY", flag, "another name of intercept; standardize has one anyway"),
+            *LAMBDA_GRID,
         ),
     ),
 )

