@@ -1,0 +1,157 @@
+"""Exported models, run by onnxruntime: the answers of `predict`, on real tables with gaps and categories."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import statsmodels.api as sm
+from sklearn import datasets
+
+from federation import onnx
+from federation.models import ModelError, fit
+from federation.statistics import Coded, Moments, Schema, Table
+
+AGREEMENT = 1e-12  # of the largest answer, or of 1
+
+
+def run(model: bytes, table: Table) -> dict[str, np.ndarray]:
+    """What onnxruntime answers."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    feeds = {
+        tensor.name: np.array([text or "" for text in column.decode()], dtype=object)
+        if isinstance(column := table.columns[tensor.name], Coded)
+        else column
+        for tensor in session.get_inputs()
+    }
+    names = [tensor.name for tensor in session.get_outputs()]
+    return dict(zip(names, session.run(None, feeds), strict=True))
+
+
+def with_gaps(columns: Mapping[str, Any], every: int = 7) -> Table:
+    """A table in which every seventh value or so is missing."""
+    table = {}
+    for shift, (name, values) in enumerate(columns.items()):
+        if isinstance(values, list):
+            table[name] = Coded.of(
+                [None if (row + shift) % every == 0 else value for row, value in enumerate(values)]
+            )
+        else:
+            column = np.array(values, dtype=np.float64)
+            column[(np.arange(len(column)) + shift) % every == 0] = np.nan
+            table[name] = column
+    return Table(table)
+
+
+def iris() -> Table:
+    bunch = datasets.load_iris()
+    names = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+    text = [str(bunch.target_names[i]) for i in bunch.target]
+    return with_gaps(dict(zip(names, bunch.data.T, strict=True)) | {"species": text}, every=23)
+
+
+def diabetes() -> Table:
+    bunch = datasets.load_diabetes()
+    columns = dict(zip(bunch.feature_names, bunch.data.T, strict=True))
+    columns["sex"] = ["one" if value < 0 else "other" for value in columns["sex"]]
+    return with_gaps(columns | {"progression": bunch.target}, every=29)
+
+
+def fair() -> Table:
+    """Answers of 6,366 women in 1974; two of the codes are taken for categories."""
+    data = sm.datasets.fair.load_pandas().data
+    columns: dict[str, Any] = {name: data[name].to_numpy() for name in data}
+    for name in ("occupation", "rate_marriage"):
+        columns[name] = [f"code {value:g}" for value in columns[name]]
+    return with_gaps(columns, every=101)
+
+
+TABLES = {"iris": iris(), "diabetes": diabetes(), "fair": fair()}
+INPUTS = {
+    "iris": ["petal_width", "species", "sepal_width"],
+    "diabetes": ["age", "sex", "bmi", "bp", "s5"],
+    "fair": ["occupation", "age", "rate_marriage", "religious", "yrs_married"],
+}
+NUMBERS = {"iris": "sepal_length", "diabetes": "progression", "fair": "affairs"}
+CLASSES = {
+    "iris": ("species$virginica", ["sepal_length", "petal_width"]),
+    "diabetes": ("sex$one", ["age", "bmi", "bp"]),
+    "fair": ("occupation$code 5", ["age", "rate_marriage", "educ"]),
+}
+
+
+def fitted(algorithm: str, name: str) -> tuple[Any, Table]:
+    table = TABLES[name]
+    moments = Moments(Schema.infer(table, 60)).learn(table)
+    target: str | None = None
+    inputs = INPUTS[name]
+    if algorithm == "lda":
+        target, inputs = CLASSES[name]
+    elif algorithm != "pca":
+        target = NUMBERS[name]
+    return fit(algorithm, moments, target, inputs), table
+
+
+def agree(expected: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray]) -> None:
+    assert list(given) == list(expected)
+    for key, values in expected.items():
+        if values.dtype.kind in "UO":
+            assert list(given[key]) == list(values), key
+        else:
+            scale = max(1.0, np.abs(values).max())
+            np.testing.assert_allclose(given[key], values, atol=AGREEMENT * scale, rtol=0.0, err_msg=key)
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("algorithm", onnx.EXPORTERS)
+def test_onnxruntime_answers_as_the_model(algorithm: str, name: str) -> None:
+    model, table = fitted(algorithm, name)
+    agree(model.predict(table), run(onnx.export(model), table))
+
+
+def test_a_model_through_zero_has_no_intercept() -> None:
+    table = TABLES["diabetes"]
+    moments = Moments(Schema.infer(table, 60)).learn(table)
+    model = fit("mlr", moments, "progression", ["age", "bmi"], intercept=False)
+    agree(model.predict(table), run(onnx.export(model), table))
+
+
+def test_what_predict_refuses_has_no_answer() -> None:
+    """An unknown level and an infinite value make NaN, in scores and in decisions alike."""
+    model, _ = fitted("mlr", "iris")
+    row = Table.from_rows(
+        INPUTS["iris"], [[1.0, "orchid", 3.0], [np.inf, "setosa", 3.0], [1.0, "setosa", 3.0]]
+    )
+    assert np.isnan(run(onnx.export(model), row)["res"]).tolist() == [True, True, False]
+    model, _ = fitted("lda", "iris")
+    row = Table.from_rows(["sepal_length", "petal_width"], [[np.inf, 1.0], [6.0, 2.0]])
+    answers = run(onnx.export(model), row)
+    assert np.isnan([answers[key][0] for key in ("res", "resU", "resZ", "normZ")]).all()
+    assert answers["res"][1] == 1.0
+
+
+def test_an_input_may_have_the_name_of_an_answer() -> None:
+    rows = Table({"res": np.arange(9.0), "t1": np.arange(9.0) ** 2, "y": np.sqrt(np.arange(9.0))})
+    model = fit("mlr", Moments(Schema.infer(rows, 60)).learn(rows), "y", ["res", "t1"])
+    answers = run(onnx.export(model), rows)
+    assert list(answers) == ["res_Result"]
+    np.testing.assert_allclose(answers["res_Result"], model.predict(rows)["res"], rtol=1e-12)
+
+
+def test_what_onnx_cannot_say_is_refused() -> None:
+    class Strange:
+        algorithm = "strange"
+
+    with pytest.raises(ModelError, match="strange cannot be exported to ONNX; these can: 'mlr', 'ridge'"):
+        onnx.export(Strange())  # type: ignore[arg-type]
+
+
+def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "federation.onnx.graph", None)
+    model, _ = fitted("mlr", "iris")
+    with pytest.raises(ModelError, match=r"pip install 'suffice\[onnx\]'"):
+        onnx.export(model)
