@@ -1,4 +1,4 @@
-"""From statistics to answers: exploring, fitting and predicting as plain functions over plain data.
+"""From statistics to answers: exploring as a plain function over plain data; models are in `modelling`.
 
 Run in a thread of the node for a request that waits, and in a worker process for a task.
 """
@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from numpy.typing import NDArray
-
-from federation.statistics import Moments, Table
+from federation.statistics import Moments
 
 
 def explore(
@@ -24,19 +22,3 @@ def explore(
     from federation.explore import explore as ask
 
     return ask(metric, moments, attributes, targets, parameters)
-
-
-def fit(
-    moments: Moments, algorithm: str, target: str | None, inputs: Sequence[str], parameters: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The fitted model as its `to_dict()`."""
-    from federation import models
-
-    return models.fit(algorithm, moments, target, inputs, **parameters).to_dict()
-
-
-def predict(model: Mapping[str, Any], table: Table) -> dict[str, NDArray[Any]]:
-    """The model's columns for the rows of `table`."""
-    from federation import models
-
-    return models.from_dict(model).predict(table)

@@ -74,8 +74,38 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """One parameter of an algorithm, and a line that says what it does."""
+
+    name: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmInfo:
+    """What may be fitted: its name, a line about it, and its parameters."""
+
+    name: str
+    summary: str
+    parameters: tuple[ParameterInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model as its `to_dict()`, the names of what it predicts, and how long fitting took."""
+
+    model: dict[str, Any]
+    outputs: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A fitted model and whose rows are in it. `model` is what the model's `to_dict()` gives."""
+    """A fitted model and whose rows are in it. `model` is what the model's `to_dict()` gives.
+
+    `outputs` names what it predicts, `seconds` is the time that fitting took. An imported model was fitted
+    elsewhere: nobody here has contributed to it.
+    """
 
     project: str
     name: str
@@ -87,6 +117,9 @@ class ModelRecord:
     rows: int
     contributions: tuple[Share, ...]
     created: float
+    outputs: tuple[str, ...] = ()
+    seconds: float = 0.0
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from federation.statistics import Schema, SchemaError
 from node.answers import AttributeInfo, ModelRecord, ProjectInfo, Share
-from node.errors import NotFound
+from node.errors import BadRequest, NotFound
 from node.store.schema import models, projects
 
 
@@ -68,6 +68,14 @@ def _of(row: sa.Row[Any]) -> ProjectRow:
 
 def unknown_project(name: str) -> NotFound:
     return NotFound(f"there is no project {name!r}", "list the projects, or create it")
+
+
+def check_name(name: str) -> None:
+    """Raise BadRequest unless this can be the name of a project or a model."""
+    if not 1 <= len(name) <= 200 or not name.isprintable() or name.strip() != name or "/" in name:
+        raise BadRequest(
+            f"{name[:200]!r} cannot be a name", "give 1 to 200 printable characters without a slash"
+        )
 
 
 def find_project(connection: sa.Connection, name: str) -> ProjectRow:
@@ -135,7 +143,10 @@ def save_model(connection: sa.Connection, project_id: int, record: ModelRecord) 
 def model_from(data: dict[str, Any]) -> ModelRecord:
     """A model as `dataclasses.asdict` wrote it and JSON kept it."""
     shares = tuple(Share(**share) for share in data["contributions"])
-    return ModelRecord(**{**data, "inputs": tuple(data["inputs"]), "contributions": shares})
+    outputs = tuple(data.get("outputs", ()))
+    return ModelRecord(
+        **{**data, "inputs": tuple(data["inputs"]), "contributions": shares, "outputs": outputs}
+    )
 
 
 def agree(

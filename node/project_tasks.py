@@ -69,7 +69,7 @@ class ProjectTasks:
             )
             await self._store.write(lambda c: complete(c, asdict(answer)))
         elif task.kind == "fit":
-            await self._keep_model(task, result["model"], complete)
+            await self._keep_model(task, result, complete)
         else:
             await self._store.write(lambda c: complete(c, result))
 
@@ -84,12 +84,14 @@ class ProjectTasks:
 
         await self._projects.learning.merge(task.project, blob, 1 if task.kind == "learn" else -1, also)
 
-    async def _keep_model(self, task: Task, model: dict[str, Any], complete: Complete) -> None:
+    async def _keep_model(self, task: Task, fitted: dict[str, Any], complete: Complete) -> None:
         rows, contributions = self._basis.pop(task.id)
         record = ModelRecord(
             project=task.project or "",
             name=task.parameters["model"],
-            model=model,
+            model=fitted["model"],
+            outputs=tuple(fitted["outputs"]),
+            seconds=fitted["seconds"],
             rows=rows,
             contributions=contributions,
             created=time.time(),

@@ -2,33 +2,32 @@
 
 A project holds this node's own statistics, with a version that grows with every change. A project of a
 federation answers from the fused statistics instead, and its own are this node's contribution. Numeric work
-runs in threads; a change is acknowledged when it is committed.
+runs in threads; a change is acknowledged when it is committed. What is about models is in `project_models`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from federation.statistics import Moments, Schema, Table
 from node import answering
 from node import project_rows as rows
-from node.answers import Answer, ModelRecord, ProjectInfo, Share, Statistics
-from node.errors import AlreadyExists, BadRequest, Forbidden, NotFound, Unavailable
+from node.answers import Answer, ProjectInfo, Share, Statistics
+from node.errors import AlreadyExists, BadRequest, Forbidden, Unavailable
 from node.keys import AccessKey
 from node.learning import Learning, refusing
+from node.project_models import ProjectModels
 from node.project_rows import ProjectRow
 from node.sources import guess_schema, open_source
 from node.store import Store
-from node.store.schema import models, projects
+from node.store.schema import projects
 
 ProjectList = list[ProjectInfo]
-ModelList = list[ModelRecord]
 GuessedSchema = tuple[Schema, list[str]]
 
 
@@ -47,7 +46,7 @@ class Fusion(Protocol):
         """The local project has a new version, or is gone."""
 
 
-class Projects:
+class Projects(ProjectModels):
     """The node's projects. One namespace; the owner is recorded."""
 
     def __init__(self, store: Store, numbers: Executor, node_id: str, node_name: str) -> None:
@@ -73,7 +72,7 @@ class Projects:
         In a federation the project takes part in the federation's project `shared_as` (default: the same
         name), by the schema agreed there; its admin's node makes that project if there is none.
         """
-        _check_name(name)
+        rows.check_name(name)
         version = 0
         if federation is not None:
             if name in {row.name for row in await self._store.read(rows.all_projects)}:
@@ -128,7 +127,7 @@ class Projects:
 
     async def rename(self, name: str, new_name: str) -> ProjectInfo:
         """Raises NotFound, AlreadyExists, BadRequest."""
-        _check_name(new_name)
+        rows.check_name(new_name)
         change = projects.update().where(projects.c.name == name).values(name=new_name)
         try:
             found = await self._store.write(lambda c: c.execute(change).rowcount)
@@ -208,83 +207,6 @@ class Projects:
             name, metric, tuple(attributes), values, statistics.moments.rows, statistics.contributions
         )
 
-    async def fit(
-        self,
-        name: str,
-        model: str,
-        algorithm: str,
-        target: str | None,
-        inputs: Sequence[str],
-        parameters: Mapping[str, Any] | None = None,
-    ) -> ModelRecord:
-        """Fit a model and store it under this name, in place of one that has it."""
-        _check_name(model)
-        statistics = await self.statistics(name)
-        with refusing():
-            fitted = await self.learning.think(
-                lambda: answering.fit(statistics.moments, algorithm, target, inputs, parameters or {})
-            )
-        record = ModelRecord(
-            project=name,
-            name=model,
-            algorithm=algorithm,
-            target=target,
-            inputs=tuple(inputs),
-            parameters=dict(parameters or {}),
-            model=fitted,
-            rows=statistics.moments.rows,
-            contributions=statistics.contributions,
-            created=time.time(),
-        )
-        await self.keep_model(record)
-        return record
-
-    async def keep_model(
-        self, record: ModelRecord, also: Callable[[sa.Connection], None] | None = None
-    ) -> None:
-        """Store a fitted model; `also` is part of the same transaction."""
-        _check_name(record.name)
-
-        def write(connection: sa.Connection) -> None:
-            project = rows.find_project(connection, record.project)
-            rows.save_model(connection, project.id, record)
-            if also is not None:
-                also(connection)
-
-        await self._store.write(write)
-
-    async def model(self, name: str, model: str) -> ModelRecord:
-        """Raises NotFound."""
-        found = [record for record in await self.models(name) if record.name == model]
-        if not found:
-            raise NotFound(f"project {name!r} has no model {model!r}", "list its models, or fit it")
-        return found[0]
-
-    async def models(self, name: str) -> ModelList:
-        """All models of a project, by name."""
-
-        def read(connection: sa.Connection) -> ModelList:
-            mine = models.c.project_id == rows.find_project(connection, name).id
-            query = sa.select(models.c.record).where(mine).order_by(models.c.name)
-            return [rows.model_from({**data, "project": name}) for data in connection.scalars(query)]
-
-        return list(await self._store.recall(("models", name), read))
-
-    async def delete_model(self, name: str, model: str) -> None:
-        await self.model(name, model)
-
-        def write(connection: sa.Connection) -> None:
-            mine = models.c.project_id == rows.find_project(connection, name).id
-            connection.execute(models.delete().where(mine & (models.c.name == model)))
-
-        await self._store.write(write)
-
-    async def predict(self, name: str, model: str, table: Table) -> dict[str, NDArray[Any]]:
-        """The model's answers for each row, by key."""
-        record = await self.model(name, model)
-        with refusing():
-            return await self.learning.think(lambda: answering.predict(record.model, table))
-
     async def schema_from(
         self,
         path: str,
@@ -313,9 +235,6 @@ class Projects:
             row = await self._store.read(lambda c: rows.find_shared(c, federation, shared_as))
             return None if row is None else (row, await self.learning.moments(row))
 
-    async def _row(self, name: str) -> ProjectRow:
-        return await self._store.recall(("row", name), lambda c: rows.find_project(c, name))
-
     async def _own(self, row: ProjectRow) -> Statistics:
         async with self.learning.lock(row.id):
             row = await self._row(row.name)
@@ -338,11 +257,4 @@ def check_may_read(actor: AccessKey, path: str) -> None:
         raise Forbidden(
             f"{actor.user!r} with the role {actor.role.value} may not name files here: {path}",
             "send the rows themselves, or use a key with the role superuser or admin",
-        )
-
-
-def _check_name(name: str) -> None:
-    if not 1 <= len(name) <= 200 or not name.isprintable() or name.strip() != name or "/" in name:
-        raise BadRequest(
-            f"{name[:200]!r} cannot be a name", "give 1 to 200 printable characters without a slash"
         )

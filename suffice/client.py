@@ -239,11 +239,23 @@ class Client:
         )
         return self._post(f"/api/projects/{_part(name)}/models", body)
 
+    def algorithms(self) -> list[Json]:
+        """What may be fitted: ``name``, ``summary`` and ``parameters`` (``name`` and ``help`` each)."""
+        return self._list("/api/algorithms", "algorithms")
+
+    def algorithm(self, name: str) -> Json:
+        return self._get(f"/api/algorithms/{_part(name)}")
+
     def models(self, name: str) -> list[Json]:
         return self._list(f"/api/projects/{_part(name)}/models", "models")
 
     def model(self, name: str, model: str) -> Json:
         return self._get(f"/api/projects/{_part(name)}/models/{_part(model)}")
+
+    def import_model(self, name: str, model: str, record: Json) -> Json:
+        """Make a model of what :meth:`model` answered, of this node or another."""
+        path = f"/api/projects/{_part(name)}/models/{_part(model)}"
+        return self._object("PUT", path, record)
 
     def delete_model(self, name: str, model: str) -> Json:
         return self._object("DELETE", f"/api/projects/{_part(name)}/models/{_part(model)}")

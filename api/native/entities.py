@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from node.answers import FederationInfo, JoinRequestInfo, ModelRecord, ProjectInfo, Share
+from node.answers import AlgorithmInfo, FederationInfo, JoinRequestInfo, ModelRecord, ProjectInfo, Share
 from node.keys import Role
 from node.tasks import Task
 
@@ -131,6 +131,18 @@ class NewModel(Taken):
     parameters: Parameters = Field(default_factory=dict)
 
 
+class StoredModel(BaseModel):
+    """A model as it was told by the node that fitted it; who contributed there is not taken over."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, frozen=True)
+
+    model: Annotated[dict[str, Any], Field(description="the model itself, as `fit` answers it")]
+    inputs: Annotated[list[Name], Field(min_length=1, max_length=10_000)]
+    target: Name | None = None
+    parameters: Parameters = Field(default_factory=dict)
+    rows: Annotated[int, Field(ge=0)] = 0
+
+
 class Cells(Taken):
     names: list[Name]
     rows: Rows
@@ -138,6 +150,10 @@ class Cells(Taken):
 
 class Projects(BaseModel):
     projects: list[ProjectInfo]
+
+
+class Algorithms(BaseModel):
+    algorithms: list[AlgorithmInfo]
 
 
 class Models(BaseModel):

@@ -1,4 +1,4 @@
-"""Projects, their models and what is asked of them, in the native dialect."""
+"""Projects and what is asked of them, in the native dialect; their models are in `model_calls`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from api.native.binding import answer, answer_columns
-from api.native.entities import Cells, Exploring, NewModel, NewProject, NewRows
+from api.native.binding import answer
+from api.native.entities import Exploring, NewProject, NewRows
+from api.native.model_calls import letters
 from api.problems import bad_request
 from api.routes import Call
 from api.tables import table_from
 from federation.statistics import Schema, StatisticsError
-from node.answers import ProjectInfo
 from node.errors import Unavailable
 
 NAME = "project"
@@ -95,11 +95,6 @@ async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
     return answer(await service(name, table))
 
 
-def letters(info: ProjectInfo) -> dict[str, str]:
-    """The types that a project's attributes have already: its tables are read by them."""
-    return {attribute.name: attribute.type for attribute in info.attributes}
-
-
 async def explore(call: Call) -> web.Response:
     query: Exploring = call.query
     return answer(await call.node.projects.explore(call.part(NAME), query.metric, query.attributes))
@@ -122,33 +117,3 @@ async def statistics(call: Call) -> web.Response:
         except Unavailable as error:
             problem = error.message
     return answer(found | {"fused": fused, "problem": problem})
-
-
-async def fit(call: Call) -> web.Response:
-    body: NewModel = call.body
-    made = await call.node.projects.fit(
-        call.part(NAME), body.name, body.algorithm, body.target, body.inputs, body.parameters
-    )
-    return answer(made, 201)
-
-
-async def models(call: Call) -> web.Response:
-    return answer({"models": await call.node.projects.models(call.part(NAME))})
-
-
-async def model(call: Call) -> web.Response:
-    return answer(await call.node.projects.model(call.part(NAME), call.part("model")))
-
-
-async def delete_model(call: Call) -> web.Response:
-    await call.node.projects.delete_model(call.part(NAME), call.part("model"))
-    return answer({})
-
-
-async def predict(call: Call) -> web.Response:
-    body: Cells = call.body
-    name = call.part(NAME)
-    known = letters(await call.node.projects.info(name))
-    table = await table_from(body.names, body.rows, known)
-    columns = await call.node.projects.predict(name, call.part("model"), table)
-    return await answer_columns(columns, table.rows)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.native import entities as e
-from api.native import federation_calls, job_calls, key_calls, node_calls, project_calls
+from api.native import federation_calls, job_calls, key_calls, model_calls, node_calls, project_calls
 from api.routes import Access, CallHandler, Route
-from node.answers import Answer, FederationInfo, IssuedInvitation, ModelRecord, ProjectInfo
+from node.answers import AlgorithmInfo, Answer, FederationInfo, IssuedInvitation, ModelRecord, ProjectInfo
 from node.tasks import Task
 
 _F = "/api/federations/{federation}"
@@ -184,16 +184,42 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Own and fused statistics, with digests",
         {200: e.StatisticsInfo},
     ),
+    # Models
     _call(
-        "POST", _P + "/models", project_calls.fit, "user", "Fit a model", {201: ModelRecord}, body=e.NewModel
+        "GET",
+        "/api/algorithms",
+        model_calls.algorithms,
+        "annotator",
+        "What may be fitted, with its parameters",
+        {200: e.Algorithms},
     ),
-    _call("GET", _P + "/models", project_calls.models, "annotator", "List the models", {200: e.Models}),
-    _call("GET", _M, project_calls.model, "annotator", "A model", {200: ModelRecord}),
-    _call("DELETE", _M, project_calls.delete_model, "user", "Delete a model", {200: _EMPTY}),
+    _call(
+        "GET",
+        "/api/algorithms/{algorithm}",
+        model_calls.algorithm,
+        "annotator",
+        "One algorithm",
+        {200: AlgorithmInfo},
+    ),
+    _call(
+        "POST", _P + "/models", model_calls.fit, "user", "Fit a model", {201: ModelRecord}, body=e.NewModel
+    ),
+    _call("GET", _P + "/models", model_calls.models, "annotator", "List the models", {200: e.Models}),
+    _call("GET", _M, model_calls.model, "annotator", "A model", {200: ModelRecord}),
+    _call(
+        "PUT",
+        _M,
+        model_calls.import_model,
+        "user",
+        "Import a model that was fitted elsewhere",
+        {201: ModelRecord},
+        body=e.StoredModel,
+    ),
+    _call("DELETE", _M, model_calls.delete_model, "user", "Delete a model", {200: _EMPTY}),
     _call(
         "POST",
         _M + "/predict",
-        project_calls.predict,
+        model_calls.predict,
         "annotator",
         "Predict rows",
         {200: e.Predictions},

@@ -17,17 +17,20 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
 """All algorithms, by name."""
 
 
+def check(algorithm: str, parameters: Mapping[str, Any]) -> None:
+    """Raise `ModelError` where `fit` would, before there are statistics: unknown names, unreadable values."""
+    _chosen(algorithm).read(dict(parameters))
+
+
 def fit(
-    algorithm: str, moments: Moments, target: str | None, inputs: Sequence[str], **parameters: Any
+    algorithm: str, moments: Moments, target: str | None, inputs: Sequence[str], /, **parameters: Any
 ) -> Model:
     """Fit the model that `algorithm`, one of `ALGORITHMS`, names.
 
     Parameters may be text, as REST clients send them. Raises `ModelError` for an unknown algorithm or
     parameter, listing those there are, and for everything the algorithm itself refuses.
     """
-    if algorithm not in ALGORITHMS:
-        raise ModelError(f"algorithm {algorithm!r} is unknown; there are {listed(tuple(ALGORITHMS))}")
-    chosen = ALGORITHMS[algorithm]
+    chosen = _chosen(algorithm)
     return chosen.fit(moments, target, inputs, **chosen.read(parameters))
 
 
@@ -41,3 +44,10 @@ def from_dict(record: Mapping[str, Any]) -> Model:
         )
     model: Model = from_record(algorithm.model, record)
     return model
+
+
+def _chosen(algorithm: str) -> Algorithm:
+    if algorithm not in ALGORITHMS:
+        known = listed(tuple(ALGORITHMS), most=len(ALGORITHMS))
+        raise ModelError(f"algorithm {algorithm!r} is unknown; there are {known}")
+    return ALGORITHMS[algorithm]

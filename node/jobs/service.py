@@ -62,6 +62,8 @@ class Jobs:
         parameters = dict(parameters or {})
         table = parameters.pop("table", None)
         _check(kind, project, parameters, table)
+        if kind == "fit":
+            await self._projects.check_fit(parameters["algorithm"], parameters.get("parameters") or {})
         if "path" in parameters:
             check_may_read(actor, parameters["path"])
         if project is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from federation.statistics import Moments, Schema, StatisticsError, Table
-from node import answering
+from node import answering, modelling
 from node.errors import NodeError
 from node.jobs.pipes import Message
 from node.sources import SourceError, guess_schema, open_source, read_batches
@@ -97,14 +98,14 @@ def explore(request: Message, blob: bytes, _channel: Channel) -> Outcome:
 
 def fit(request: Message, blob: bytes, _channel: Channel) -> Outcome:
     moments = Moments.from_bytes(blob)
-    model = answering.fit(
+    fitted = modelling.fit(
         moments, request["algorithm"], request["target"], request["inputs"], request["parameters"]
     )
-    return {"model": model}, b""
+    return asdict(fitted), b""
 
 
 def predict(request: Message, blob: bytes, _channel: Channel) -> Outcome:
-    columns = answering.predict(request["model"], table_from_json(blob))
+    columns = modelling.predict(request["model"], table_from_json(blob))
     return {"columns": {key: values.tolist() for key, values in columns.items()}}, b""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -19,6 +20,7 @@ from suffice.terminal import (
     JsonOption,
     NodeOption,
     PatienceOption,
+    connected,
     emit,
     patiently,
     print_json,
@@ -36,8 +38,41 @@ ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The model's
 
 def add_to(app: typer.Typer) -> None:
     """Make these commands part of a group."""
-    for name, command in (("fit", fit), ("models", list_models), ("model", show), ("predict", predict)):
+    for name, command in (
+        ("algorithms", algorithms),
+        ("fit", fit),
+        ("models", list_models),
+        ("model", show),
+        ("import-model", import_model),
+        ("predict", predict),
+    ):
         app.command(name)(command)
+
+
+def algorithms(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="One of them, with its parameters.", show_default=False),
+    ] = None,
+    node: NodeOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what fit can fit, or tell of one algorithm what its parameters do.
+
+    Examples:
+
+        suffice project algorithms
+
+        suffice project algorithms ridge
+    """
+    with connected(node, home, as_json) as client:
+        from suffice import model_table
+
+        if name is None:
+            emit(client.algorithms(), as_json, model_table.algorithms)
+        else:
+            emit(client.algorithm(name), as_json, model_table.algorithm)
 
 
 def fit(
@@ -49,17 +84,19 @@ def fit(
     ],
     target: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What is to be explained. (pca has none)", show_default=False),
+        typer.Option(
+            metavar="NAME", help="What is to be explained, if the algorithm has a target.", show_default=False
+        ),
     ] = None,
     algorithm: Annotated[
-        str, typer.Option(help="mlr (linear regression), ridge, lda (linear discriminant) or pca.")
+        str, typer.Option(metavar="NAME", help="See: suffice project algorithms. mlr is linear regression.")
     ] = "mlr",
     parameters: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A parameter: missing=listwise, pairwise or mean; for ridge alpha=1. Repeatable.",
+            help="A parameter, as in alpha=1. See: suffice project algorithms NAME. Repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -110,18 +147,58 @@ def list_models(
 def show(
     name: NameArgument,
     model: ModelArgument,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it to a JSON file, for import-model.", show_default=False),
+    ] = None,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a fitted model again.
+    """Show a fitted model again, or write it to a file.
+
+    Examples:
+
+        suffice project model flights delay
+
+        suffice project model flights delay --export delay.json
+    """
+    with about(name, node, home, as_json) as client:
+        record = client.model(name, model)
+        if export is not None:
+            try:
+                export.write_text(json.dumps(record, allow_nan=False) + "\n", encoding="utf-8")
+            except OSError as error:
+                raise SufficeError("bad_file", f"{export} cannot be written: {error}.") from error
+        emit(record, as_json, _model)
+
+
+def import_model(
+    name: NameArgument,
+    model: ModelArgument,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What model --export wrote.", show_default=False)
+    ],
+    node: NodeOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a model from a file, to predict with it here. It is marked as imported.
 
     Example:
 
-        suffice project model flights delay
+        suffice project import-model flights delay delay.json
     """
     with about(name, node, home, as_json) as client:
-        emit(client.model(name, model), as_json, _model)
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SufficeError("bad_file", f"{file} cannot be read: {error}.") from error
+        if not isinstance(record, dict):
+            raise SufficeError(
+                "bad_file", f"{file} holds no model.", "Write one: suffice project model --export"
+            )
+        emit(client.import_model(name, model, record), as_json, _model)
 
 
 def predict(

@@ -79,6 +79,33 @@ def test_every_algorithm_has_something_to_show(learned: Any, options: list[str])
     assert max(map(len, shown.splitlines())) <= 100
 
 
+def test_algorithms_tell_of_their_parameters(learned: Any) -> None:
+    listed = learned.json("project", "algorithms")
+    assert {"mlr", "ridge", "lda", "pca"} <= {item["name"] for item in listed}
+    assert learned.json("project", "algorithms", "ridge") in listed
+    shown = learned.run("project", "algorithms").stdout
+    for item in listed:
+        assert item["name"] in shown
+    assert "standardize" in learned.run("project", "algorithms", "ridge").stdout
+    assert learned.error("project", "algorithms", "guess")["code"] == "not_found"
+    assert "project algorithms" in learned.run("project", "fit", "--help").stdout
+
+
+def test_a_model_is_exported_and_imported(learned: Any) -> None:
+    learned.run("project", "create", "other")
+    learned.run("project", "model", "trial", "m", "--export", "m.json")
+    shown = learned.run("project", "import-model", "other", "m", "m.json").stdout
+    assert "imported" in shown and "carrier = UA" in shown
+    row = ("--set", "distance=900", "--set", "carrier=UA")
+    there = learned.json("project", "predict", "other", "m", *row)
+    assert there == learned.json("project", "predict", "trial", "m", *row)
+    (learned.folder / "bad.json").write_text("[]")
+    assert learned.error("project", "import-model", "other", "x", "bad.json")["code"] == "bad_file"
+    (learned.folder / "bad.json").write_text('{"inputs": ["x"], "model": {"algorithm": "mlr"}}')
+    assert "LinearModel" in learned.error("project", "import-model", "other", "x", "bad.json")["message"]
+    learned.run("project", "delete", "other")
+
+
 def test_explore_one_by_one_and_in_pairs(learned: Any) -> None:
     answer = learned.json("project", "explore", "trial", "delay", "distance")
     assert answer["values"]["distance"]["count"] == 300

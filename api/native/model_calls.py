@@ -1,0 +1,72 @@
+"""Algorithms, models and what is asked of them, in the native dialect."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from api.native.binding import answer, answer_columns
+from api.native.entities import Cells, NewModel, StoredModel
+from api.routes import Call
+from api.tables import table_from
+from node.answers import ProjectInfo
+
+PROJECT = "project"
+MODEL = "model"
+
+
+async def algorithms(call: Call) -> web.Response:
+    return answer({"algorithms": await call.node.projects.algorithms()})
+
+
+async def algorithm(call: Call) -> web.Response:
+    return answer(await call.node.projects.algorithm(call.part("algorithm")))
+
+
+async def fit(call: Call) -> web.Response:
+    body: NewModel = call.body
+    made = await call.node.projects.fit(
+        call.part(PROJECT), body.name, body.algorithm, body.target, body.inputs, body.parameters
+    )
+    return answer(made, 201)
+
+
+async def models(call: Call) -> web.Response:
+    return answer({"models": await call.node.projects.models(call.part(PROJECT))})
+
+
+async def model(call: Call) -> web.Response:
+    return answer(await call.node.projects.model(call.part(PROJECT), call.part(MODEL)))
+
+
+async def import_model(call: Call) -> web.Response:
+    """What `model` answers, elsewhere or here, made a model of this project."""
+    body: StoredModel = call.body
+    made = await call.node.projects.import_model(
+        call.part(PROJECT),
+        call.part(MODEL),
+        body.model,
+        target=body.target,
+        inputs=body.inputs,
+        parameters=body.parameters,
+        rows_learned=body.rows,
+    )
+    return answer(made, 201)
+
+
+async def delete_model(call: Call) -> web.Response:
+    await call.node.projects.delete_model(call.part(PROJECT), call.part(MODEL))
+    return answer({})
+
+
+async def predict(call: Call) -> web.Response:
+    body: Cells = call.body
+    name = call.part(PROJECT)
+    known = letters(await call.node.projects.info(name))
+    table = await table_from(body.names, body.rows, known)
+    columns = await call.node.projects.predict(name, call.part(MODEL), table)
+    return await answer_columns(columns, table.rows)
+
+
+def letters(info: ProjectInfo) -> dict[str, str]:
+    """The types that a project's attributes have already: its tables are read by them."""
+    return {attribute.name: attribute.type for attribute in info.attributes}

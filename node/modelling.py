@@ -1,0 +1,102 @@
+"""Algorithms, fitting and predicting as plain functions over plain data.
+
+Run in a thread of the node for a request that waits, and in a worker process for a task.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.statistics import Coded, Column, Moments, Table
+from node.answers import AlgorithmInfo, Fitted, ParameterInfo
+from node.errors import NotFound
+
+
+def algorithms() -> tuple[AlgorithmInfo, ...]:
+    """All algorithms, in the order in which they are registered."""
+    from federation.models import ALGORITHMS
+
+    return tuple(
+        AlgorithmInfo(item.name, item.summary, tuple(ParameterInfo(p.name, p.help) for p in item.parameters))
+        for item in ALGORITHMS.values()
+    )
+
+
+def algorithm(name: str) -> AlgorithmInfo:
+    """One algorithm. Raises NotFound."""
+    known = {item.name: item for item in algorithms()}
+    if name not in known:
+        raise NotFound(f"there is no algorithm {name!r}", f"use one of {', '.join(known)}")
+    return known[name]
+
+
+def check(algorithm: str, parameters: Mapping[str, Any]) -> None:
+    """Raise ModelError for an unknown algorithm, or a parameter that it does not have or cannot read."""
+    from federation.models import dispatch
+
+    dispatch.check(algorithm, parameters)
+
+
+def fit(
+    moments: Moments, algorithm: str, target: str | None, inputs: Sequence[str], parameters: Mapping[str, Any]
+) -> Fitted:
+    """Raises ModelError."""
+    from federation import models
+
+    begun = time.perf_counter()
+    model = models.fit(algorithm, moments, target, inputs, **parameters)
+    seconds = time.perf_counter() - begun
+    kinds = {attribute.name: attribute.type.value for attribute in moments.schema.attributes}
+    return Fitted(model.to_dict(), tuple(model.predict(_no_rows(inputs, kinds))), seconds)
+
+
+def revive(record: Mapping[str, Any], inputs: Sequence[str], kinds: Mapping[str, str]) -> Fitted:
+    """A model from elsewhere, once it was seen to be one: it is read, and predicts a row of nothing.
+
+    `kinds` gives the types of the attributes that are known here. Raises ModelError.
+    """
+    from federation import models
+    from federation.models.errors import ModelError
+
+    model = models.from_dict(record)
+    try:
+        outputs = model.predict(_no_rows(inputs, kinds, rows=1))
+        if not all(len(values) == 1 for values in outputs.values()):
+            raise ValueError("not one value a row")
+    except Exception as error:  # whatever wrong numbers in it lead to
+        raise ModelError(
+            f"this {model.algorithm} model does not predict from {list(inputs)}: {error}"
+        ) from None
+    return Fitted(model.to_dict(), tuple(outputs), 0.0)
+
+
+def predict(model: Mapping[str, Any], table: Table) -> dict[str, NDArray[Any]]:
+    """The model's columns for the rows of `table`, numbers or names of classes. Raises ModelError."""
+    from federation import models
+
+    return models.from_dict(model).predict(table)
+
+
+def attribute_of(name: str, kinds: Mapping[str, str]) -> str:
+    """The attribute whose column an input needs: itself, or the category of `category$level`."""
+    end = len(name)
+    while name[:end] not in kinds and (end := name.rfind("$", 0, end)) > 0:
+        pass
+    return name[:end] if end > 0 else name
+
+
+def _no_rows(inputs: Sequence[str], kinds: Mapping[str, str], rows: int = 0) -> Table:
+    """A table of a model's inputs whose every cell is missing."""
+    columns: dict[str, Column] = {}
+    for name in inputs:
+        attribute = attribute_of(name, kinds)
+        is_text = kinds.get(attribute, "C") not in ("C", "B")
+        columns[attribute] = (
+            Coded(np.full(rows, -1, dtype=np.int32), ()) if is_text else np.full(rows, np.nan)
+        )
+    return Table(columns)

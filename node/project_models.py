@@ -1,0 +1,163 @@
+"""A project's models: fitted from its statistics, kept beside them, asked for predictions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from federation.statistics import Table
+from node import modelling
+from node import project_rows as rows
+from node.answers import AlgorithmInfo, ModelRecord, Statistics
+from node.errors import BadRequest, NotFound
+from node.learning import Learning, refusing
+from node.store import Store
+from node.store.schema import models
+
+ModelList = list[ModelRecord]
+
+
+class ProjectModels:
+    """The part of `Projects` that is about models."""
+
+    _store: Store
+    learning: Learning
+
+    async def statistics(self, name: str) -> Statistics:
+        """What models are fitted from; see `Projects`."""
+        raise NotImplementedError
+
+    async def algorithms(self) -> tuple[AlgorithmInfo, ...]:
+        """What may be fitted."""
+        return await self.learning.think(modelling.algorithms)
+
+    async def algorithm(self, name: str) -> AlgorithmInfo:
+        """Raises NotFound."""
+        return await self.learning.think(modelling.algorithm, name)
+
+    async def check_fit(self, algorithm: str, parameters: Mapping[str, Any]) -> None:
+        """Raise BadRequest for what no statistics could make a model of: unknown names, unreadable values."""
+        if not isinstance(algorithm, str) or not isinstance(parameters, Mapping):
+            raise BadRequest("algorithm is not a name, or parameters is not a map", "see /api/algorithms")
+        with refusing():
+            await self.learning.think(modelling.check, algorithm, parameters)
+
+    async def fit(
+        self,
+        name: str,
+        model: str,
+        algorithm: str,
+        target: str | None,
+        inputs: Sequence[str],
+        parameters: Mapping[str, Any] | None = None,
+    ) -> ModelRecord:
+        """Fit a model and store it under this name, in place of one that has it."""
+        rows.check_name(model)
+        statistics = await self.statistics(name)
+        with refusing():
+            fitted = await self.learning.think(
+                modelling.fit, statistics.moments, algorithm, target, inputs, parameters or {}
+            )
+        record = ModelRecord(
+            project=name,
+            name=model,
+            algorithm=algorithm,
+            target=target,
+            inputs=tuple(inputs),
+            parameters=dict(parameters or {}),
+            model=fitted.model,
+            rows=statistics.moments.rows,
+            contributions=statistics.contributions,
+            created=time.time(),
+            outputs=fitted.outputs,
+            seconds=fitted.seconds,
+        )
+        await self.keep_model(record)
+        return record
+
+    async def import_model(
+        self,
+        name: str,
+        model: str,
+        fitted: Mapping[str, Any],
+        *,
+        target: str | None = None,
+        inputs: Sequence[str],
+        parameters: Mapping[str, Any] | None = None,
+        rows_learned: int = 0,
+    ) -> ModelRecord:
+        """Store a model that was fitted elsewhere, marked as such. Raises BadRequest if it is not one."""
+        rows.check_name(model)
+        kinds = {a.name: a.type.value for a in (await self._row(name)).schema_or_empty.attributes}
+        with refusing():
+            read = await self.learning.think(modelling.revive, fitted, inputs, kinds)
+        record = ModelRecord(
+            project=name,
+            name=model,
+            algorithm=read.model["algorithm"],
+            target=target,
+            inputs=tuple(inputs),
+            parameters=dict(parameters or {}),
+            model=read.model,
+            rows=rows_learned,
+            contributions=(),
+            created=time.time(),
+            outputs=read.outputs,
+            imported=True,
+        )
+        await self.keep_model(record)
+        return record
+
+    async def keep_model(
+        self, record: ModelRecord, also: Callable[[sa.Connection], None] | None = None
+    ) -> None:
+        """Store a fitted model; `also` is part of the same transaction."""
+        rows.check_name(record.name)
+
+        def write(connection: sa.Connection) -> None:
+            project = rows.find_project(connection, record.project)
+            rows.save_model(connection, project.id, record)
+            if also is not None:
+                also(connection)
+
+        await self._store.write(write)
+
+    async def model(self, name: str, model: str) -> ModelRecord:
+        """Raises NotFound."""
+        found = [record for record in await self.models(name) if record.name == model]
+        if not found:
+            raise NotFound(f"project {name!r} has no model {model!r}", "list its models, or fit it")
+        return found[0]
+
+    async def models(self, name: str) -> ModelList:
+        """All models of a project, by name."""
+
+        def read(connection: sa.Connection) -> ModelList:
+            mine = models.c.project_id == rows.find_project(connection, name).id
+            query = sa.select(models.c.record).where(mine).order_by(models.c.name)
+            return [rows.model_from({**data, "project": name}) for data in connection.scalars(query)]
+
+        return list(await self._store.recall(("models", name), read))
+
+    async def delete_model(self, name: str, model: str) -> None:
+        """Raises NotFound."""
+        await self.model(name, model)
+
+        def write(connection: sa.Connection) -> None:
+            mine = models.c.project_id == rows.find_project(connection, name).id
+            connection.execute(models.delete().where(mine & (models.c.name == model)))
+
+        await self._store.write(write)
+
+    async def predict(self, name: str, model: str, table: Table) -> dict[str, NDArray[Any]]:
+        """The model's answers for each row, by key."""
+        record = await self.model(name, model)
+        with refusing():
+            return await self.learning.think(modelling.predict, record.model, table)
+
+    async def _row(self, name: str) -> rows.ProjectRow:
+        return await self._store.recall(("row", name), lambda c: rows.find_project(c, name))
