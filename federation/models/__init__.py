@@ -1,11 +1,13 @@
 """Models fitted from statistics alone: pure functions of `Moments` that return data with `predict`."""
 
 from federation.models.algorithm import Algorithm, Model, Parameter
+from federation.models.bayes import BayesModel, fit_bayes
 from federation.models.design import InputColumn
 from federation.models.dispatch import ALGORITHMS, fit, from_dict
 from federation.models.errors import ModelError
 from federation.models.lda import LdaModel, fit_lda
 from federation.models.linear import INTERCEPT, LinearModel, fit_linear
+from federation.models.mlda import MldaModel, fit_mlda
 from federation.models.pca import PcaModel, fit_pca
 from federation.models.penalised import PenalisedModel, fit_penalised
 
@@ -13,17 +15,21 @@ __all__ = [
     "ALGORITHMS",
     "INTERCEPT",
     "Algorithm",
+    "BayesModel",
     "InputColumn",
     "LdaModel",
     "LinearModel",
+    "MldaModel",
     "Model",
     "ModelError",
     "Parameter",
     "PcaModel",
     "PenalisedModel",
     "fit",
+    "fit_bayes",
     "fit_lda",
     "fit_linear",
+    "fit_mlda",
     "fit_pca",
     "fit_penalised",
     "from_dict",

@@ -84,7 +84,7 @@ def design(
     without rows to compute from.
     """
     schema = moments.schema
-    _check_names(schema, target, inputs)
+    check_names(schema, target, inputs)
     try:
         centred = moments.centred([*inputs, *([target] if target is not None else [])], missing)
     except StatisticsError as error:
@@ -191,7 +191,8 @@ def _category_of(schema: Schema, name: str) -> str | None:
     return None if split is None else split[0]
 
 
-def _check_names(schema: Schema, target: str | None, inputs: Sequence[str]) -> None:
+def check_names(schema: Schema, target: str | None, inputs: Sequence[str], *, classes: bool = False) -> None:
+    """Raise `ModelError` for names that no model can have; with `classes`, a target may be a category."""
     if not inputs:
         raise ModelError(f"no inputs: name at least one of {listed(schema.names)}")
     for name in [*inputs, *([target] if target is not None else [])]:
@@ -208,11 +209,15 @@ def _check_names(schema: Schema, target: str | None, inputs: Sequence[str]) -> N
             raise ModelError(f"{name!r} is a level of {category!r}, which is an input already: leave one out")
     if target is None:
         return
-    if target in schema and schema[target].type is AttributeType.CATEGORY:
+    if not classes and target in schema and schema[target].type is AttributeType.CATEGORY:
         raise ModelError(
             f"target {target!r} is a category: choose one of its levels as a 0/1 target, as in "
             f"'{target}{SEPARATOR}level'"
         )
-    clash = [name for name in inputs if name in (target, _category_of(schema, target))]
+    clash = [
+        name
+        for name in inputs
+        if name in (target, _category_of(schema, target)) or _category_of(schema, name) == target
+    ]
     if clash:
         raise ModelError(f"target {target!r} is among the inputs ({listed(clash)}): leave it out of them")

@@ -5,14 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from federation.models import lda, linear, pca, penalised
+from federation.models import (
+    bayes,
+    lda,
+    linear,
+    mlda,
+    pca,
+    penalised,
+)
 from federation.models.algorithm import Algorithm, Model
 from federation.models.errors import ModelError, listed
 from federation.models.record import from_record
 from federation.statistics import Moments
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = {
-    algorithm.name: algorithm for module in (linear, penalised, lda, pca) for algorithm in module.ALGORITHMS
+    algorithm.name: algorithm
+    for module in (
+        linear,
+        penalised,
+        lda,
+        mlda,
+        bayes,
+        pca,
+    )
+    for algorithm in module.ALGORITHMS
 }
 """All algorithms, by name."""
 

@@ -1,8 +1,8 @@
-"""Applying a linear combination of columns to the rows of a table, without making a design matrix."""
+"""Taking a model's columns from the rows of a table: combined without making a design matrix, or as one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -53,49 +53,68 @@ def weighted_sum(
     infinite value, and a level of an expanded category that was not there when the model was fitted:
     nothing is known of it.
     """
-    absent = sorted({column.attribute for column in columns} - set(table.columns))
-    if absent:
-        raise ModelError(
-            f"the table lacks {listed(absent)}; give every input a column, "
-            "with empty cells where a value is missing"
-        )
+    require_columns([column.attribute for column in columns], table)
     total = np.zeros(table.rows)
     by_category: dict[str, list[tuple[InputColumn, float]]] = {}
     for column, weight in zip(columns, weights, strict=True):
         if column.level is not None:
             by_category.setdefault(column.attribute, []).append((column, weight))
         else:
-            total += weight * _numbers(column, table.columns[column.attribute])
+            total += weight * _filled(column, table)
     for category, weighted in by_category.items():
-        total += _by_level(category, weighted, table.columns[category], expanded)
+        each = np.array([[weight] for _, weight in weighted])
+        indicators = [column for column, _ in weighted]
+        total += _by_level(category, indicators, each, table, expanded)[:, 0]
     return total
 
 
-def _numbers(column: InputColumn, values: Column) -> FloatArray:
+def design_matrix(
+    columns: Sequence[InputColumn], table: Table, expanded: Mapping[str, str | None]
+) -> FloatArray:
+    """The columns themselves, shape (rows, columns); missing values and errors as in `weighted_sum`."""
+    require_columns([column.attribute for column in columns], table)
+    matrix = np.empty((table.rows, len(columns)))
+    by_category: dict[str, list[int]] = {}
+    for at, column in enumerate(columns):
+        if column.level is not None:
+            by_category.setdefault(column.attribute, []).append(at)
+        else:
+            matrix[:, at] = _filled(column, table)
+    for category, places in by_category.items():
+        indicators = [columns[at] for at in places]
+        matrix[:, places] = _by_level(category, indicators, np.eye(len(places)), table, expanded)
+    return matrix
+
+
+def require_columns(attributes: Collection[str], table: Table) -> None:
+    """Raise `ModelError` naming those of the attributes that the table lacks."""
+    absent = sorted(set(attributes) - set(table.columns))
+    if absent:
+        raise ModelError(
+            f"the table lacks {listed(absent)}; give every input a column, "
+            "with empty cells where a value is missing"
+        )
+
+
+def numbers(attribute: str, table: Table) -> FloatArray:
+    """A numeric attribute's values, NaN where missing; raises `ModelError` for text and infinite values."""
+    values = table.columns[attribute]
     if isinstance(values, Coded):
-        raise ModelError(f"column {column.attribute!r} holds text, but the model knows it as a number")
+        raise ModelError(f"column {attribute!r} holds text, but the model knows it as a number")
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
         raise ModelError(
-            f"column {column.attribute!r}, row {infinite[0]}: the value is infinite; "
-            "leave it empty if it is missing"
+            f"column {attribute!r}, row {infinite[0]}: the value is infinite; leave it empty if it is missing"
         )
-    return np.where(np.isnan(values), column.mean, values)
+    return values
 
 
-def _by_level(
-    category: str,
-    weighted: Sequence[tuple[InputColumn, float]],
-    values: Column,
-    expanded: Mapping[str, str | None],
-) -> FloatArray:
+def levels(category: str, table: Table, known: Collection[str | None] | None = None) -> Coded:
+    """A category's values, coded; raises `ModelError` for a level that is not among those `known`."""
+    values = table.columns[category]
     coded = values if isinstance(values, Coded) else _coded(values)
-    by_level = {column.level: weight for column, weight in weighted}
-    absent = sum(weight * column.mean for column, weight in weighted)
-    known = {*by_level, expanded.get(category), ""}
-    contributions = [absent if level == "" else by_level.get(level, 0.0) for level in coded.levels]
-    if category in expanded:
-        unknown = np.array([level not in known for level in coded.levels] + [False])
+    if known is not None:
+        unknown = np.array([level not in known and level != "" for level in coded.levels] + [False])
         rows = np.flatnonzero(unknown[coded.codes])
         if rows.size:
             raise ModelError(
@@ -103,11 +122,34 @@ def _by_level(
                 "there when the model was fitted; leave the cell empty to predict with the average of the "
                 "known levels"
             )
-    return np.array([*contributions, absent])[coded.codes]
+    return coded
 
 
-def _coded(values: FloatArray) -> Coded:
-    distinct, codes = np.unique(values + 0.0, return_inverse=True)
+def _filled(column: InputColumn, table: Table) -> FloatArray:
+    values = numbers(column.attribute, table)
+    return np.where(np.isnan(values), column.mean, values)
+
+
+def _by_level(
+    category: str,
+    indicators: Sequence[InputColumn],
+    weights: FloatArray,
+    table: Table,
+    expanded: Mapping[str, str | None],
+) -> FloatArray:
+    """Σ weight · indicator of each row for k combinations: weights (indicators, k), the result (rows, k)."""
+    by_level = {str(column.level): row for column, row in zip(indicators, weights, strict=True)}
+    known = {*by_level, expanded[category]} if category in expanded else None
+    coded = levels(category, table, known)
+    means = np.array([column.mean for column in indicators])
+    absent = (means[:, None] * weights).sum(axis=0)
+    none = np.zeros_like(absent)
+    lines = [absent if level == "" else by_level.get(level, none) for level in coded.levels]
+    return np.array([*lines, absent])[coded.codes]
+
+
+def _coded(values: Column) -> Coded:
+    distinct, codes = np.unique(np.asarray(values) + 0.0, return_inverse=True)
     present = distinct[~np.isnan(distinct)]
     codes = np.where(codes >= len(present), -1, codes)
     return Coded(codes.astype(np.int32), tuple(number_label(float(value)) for value in present))

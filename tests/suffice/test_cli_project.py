@@ -124,6 +124,21 @@ def test_predict_a_file_and_a_row(learned: Any) -> None:
     assert piped == one
 
 
+@pytest.mark.parametrize("algorithm", ["mlda", "bayes"])
+def test_a_class_is_predicted_by_its_name(algorithm: str, learned: Any) -> None:
+    learned.run(
+        *("project", "fit", "trial", "who", "--algorithm", algorithm),
+        *("--target", "carrier", "--inputs", "distance,delay"),
+    )
+    (learned.folder / "new.csv").write_text("distance,delay\n900,12\n,\n")
+    rows = list(csv.reader(io.StringIO(learned.run("project", "predict", "trial", "who", "new.csv").stdout)))
+    classes = [heading.removeprefix("carrier$") for heading in rows[0] if heading.startswith("carrier$")]
+    one = learned.json("project", "predict", "trial", "who", "--set", "distance=900", "--set", "delay=12")
+    assert one["res"] == [rows[1][0]]
+    assert {rows[1][0], rows[2][0]} <= set(classes)
+    assert sum(one[f"carrier${name}"][0] for name in classes) == pytest.approx(1.0)
+
+
 def test_a_prediction_names_what_is_wrong_with_its_input(learned: Any) -> None:
     learned.run("project", "predict", "trial", "m", code=2)
     learned.run("project", "predict", "trial", "m", "--set", "dist=1", code=2)

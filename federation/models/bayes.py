@@ -1,0 +1,294 @@
+"""Naive Bayes: every attribute independent of the others within a class.
+
+A continuous attribute is normal in each class with the mean and variance (divided by n) of the class's rows;
+a 0/1 attribute is 1 with probability (ones + λ)/(rows + 2λ); a category has level l with probability
+(rows_l + λ)/(rows + λ·levels), λ being Laplace's correction. Class k of a row has the posterior
+π_k·Π p(x_j | k) up to a factor, π_k the class's share of the rows (Hand and Yu, "Idiot's Bayes: not so stupid
+after all?", 2001). Each attribute is taken from the rows in which it and the target are present, and left out
+of the product where it is missing at prediction, which is what the model itself says of such a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.models.algorithm import Algorithm, Parameter, flag, number, required
+from federation.models.classes import Target, outcome, target_of
+from federation.models.design import InputColumn, category_and_level
+from federation.models.errors import ModelError, listed
+from federation.models.prediction import levels, numbers, require_columns
+from federation.models.record import to_record
+from federation.models.within_class import (
+    Within,
+    class_counts,
+    indicator_within,
+    levels_within,
+    numeric_within,
+)
+from federation.statistics import AttributeType, Moments, Table
+
+FloatArray = NDArray[np.float64]
+
+SMOOTHING: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class BayesModel:
+    """Per attribute the distribution in each class, in the order of `classes`.
+
+    normal: of a continuous attribute (means, variances), smoothing included; binary: of a 0/1 attribute or
+    indicator `category$level` the probabilities of 1; categories: of each level its probabilities. priors are
+    the classes' shares of the rows with a class, counts their numbers.
+    """
+
+    algorithm: str
+    target: str
+    classes: tuple[str, ...]
+    numeric: bool
+    priors: tuple[float, ...]
+    counts: tuple[int, ...]
+    normal: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
+    binary: Mapping[str, tuple[float, ...]]
+    categories: Mapping[str, Mapping[str, tuple[float, ...]]]
+    rows: int
+    laplace_factor: float
+    columns: tuple[InputColumn, ...]
+
+    def predict(self, table: Table) -> dict[str, NDArray[Any]]:
+        """{"res": the likeliest class, "Prob": its probability, `target$class`: that of each, …}.
+
+        Raises `ModelError` for columns that the table lacks or of the wrong kind, infinite values, values
+        other than 0 and 1 of a 0/1 attribute, and levels that were not there when the model was fitted.
+        """
+        require_columns([*(column.attribute for column in self.columns), *self.categories], table)
+        scores = np.log(np.array(self.priors)) + np.zeros((table.rows, 1))
+        for column in self.columns:
+            if column.term in self.normal:
+                scores += _normal(numbers(column.attribute, table), *self.normal[column.term])
+            else:
+                scores += _binary(column, table, self.binary[column.term])
+        for category, probabilities in self.categories.items():
+            coded = levels(category, table, set(probabilities))
+            nothing = (1.0,) * len(self.classes)
+            lines = [probabilities.get(level, nothing) for level in coded.levels]
+            scores += np.log(np.array([*lines, nothing]))[coded.codes]
+        answers, posterior = outcome(self.target, self.classes, scores, numeric=self.numeric)
+        return {"res": answers.pop("res"), "Prob": posterior.max(axis=1)} | answers
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form, read back by `models.from_dict`."""
+        return to_record(self)
+
+
+def fit_bayes(
+    moments: Moments,
+    target: str,
+    inputs: Sequence[str],
+    *,
+    laplace_factor: float = 1.0,
+    var_smoothing: float = SMOOTHING,
+) -> BayesModel:
+    """Naive Bayes for the classes of `target`, as `classes.target_of` understands it.
+
+    An input is a numeric attribute, a category, or one indicator `category$level`. var_smoothing times the
+    largest variance of a continuous input is added to every variance, as scikit-learn does. Raises
+    `ModelError` if only one class has rows, if an input is missing in every row of a class, does not vary in
+    one, or has a probability of 0 (laplace_factor=0), and if the statistics lack sums that are needed.
+    """
+    if laplace_factor < 0.0 or var_smoothing < 0.0:
+        raise ModelError("laplace_factor and var_smoothing must not be negative")
+    found = target_of(moments, target, inputs)
+    counts = class_counts(moments, found)
+    if sum(count > 0 for count in counts) < 2:
+        raise ModelError(f"target {target!r} has one class only: learn rows of other classes")
+    names = _Inputs.of(moments, inputs)
+    normal = {name: _normals(name, found, numeric_within(moments, found, name)) for name in names.continuous}
+    largest = max((moments.univariate(name).variance for name in normal), default=0.0)
+    for name, (means, variances) in normal.items():
+        normal[name] = means, tuple(variance + var_smoothing * largest for variance in variances)
+        _require_varying(name, found, normal[name][1])
+    binary = {name: numeric_within(moments, found, name) for name in names.binary}
+    binary |= {name: indicator_within(moments, found, name) for name in names.indicators}
+    cells = {name: levels_within(moments, found, name) for name in names.categories}
+    return BayesModel(
+        algorithm="bayes",
+        target=target,
+        classes=found.classes,
+        numeric=found.numeric,
+        priors=tuple(count / sum(counts) for count in counts),
+        counts=counts,
+        normal=normal,
+        binary={name: _ones(name, found, sums, laplace_factor) for name, sums in binary.items()},
+        categories={name: _levels(name, found, counts, laplace_factor) for name, counts in cells.items()},
+        rows=sum(counts),
+        laplace_factor=laplace_factor,
+        columns=names.columns,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """The inputs by kind; columns are those of all but the categories."""
+
+    continuous: tuple[str, ...]
+    binary: tuple[str, ...]
+    indicators: tuple[str, ...]
+    categories: tuple[str, ...]
+    columns: tuple[InputColumn, ...]
+
+    @classmethod
+    def of(cls, moments: Moments, inputs: Sequence[str]) -> _Inputs:
+        schema = moments.schema
+        kinds = {name: schema[name].type if name in schema else None for name in inputs}
+        columns = []
+        for name, kind in kinds.items():
+            attribute, level = (name, None) if kind else category_and_level(schema, name) or (name, None)
+            if kind is not AttributeType.CATEGORY:
+                columns.append(InputColumn(name, attribute, level, _mean(moments, attribute, level)))
+
+        def those(kind: AttributeType | None) -> tuple[str, ...]:
+            return tuple(name for name in inputs if kinds[name] is kind)
+
+        return cls(
+            those(AttributeType.CONTINUOUS),
+            those(AttributeType.BINARY),
+            those(None),
+            those(AttributeType.CATEGORY),
+            tuple(columns),
+        )
+
+
+def _mean(moments: Moments, attribute: str, level: str | None) -> float:
+    if level is None:
+        return moments.univariate(attribute).mean
+    counts = moments.level_counts(attribute)
+    return counts.get(level, 0) / max(1, sum(counts.values()))
+
+
+def _normals(name: str, target: Target, sums: Within) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Means and variances in each class."""
+    _require_rows(name, target, sums.counts)
+    means = [total / count for total, count in zip(sums.totals, sums.counts, strict=True)]
+    variances = [
+        squares / count - mean**2
+        for squares, count, mean in zip(sums.squares, sums.counts, means, strict=True)
+    ]
+    return tuple(map(float, means)), tuple(map(float, variances))
+
+
+def _ones(name: str, target: Target, sums: Within, laplace: float) -> tuple[float, ...]:
+    """Probabilities of 1 in each class."""
+    _require_rows(name, target, sums.counts)
+    ones = np.array([float(total) for total in sums.totals])
+    counts = np.array(sums.counts, dtype=np.float64)
+    _require_possible(name, target, [ones + laplace, counts - ones + laplace])
+    return tuple(((ones + laplace) / (counts + 2.0 * laplace)).tolist())
+
+
+def _levels(
+    name: str, target: Target, cells: Mapping[str, tuple[int, ...]], laplace: float
+) -> dict[str, tuple[float, ...]]:
+    """Probabilities of each level in each class."""
+    counts = np.array(list(cells.values()), dtype=np.float64).reshape(len(cells), len(target.classes))
+    totals = counts.sum(axis=0)
+    _require_rows(name, target, totals.tolist())
+    _require_possible(name, target, counts + laplace)
+    probabilities = (counts + laplace) / (totals + laplace * len(cells))
+    return dict(zip(cells, map(tuple, probabilities.tolist()), strict=True))
+
+
+def _normal(values: FloatArray, means: Sequence[float], variances: Sequence[float]) -> FloatArray:
+    """ln of the normal density in each class (rows, k); 0 where the value is missing."""
+    spread = np.array(variances)
+    terms: FloatArray = -0.5 * (
+        np.log(2.0 * np.pi * spread) + (values[:, None] - np.array(means)) ** 2 / spread
+    )
+    return np.where(np.isnan(values)[:, None], 0.0, terms)
+
+
+def _binary(column: InputColumn, table: Table, probabilities: Sequence[float]) -> FloatArray:
+    """ln of the probability of each row's value in each class (rows, k); 0 where it is missing."""
+    ones = np.array(probabilities)
+    lines: FloatArray = np.log(np.array([1.0 - ones, ones, np.ones_like(ones)]))
+    if column.level is not None:
+        coded = levels(column.attribute, table)
+        kinds = [2 if level == "" else int(level == column.level) for level in coded.levels]
+        return np.take(lines, np.array([*kinds, 2])[coded.codes], axis=0)
+    values = numbers(column.attribute, table)
+    wrong = np.flatnonzero(~np.isnan(values) & (values != 0.0) & (values != 1.0))
+    if wrong.size:
+        raise ModelError(
+            f"column {column.attribute!r}, row {wrong[0]}: {values[wrong[0]]:g} is neither 0 nor 1, "
+            "as the model knows the attribute"
+        )
+    return np.take(lines, np.where(np.isnan(values), 2.0, values).astype(np.intp), axis=0)
+
+
+def _named(target: Target, bad: Sequence[bool]) -> str:
+    return listed([label for label, is_bad in zip(target.classes, bad, strict=True) if is_bad])
+
+
+def _require_rows(name: str, target: Target, counts: Sequence[float]) -> None:
+    if min(counts) <= 0:
+        raise ModelError(
+            f"{name!r} is missing in every row of class {_named(target, [count <= 0 for count in counts])}: "
+            "leave it out"
+        )
+
+
+def _require_varying(name: str, target: Target, variances: Sequence[float]) -> None:
+    if not min(variances) > 0.0:
+        raise ModelError(
+            f"{name!r} is constant in class {_named(target, [not v > 0.0 for v in variances])}: leave it "
+            "out, or give a positive var_smoothing"
+        )
+
+
+def _require_possible(name: str, target: Target, lines: Any) -> None:
+    lowest = np.min(np.array(list(lines)), axis=0)
+    if not lowest.min() > 0.0:
+        raise ModelError(
+            f"{name!r} has a value that never occurs in class {_named(target, (lowest <= 0.0).tolist())}: "
+            "give a positive laplace_factor"
+        )
+
+
+def _bayes(
+    moments: Moments,
+    target: str | None,
+    inputs: Sequence[str],
+    /,
+    *,
+    use_log_likelihood: bool = True,
+    **options: Any,
+) -> BayesModel:
+    del use_log_likelihood  # the posterior is one number, by logarithms or not
+    return fit_bayes(moments, required(target), inputs, **options)
+
+
+ALGORITHMS: Final = (
+    Algorithm(
+        "bayes",
+        "naive Bayes: normal for continuous inputs, counts for 0/1 ones and categories",
+        _bayes,
+        BayesModel,
+        (
+            Parameter("laplace_factor", number, "what is added to each count of a value (1 without it)"),
+            Parameter(
+                "var_smoothing",
+                number,
+                "share of the largest variance that is added to every variance (1e-9 without it)",
+            ),
+            Parameter(
+                "use_log_likelihood",
+                flag,
+                "true or false: products are always taken as sums of logarithms, which changes no result",
+            ),
+        ),
+    ),
+)
