@@ -7,21 +7,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from api.problems import bad_request
-from federation.statistics import Column, StatisticsError, Table
+from federation.statistics import StatisticsError, Table
+from node.sources import Rows, SourceError, read_rows
 
 _CELLS: Final = frozenset({str, int, float, bool, type(None)})
 _FEW: Final = 5_000
 """Up to so many cells are converted on the event loop: it takes a few milliseconds at most."""
 
 
-async def table_from(names: Sequence[str], rows: Sequence[Any], letters: Mapping[str, str]) -> Table:
-    """Columns from rows; `letters` gives the types (`AttributeType`) that are known, others are guessed.
+async def rows_from(
+    names: Sequence[str], rows: Sequence[Any], letters: Mapping[str, str], known: Sequence[str] = ()
+) -> Rows:
+    """Columns from rows; `letters` gives the types of some columns, others are guessed.
 
-    What is not counted (L, P, X) is left out. Raises `Problem` 400 naming the row or column that is wrong.
+    `known` are the attributes of the project that the rows are for: it may know a column of dates by its
+    parts. What is not learned is left out. Raises `Problem` 400 naming the row or column that is wrong.
     """
     if len(names) * len(rows) <= _FEW:
-        return _table(names, rows, letters)
-    return await asyncio.to_thread(_table, names, rows, letters)
+        return _rows(names, rows, letters, known)
+    return await asyncio.to_thread(_rows, names, rows, letters, known)
+
+
+async def table_from(
+    names: Sequence[str], rows: Sequence[Any], letters: Mapping[str, str], known: Sequence[str] = ()
+) -> Table:
+    """As `rows_from`, the columns alone."""
+    return (await rows_from(names, rows, letters, known)).table
 
 
 async def check_rows(names: Sequence[str], rows: Sequence[Any]) -> None:
@@ -32,20 +43,13 @@ async def check_rows(names: Sequence[str], rows: Sequence[Any]) -> None:
         await asyncio.to_thread(_check, names, rows)
 
 
-def _table(names: Sequence[str], rows: Sequence[Any], letters: Mapping[str, str]) -> Table:
+def _rows(
+    names: Sequence[str], rows: Sequence[Any], letters: Mapping[str, str], known: Sequence[str]
+) -> Rows:
     _check(names, rows)
-    known = [at for at, name in enumerate(names) if name in letters]
     try:
-        if len(known) in (0, len(names)):
-            return Table.from_rows(names, rows, [letters[name] for name in names] if known else None)
-        columns: dict[str, Column] = {}
-        for at, name in enumerate(names):
-            cells = [[row[at]] for row in rows]
-            columns.update(
-                Table.from_rows([name], cells, [letters[name]] if name in letters else None).columns
-            )
-        return Table(columns)
-    except StatisticsError as error:
+        return read_rows(names, rows, letters, known)
+    except (StatisticsError, SourceError) as error:
         raise bad_request(f"The table cannot be read: {error}.", "Correct the rows or the types.") from None
 
 

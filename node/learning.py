@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from node.answers import ProjectInfo
 from node.errors import BadRequest, Unavailable
 from node.forgetting import impossible
 from node.project_rows import ProjectRow
-from node.sources import SourceError
+from node.sources import SourceError, offered_schema
 from node.store import Store
 from node.store.schema import projects
 
@@ -45,9 +45,14 @@ class Learning:
         """Held by whoever changes a project, or needs its row and statistics to belong together."""
         return self._locks.setdefault(project_id, asyncio.Lock())
 
-    async def change(self, name: str, table: Table, sign: int) -> ProjectInfo:
-        """Learn (sign 1) or forget (-1) a table. Goes on even if the caller gives up."""
-        return await self._uninterrupted(self._change(name, table, sign))
+    async def change(
+        self, name: str, table: Table, sign: int, types: Mapping[str, str] | None = None
+    ) -> ProjectInfo:
+        """Learn (sign 1) or forget (-1) a table. Goes on even if the caller gives up.
+
+        `types` gives C, B or T for columns that the project does not know yet, else their values decide.
+        """
+        return await self._uninterrupted(self._change(name, table, sign, types or {}))
 
     async def merge(self, name: str, data: bytes, sign: int, also: Also) -> ProjectInfo:
         """Add (or subtract) statistics learned elsewhere; `also` is part of the same transaction."""
@@ -90,14 +95,12 @@ class Learning:
         """Numeric work, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._numbers, work, *arguments)
 
-    async def _change(self, name: str, table: Table, sign: int) -> ProjectInfo:
+    async def _change(self, name: str, table: Table, sign: int, types: Mapping[str, str]) -> ProjectInfo:
         async with self.lock((await self._row(name)).id):
             row = await self._row(name)
 
             def summarise() -> tuple[Schema, Moments]:
-                known = row.schema_or_empty
-                offered = (known[n] if n in known else table.infer_attribute(n) for n in table.names)
-                agreed, part = rows.agree(row, Schema(tuple(offered)))
+                agreed, part = rows.agree(row, offered_schema(table, types, row.schema_or_empty))
                 return agreed, Moments(part).learn(table)
 
             with refusing():

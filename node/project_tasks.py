@@ -45,7 +45,9 @@ class ProjectTasks:
             return request | {"schema": schema, "fixed": row.fixed}, payload
         if task.kind == "predict":
             record = await self._projects.model(task.project, given["model"])
-            return request | {"model": record.model}, payload
+            project = await self._projects.row(task.project)
+            known = {a.name: a.type.value for a in project.schema_or_empty.attributes}
+            return request | {"model": record.model, "known": known}, payload
         statistics = await self._projects.statistics(task.project)
         self._basis[task.id] = (statistics.moments.rows, statistics.contributions)
         return request | _question(task), await asyncio.to_thread(statistics.moments.to_bytes)

@@ -165,13 +165,16 @@ class Projects(ProjectModels):
 
     # --- learning -----------------------------------------------------------------------------------------
 
-    async def learn(self, name: str, table: Table) -> ProjectInfo:
-        """Learn a table, all or nothing. Raises BadRequest naming column and row of what does not fit."""
-        return await self.learning.change(name, table, 1)
+    async def learn(self, name: str, table: Table, types: Mapping[str, str] | None = None) -> ProjectInfo:
+        """Learn a table, all or nothing. Raises BadRequest naming column and row of what does not fit.
 
-    async def forget(self, name: str, table: Table) -> ProjectInfo:
+        `types` gives C, B or T for columns that are new to the project, else their values decide.
+        """
+        return await self.learning.change(name, table, 1, types)
+
+    async def forget(self, name: str, table: Table, types: Mapping[str, str] | None = None) -> ProjectInfo:
         """Undo `learn` of the same rows. Raises BadRequest if they cannot have been learned."""
-        return await self.learning.change(name, table, -1)
+        return await self.learning.change(name, table, -1, types)
 
     # --- answers ------------------------------------------------------------------------------------------
 

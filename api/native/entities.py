@@ -32,8 +32,11 @@ def _names(value: Any) -> Any:
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Types = Annotated[
-    dict[str, Literal["C", "B", "T", "S", "L", "P", "X"]],
-    Field(description="attribute: C, B, T, S, L, P or X"),
+    dict[str, Literal["C", "B", "T", "D", "S", "L", "P", "X"]],
+    Field(
+        description="column: C continuous, B binary, T category, D dates (learned as parts, such as "
+        "day.month), S text, L list, P patient id, X ignore"
+    ),
 ]
 Parameters = Annotated[dict[str, Any], AfterValidator(_shallow)]
 # Only that it is a list is checked here: the cells are checked where they are converted, off the event loop.

@@ -62,7 +62,7 @@ async def predict(call: Call) -> web.Response:
     body: Cells = call.body
     name = call.part(PROJECT)
     known = letters(await call.node.projects.info(name))
-    table = await table_from(body.names, body.rows, known)
+    table = await table_from(body.names, body.rows, known, tuple(known))
     columns = await call.node.projects.predict(name, call.part(MODEL), table)
     return await answer_columns(columns, table.rows)
 

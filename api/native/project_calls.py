@@ -13,7 +13,7 @@ from api.native.entities import Exploring, NewProject, NewRows
 from api.native.model_calls import letters
 from api.problems import bad_request
 from api.routes import Call
-from api.tables import table_from
+from api.tables import rows_from
 from federation.statistics import Schema, StatisticsError
 from node.errors import Unavailable
 
@@ -89,10 +89,11 @@ async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
         )
     if body.attributes is not None or body.format is not None:
         raise bad_request("attributes and format belong to a path.", "Send only the columns that are meant.")
-    known = letters(await call.node.projects.info(name)) | (body.types or {})
-    table = await table_from(body.names, body.rows, known)
+    known = letters(await call.node.projects.info(name))
+    read = await rows_from(body.names, body.rows, known | (body.types or {}), tuple(known))
     service = call.node.projects.learn if kind == "learn" else call.node.projects.forget
-    return answer(await service(name, table))
+    changed = await service(name, read.table, read.types)
+    return answer(asdict(changed) | {"remarks": read.remarks})
 
 
 async def explore(call: Call) -> web.Response:

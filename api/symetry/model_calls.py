@@ -57,7 +57,8 @@ async def predict(call: Call) -> web.Response:
         )
     project = await project_of(call)
     record = await model_of(call)
-    columns = await call.node.projects.predict(project.name, record.name, await table_of(frame))
+    table = await table_of(frame, project)
+    columns = await call.node.projects.predict(project.name, record.name, table)
     rows = rows_of(columns)
     if record.algorithm == "lda":
         rows = (row | {"z1LTz0": Z1_BELOW_Z0} for row in rows)

@@ -12,7 +12,7 @@ from api.symetry.binding import envelope
 from api.symetry.entities import AsyncQuery, DataFrame, NewProjectQuery, Parameters, RenameQuery
 from api.symetry.job_calls import started
 from api.symetry.lookups import entity_of, project_of
-from api.symetry.views import letters_of, table_of
+from api.symetry.views import letters_of, rows_of_frame
 from api.tables import check_rows
 
 _OPTIONS = frozenset({"sml_project_autosave", "sml_project_learn_merge"})
@@ -64,9 +64,9 @@ async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
     frame: DataFrame = call.body
     project = await project_of(call)
     if not query.in_background:
-        table = await table_of(frame)
+        read = await rows_of_frame(frame, project)
         service = call.node.projects.learn if kind == "learn" else call.node.projects.forget
-        await service(project.name, table)
+        await service(project.name, read.table, read.types)
         return envelope()
     types = letters_of(frame)
     await check_rows(frame.attribute_names, frame.data)

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from api.problems import bad_request
 from api.symetry.entities import DataFrame, JobInfo, MLContext, ModelInfo, ProjectEntity
-from api.tables import table_from
+from api.tables import rows_from
 from federation.statistics import Table
 from node.answers import FederationInfo, LogLine, ModelRecord, ProjectInfo
+from node.sources import Rows
 from node.tasks import Task, TaskStatus
 
-# S and L can only be used through an encoder, P only in HIPAA mode, - is internal: without those, ignored.
-_LETTERS: Final[Mapping[str, str]] = {letter: letter for letter in "CBTX"} | dict.fromkeys("SLP-", "X")
+# - is internal. D, columns of dates, is ours: SymetryML has no letter for them.
+_LETTERS: Final[Mapping[str, str]] = {letter: letter for letter in "CBTDSLPX"} | {"-": "X"}
 
 Z1_BELOW_Z0: Final = "false"
 """The first class's mean score is never below the threshold: the covariance is positive definite."""
@@ -41,13 +42,19 @@ _TABLE_COLUMNS: Final[Mapping[str, str]] = {
 }
 
 
-async def table_of(frame: DataFrame) -> Table:
-    """A DataFrame's columns. Raises `Problem` 400: unknown letters, ragged rows, cells that do not fit."""
-    return await table_from(frame.attribute_names, frame.data, letters_of(frame))
+async def rows_of_frame(frame: DataFrame, project: ProjectInfo) -> Rows:
+    """What is learned of a DataFrame. Raises `Problem` 400: unknown letters, ragged rows, unfit cells."""
+    known = tuple(attribute.name for attribute in project.attributes)
+    return await rows_from(frame.attribute_names, frame.data, letters_of(frame), known)
+
+
+async def table_of(frame: DataFrame, project: ProjectInfo) -> Table:
+    """As `rows_of_frame`, the columns alone."""
+    return (await rows_of_frame(frame, project)).table
 
 
 def letters_of(frame: DataFrame) -> dict[str, str]:
-    """C, B, T or X for each name; raises `Problem` 400."""
+    """The letter of each name; raises `Problem` 400."""
     if len(frame.attribute_types) != len(frame.attribute_names):
         raise bad_request(
             f"The DataFrame has {len(frame.attribute_names)} attributeNames and "
@@ -57,7 +64,7 @@ def letters_of(frame: DataFrame) -> dict[str, str]:
     for name, letter in zip(frame.attribute_names, frame.attribute_types, strict=True):
         if letter not in _LETTERS:
             raise bad_request(
-                f"Attribute {name!r} has the unknown type {letter[:20]!r}.", "Use C, B, T, X, S, L or P."
+                f"Attribute {name!r} has the unknown type {letter[:20]!r}.", "Use C, B, T, X, S, L, P or D."
             )
     return {
         name: _LETTERS[letter]

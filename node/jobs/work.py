@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from federation.statistics import Moments, Schema, StatisticsError, Table
+from federation.statistics import Moments, Schema, StatisticsError
 from node import answering, modelling
 from node.errors import NodeError
 from node.jobs.pipes import Message
-from node.sources import SourceError, guess_schema, open_source, read_batches
+from node.sources import (
+    Rows,
+    SourceError,
+    guess_schema,
+    offered_schema,
+    open_source,
+    read_batches,
+    read_rows,
+)
 
 if TYPE_CHECKING:
     from node.jobs.worker import Channel
@@ -36,14 +44,18 @@ def learn(request: Message, blob: bytes, channel: Channel) -> Outcome:
     begun = time.perf_counter()
     remarks: list[str] = []
     if request["path"] is None:
-        table = table_from_json(blob)
-        schema = _agree(channel, Schema.infer(table))
-        moments = Moments(schema).learn(table)
-        channel.progress(table.rows, table.rows)
-        rows = table.rows
+        known = Schema(()) if request["schema"] is None else Schema.from_dict(request["schema"])
+        read = rows_from_json(blob, {a.name: a.type.value for a in known.attributes})
+        remarks = [*read.remarks]
+        schema = _agree(channel, offered_schema(read.table, read.types, known))
+        moments = Moments(schema).learn(read.table)
+        rows = read.table.rows
+        channel.progress(rows, rows)
     else:
         moments, remarks = _learn_file(request, channel)
         rows = moments.rows
+    for remark in remarks:
+        channel.log(remark)
     seconds = time.perf_counter() - begun
     channel.scalar("rows per second", 0, rows / seconds if seconds else 0.0)
     return {"rows": rows, "seconds": seconds, "remarks": remarks}, moments.to_bytes()
@@ -56,8 +68,6 @@ def _learn_file(request: Message, channel: Channel) -> tuple[Moments, list[str]]
     if attributes is None and request["fixed"] and known is not None:
         attributes = [a.name for a in known.attributes if a.counted]
     guessed, remarks = guess_schema(source, attributes, request["types"], known)
-    for remark in remarks:
-        channel.log(remark)
     schema = _agree(channel, guessed)
     moments = Moments(schema)
     for batch in read_batches(source, schema):
@@ -78,17 +88,16 @@ def _agree(channel: Channel, guessed: Schema) -> Schema:
     return Schema.from_dict(answer["schema"])
 
 
-def table_from_json(data: bytes) -> Table:
-    """A table from {"names": [...], "rows": [[...]], "types": [...] or {name: letter} or null}."""
+def rows_from_json(data: bytes, known: Mapping[str, str]) -> Rows:
+    """A table from {"names": [...], "rows": [[...]], "types": [...] or {name: letter} or null}.
+
+    `known` are the types of the project's attributes.
+    """
     given = json.loads(data)
-    types = given.get("types")
-    if isinstance(types, dict):
-        if set(types) != set(given["names"]):
-            untyped = Table.from_rows(given["names"], given["rows"])
-            found = {name: untyped.infer_attribute(name).type.value for name in untyped.names}
-            types = found | types
-        types = [types[name] for name in given["names"]]
-    return Table.from_rows(given["names"], given["rows"], types)
+    types = given.get("types") or {}
+    if not isinstance(types, dict):
+        types = dict(zip(given["names"], types, strict=True))
+    return read_rows(given["names"], given["rows"], {**known, **types}, known)
 
 
 def explore(request: Message, blob: bytes, _channel: Channel) -> Outcome:
@@ -105,7 +114,7 @@ def fit(request: Message, blob: bytes, _channel: Channel) -> Outcome:
 
 
 def predict(request: Message, blob: bytes, _channel: Channel) -> Outcome:
-    columns = modelling.predict(request["model"], table_from_json(blob))
+    columns = modelling.predict(request["model"], rows_from_json(blob, request["known"]).table)
     return {"columns": {key: values.tolist() for key, values in columns.items()}}, b""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from federation.statistics import Coded, Column, Schema, Table
 from federation.statistics.table import number_label
+from node.sources.dates import DATE, made_from, parts, times_of
 from node.sources.source import SourceError
 
 
@@ -17,11 +18,15 @@ def table_of(record: Any, schema: Schema) -> Table:
         array = record.column(name)
         if hasattr(array, "combine_chunks"):  # of a table; a batch has one piece anyway
             array = array.combine_chunks()
+        letter = schema[name].type.value if name in schema else DATE
         try:
-            columns[name] = floats(array) if schema[name].numeric else _coded(array)
+            if name not in schema:
+                columns |= parts(times_of(array), made_from(name, schema.names, record.schema.names))
+            else:
+                columns[name] = floats(array) if schema[name].numeric else _coded(array)
         except (ValueError, TypeError, NotImplementedError):
             raise SourceError(
-                f"column {name!r} holds {array.type}, which cannot be read as type {schema[name].type.value}"
+                f"column {name!r} holds {array.type}, which cannot be read as type {letter}"
             ) from None
     return Table(columns)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from federation.statistics import Attribute, Schema
 from node.sources.reading import BATCH_CELLS
-from node.sources.source import Part, Source, SourceError, naming
+from node.sources.source import Part, Source, SourceError, columns_of, naming
 
 CSV_BLOCK: Final = 2 << 20
 """Bytes of CSV parsed at a time by a thread."""
@@ -99,11 +99,7 @@ class CsvSource:
         import pyarrow as pa
         from pyarrow import csv
 
-        types = {
-            attribute.name: self._arrow_type(attribute)
-            for attribute in schema.attributes
-            if attribute.counted
-        }
+        types = {name: self._arrow_type(name, attribute) for name, attribute in columns_of(self, schema)}
         parse = csv.ParseOptions(delimiter=self._delimiter)
         convert = csv.ConvertOptions(
             column_types=types, include_columns=list(types), strings_can_be_null=True
@@ -122,14 +118,18 @@ class CsvSource:
 
         return read
 
-    def _arrow_type(self, attribute: Attribute) -> Any:
+    def _arrow_type(self, name: str, attribute: Attribute | None) -> Any:
         import pyarrow as pa
+        import pyarrow.types as pt
 
+        first = self._first.schema.field(name).type
+        if attribute is None:  # of dates: a later row may tell the time, though the first do not
+            if pt.is_time(first) or (pt.is_timestamp(first) and first.unit == "ns"):
+                return first
+            return pa.timestamp("us", first.tz if pt.is_timestamp(first) else None)
         if not attribute.numeric:
             return pa.dictionary(pa.int32(), pa.string())
-        return (
-            pa.bool_() if pa.types.is_boolean(self._first.schema.field(attribute.name).type) else pa.float64()
-        )
+        return pa.bool_() if pt.is_boolean(first) else pa.float64()
 
 
 class ParquetSource:
@@ -153,8 +153,9 @@ class ParquetSource:
     def parts(self, schema: Schema) -> Generator[Part, None, None]:
         from pyarrow import parquet
 
-        columns = [a.name for a in schema.attributes if a.counted]
-        coded = [a.name for a in schema.grouped]
+        needed = columns_of(self, schema)
+        columns = [name for name, _ in needed]
+        coded = [name for name, attribute in needed if attribute is not None and not attribute.numeric]
         total, done = self._file.metadata.num_rows, 0
         with naming(self, 1):
             file = parquet.ParquetFile(

@@ -16,6 +16,7 @@ import numpy as np
 
 from federation.statistics import Coded, Column, Schema, Table
 from node.sources.columns import table_of
+from node.sources.dates import column_of
 from node.sources.source import Part, Source, SourceError, naming
 
 BATCH_CELLS: Final = 1 << 21
@@ -40,7 +41,11 @@ def read_batches(source: Source, schema: Schema) -> Iterator[Batch]:
 
     Raises SourceError naming file, column and row.
     """
-    missing = [a.name for a in schema.attributes if a.counted and a.name not in source.names]
+    missing = [
+        a.name
+        for a in schema.attributes
+        if a.counted and a.name not in source.names and column_of(a.name) not in source.names
+    ]
     if missing:
         raise SourceError(
             f"{source.path.name} has no column {', '.join(map(repr, missing))}, needed by the schema; it has "

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from federation.statistics import LearnError, Schema
+from federation.statistics import Attribute, LearnError, Schema
+from node.sources.dates import column_of
 
 
 class SourceError(ValueError):
@@ -39,6 +40,19 @@ class Part:
     read: Callable[[], Any]
     done: int
     total: int
+
+
+def columns_of(source: Source, schema: Schema) -> list[tuple[str, Attribute | None]]:
+    """The columns that are read to learn by this schema, each with its attribute; None for one of dates."""
+    found: dict[str, Attribute | None] = {}
+    for attribute in schema.attributes:
+        if not attribute.counted:
+            continue
+        if attribute.name in source.names:
+            found[attribute.name] = attribute
+        elif (column := column_of(attribute.name)) is not None:
+            found[column] = None
+    return list(found.items())
 
 
 _ROW = re.compile(r"Row #(\d+): ")

@@ -28,6 +28,7 @@ from suffice.terminal import (
     print_json,
 )
 
+LETTERS = ("C", "B", "T", "D", "S", "L", "P", "X")
 ADMISSION_SECONDS = 10.0  # an approval given a moment ago may still be on its way
 
 app = new_group("Projects: statistics that files are learned into, and models are fitted from.")
@@ -44,7 +45,9 @@ TypesOption = Annotated[
     typer.Option(
         "--type",
         metavar="NAME=TYPE",
-        help="An attribute's type: C continuous, B binary, T category, X ignore. Repeatable.",
+        help="A column's type: C continuous, B binary, T category, D dates (learned as parts such as "
+        "day.month), S text or L list (usable only through an encoder), P patient id (never counted), "
+        "X ignore. Repeatable.",
         show_default=False,
     ),
 ]
@@ -84,12 +87,16 @@ def create(
     from a file that looks like everybody's, or write it: {"attributes": [{"name": "x", "type": "C",
     "quantum": "0.1"}]}. A local project may go without: the first file learned decides.
 
+    Types are guessed from a file's first rows: truth values and 0/1 are binary, numbers continuous, texts of
+    few values categories. Dates are learned as numbers (day.year, day.day, day.hour ...) and categories
+    (day.month, day.weekday from 1 for Monday). Columns of many different texts are left out, and named.
+
     Examples:
 
         suffice project create trial
 
         suffice project create flights --federation airports --like ewr.csv
-        --attributes arr_delay,dep_delay,month --type month=T
+        --attributes arr_delay,dep_delay,month,time_hour.hour --type month=T
     """
     with connected(node, home, as_json) as client:
         if like is not None and schema is not None:
@@ -273,8 +280,8 @@ def _types(options: Sequence[str]) -> dict[str, str]:
     types = {}
     for option in options:
         name, found, letter = option.rpartition("=")
-        if not found or letter not in ("C", "B", "T", "X"):
-            raise typer.BadParameter(f"--type {option!r}: write NAME=C, NAME=B, NAME=T or NAME=X")
+        if not found or letter not in LETTERS:
+            raise typer.BadParameter(f"--type {option!r}: write NAME=LETTER, one of {' '.join(LETTERS)}")
         types[name] = letter
     return types
 

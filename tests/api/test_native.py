@@ -136,6 +136,25 @@ async def test_a_projects_life(served):
     assert (gone.status, gone.error["code"]) == (404, "not_found")
 
 
+async def test_rows_of_any_kind_of_column(served):
+    call = served.native
+    await call("POST", "/api/projects", {"name": "free"})
+    rows = [[f"2013-01-{i % 28 + 1:02}", f"note {i}", "ab"[i % 2], i, i % 2] for i in range(60)]
+    body = {"names": ["day", "note", "kind", "x", "z"], "rows": rows, "types": {"z": "C", "day.day": "T"}}
+    learned = await call("POST", "/api/projects/free/learn", body)
+    assert learned.status == 200, learned.text
+    assert {a["name"]: a["type"] for a in learned.json["attributes"]} == {
+        "day.year": "C", "day.month": "T", "day.day": "T", "day.weekday": "T",
+        "kind": "T", "x": "C", "z": "C",
+    }  # fmt: skip
+    assert "'note' is ignored" in learned.json["remarks"][0]
+    assert (await call("POST", "/api/projects/free/forget", body)).json["rows"] == 0
+    wrong = {"names": ["day"], "rows": [["2013-01-01"], ["soon"]]}
+    refused = await call("POST", "/api/projects/free/learn", wrong)
+    assert (refused.status, refused.error["code"]) == (400, "bad_request")
+    assert "'day', row 1: 'soon' is not a date" in refused.error["message"]
+
+
 async def test_learning_rows_and_forgetting_them(call):
     before = (await call("GET", "/api/projects/p/statistics")).json
     part = TABLE | {"rows": TABLE["rows"][:2]}

@@ -97,6 +97,36 @@ async def test_columns_that_only_an_encoder_could_use_are_ignored(served):
     await served.symetry("POST", "/projects?pid=p")
     assert (await served.symetry("POST", "/projects/p/learn", frame)).status == 200
     assert [a.name for a in (await served.node.projects.info("p")).attributes] == ["x"]
+    done = await served.symetry.finished(await served.symetry("POST", "/projects/p/learn?async=true", frame))
+    assert done.status == 200
+    (task,) = await served.node.jobs.list()
+    assert [remark.split(":")[0] for remark in task.result["remarks"]] == [
+        "column 'note' is ignored",
+        "column 'tags' is ignored",
+        "column 'patient' is ignored",
+    ]
+
+
+@pytest.mark.parametrize("query", ["", "?async=true"])
+async def test_the_types_of_a_frame_are_those_of_the_project(served, query):
+    frame = {
+        "attributeNames": ["count", "code", "day"],
+        "attributeTypes": ["C", "T", "D"],
+        "data": [["0", "1", "2013-01-31"], ["1", "2", "2013-02-01T10:00:00"]],
+    }
+    await served.symetry("POST", "/projects?pid=p")
+    answer = await served.symetry("POST", f"/projects/p/learn{query}", frame)
+    if query:
+        answer = await served.symetry.finished(answer)
+    assert answer.status == 200
+    assert {a.name: a.type for a in (await served.node.projects.info("p")).attributes} == {
+        "count": "C", "code": "T",
+        "day.year": "C", "day.month": "T", "day.day": "C", "day.weekday": "T", "day.hour": "C",
+    }  # fmt: skip
+    more = frame | {"attributeTypes": ["C", "T", "S"], "data": [["7", "1", "2014-05-01"]]}
+    assert (await served.symetry("POST", "/projects/p/learn", more)).status == 200
+    statistics = await served.node.projects.statistics("p")
+    assert statistics.moments.level_counts("day.month") == {"1": 1, "2": 1, "5": 1}
 
 
 async def test_univariate(learned, iris):

@@ -67,8 +67,8 @@ async def test_a_job_remarks_on_the_columns_that_a_file_lacks_or_that_it_left_ou
         assert done.result is not None
         return done.result["remarks"]
 
-    (left_out,) = await remarks("delay,distance,day\n1.5,300,2013-01-31\n2.5,400,2013-02-01\n")
-    assert "'day'" in left_out
+    (left_out,) = await remarks("delay,distance,note\n1.5,300,\n2.5,400,\n")
+    assert "'note'" in left_out
     (lacking,) = await remarks("delay\n3.5\n")
     assert "'distance' is not in the file" in lacking
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,8 +13,16 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from federation.statistics import Coded, Moments, Schema, Table
-from node.sources import SourceError, files, guess_schema, open_source, read_batches
+from federation.statistics import Coded, LearnError, Moments, Schema, Table
+from node.sources import (
+    SourceError,
+    files,
+    guess_schema,
+    offered_schema,
+    open_source,
+    read_batches,
+    read_rows,
+)
 
 
 def learned(path: Path, schema: Schema) -> Moments:
@@ -76,18 +85,21 @@ def test_types_and_units_are_guessed_from_the_first_rows(tmp_path: Path) -> None
         "flag": ("B", "1"),
         "yes": ("B", "1"),
         "kind": ("T", "None"),
+        "when.year": ("C", "1"),
+        "when.month": ("T", "None"),
+        "when.day": ("C", "1"),
+        "when.weekday": ("T", "None"),
         "forced": ("T", "None"),
     }
-    assert len(remarks) == 2
-    assert "'when' is ignored" in remarks[0]
-    assert "'nothing' is ignored: no value" in remarks[1]
+    assert len(remarks) == 1
+    assert "'nothing' is ignored: no value" in remarks[0]
 
 
 def test_identifiers_are_not_taken_for_categories(tmp_path: Path) -> None:
     path = text(tmp_path, "id,x\n" + "".join(f"customer{i},{i}\n" for i in range(2000)))
     schema, remarks = guess_schema(open_source(path))
     assert schema.names == ("x",)
-    assert "more than 1000 different texts" in remarks[0]
+    assert "'id' is ignored: 2000 different texts in its first 2000 rows" in remarks[0]
 
 
 def test_numbers_as_categories_are_named_alike_in_csv_and_parquet(tmp_path: Path) -> None:
@@ -217,3 +229,115 @@ def test_whole_numbers_beyond_float64_are_identifiers_not_an_incident(tmp_path: 
     assert any("'id' is ignored" in remark and "2^53" in remark for remark in remarks)
     with pytest.raises(SourceError, match=r"t\.parquet.*'id'.*2\^53"):
         guess_schema(open_source(path), types={"id": "C"})
+
+
+DATED = (
+    "day,at,clock,x\n"
+    "2013-01-31,2013-01-31T14:30:00,10:30:00,1.5\n"
+    "2013-02-03,2013-02-03 09:00:00,00:00:00,2.5\n"
+    ",,,3.5\n"
+)
+
+
+def test_dates_are_learned_as_their_parts(tmp_path: Path) -> None:
+    path = text(tmp_path, DATED)
+    schema, remarks = guess_schema(open_source(path))
+    assert {a.name: a.type.value for a in schema.attributes} == {
+        "day.year": "C", "day.month": "T", "day.day": "C", "day.weekday": "T",
+        "at.year": "C", "at.month": "T", "at.day": "C", "at.weekday": "T", "at.hour": "C", "at.minute": "C",
+        "clock.hour": "C", "clock.minute": "C",
+        "x": "C",
+    }  # fmt: skip
+    assert remarks == []
+    (batch,) = read_batches(open_source(path), schema)
+    columns = {name: np.asarray(column).tolist()[:2] for name, column in batch.table.columns.items()}
+    assert columns["day.year"] == [2013, 2013]
+    assert (columns["day.month"], columns["day.day"]) == ([1, 2], [31, 3])
+    assert columns["day.weekday"] == [4, 7]  # a Thursday and a Sunday
+    assert (columns["at.hour"], columns["at.minute"], columns["clock.minute"]) == ([14, 9], [30, 0], [30, 0])
+    moments = learned(path, schema)
+    assert moments.level_counts("day.month") == {"1": 1, "2": 1}
+    assert moments.univariate("at.hour").missing == 1
+
+
+def test_parts_of_a_date_are_chosen_and_typed_like_columns(tmp_path: Path) -> None:
+    path = text(tmp_path, DATED)
+    schema, _ = guess_schema(open_source(path), ["x", "day.month"], {"day.month": "C"})
+    assert [(a.name, a.type.value) for a in schema.attributes] == [("x", "C"), ("day.month", "C")]
+    assert learned(path, schema).univariate("day.month").mean == pytest.approx(1.5)
+    with pytest.raises(SourceError, match=r"'day\.month' of a date cannot have the type 'B'"):
+        guess_schema(open_source(path), types={"day.month": "B"})
+    with pytest.raises(SourceError, match=r"'x' holds double, not dates"):
+        guess_schema(open_source(path), types={"x": "D"})
+
+
+def test_what_is_known_of_a_column_of_dates_decides_for_the_next_file(tmp_path: Path) -> None:
+    known, _ = guess_schema(open_source(text(tmp_path, DATED)), ["day.month", "x"])
+    later = text(tmp_path, "x,day\n1.5,2014-05-01 10:00\n", "later.csv")
+    assert guess_schema(open_source(later), known=known)[0] == known
+    assert learned(later, known).level_counts("day.month") == {"5": 1}
+    assert "'day' is not in the file" not in str(guess_schema(open_source(later), known=known)[1])
+
+
+def test_a_column_that_has_the_name_of_a_part_is_itself(tmp_path: Path) -> None:
+    path = text(tmp_path, "day,day.month\n2013-01-31,7.25\n2013-02-01,8\n")
+    schema, _ = guess_schema(open_source(path))
+    assert schema["day.month"].type.value == "C"
+    assert learned(path, schema).univariate("day.month").mean == 7.625
+
+
+def test_dates_are_the_same_in_csv_parquet_and_rows(tmp_path: Path) -> None:
+    times = [datetime(2013, 1, 31, 14, 30, tzinfo=UTC), None, datetime(1969, 12, 31, 23, 59, tzinfo=UTC)]
+    for kind in (pa.timestamp("ns", "UTC"), pa.timestamp("s"), pa.date32()):
+        parquet.write_table(pa.table({"t": pa.array(times, kind), "x": [1, 2, 3]}), tmp_path / "t.parquet")
+        (batch,) = read_batches(
+            open_source(tmp_path / "t.parquet"), guess_schema(open_source(tmp_path / "t.parquet"))[0]
+        )
+        cells = [
+            [None if time is None else time.isoformat(), x] for time, x in zip(times, (1, 2, 3), strict=True)
+        ]
+        rows = read_rows(["t", "x"], cells).table
+        csv = text(tmp_path, "t,x\n" + "".join(f"{time or ''},{x}\n" for time, x in cells))
+        (read,) = read_batches(open_source(csv), guess_schema(open_source(csv))[0])
+        for name, column in batch.table.columns.items():
+            assert np.array_equal(column, rows.columns[name], equal_nan=True), name
+            assert np.array_equal(column, read.table.columns[name], equal_nan=True), name
+
+
+def test_a_date_that_is_none_is_named_by_column_and_row(tmp_path: Path) -> None:
+    schema, _ = guess_schema(open_source(text(tmp_path, DATED)), ["day.month"])
+    with pytest.raises(SourceError, match=r"^t\.csv, column day, row 2: .*'soon'"):
+        learned(text(tmp_path, "day,x\n2013-01-31,1\nsoon,2\n"), schema)
+    with pytest.raises(LearnError, match=r"'day', row 1: 'soon' is not a date; write 2013-01-31"):
+        read_rows(["day"], [["2013-01-31"], ["soon"]], {"day": "D"})
+
+
+def test_texts_of_many_values_lists_and_patients_are_left_out_and_named(tmp_path: Path) -> None:
+    path = text(tmp_path, "id,note,tags,x\n" + "".join(f"p{i},text {i},a|b,{i}\n" for i in range(60)))
+    schema, remarks = guess_schema(open_source(path), types={"id": "P", "tags": "L"})
+    assert schema.names == ("x",)
+    assert [remark.split(" is ignored")[0] for remark in remarks] == [
+        "column 'id'",
+        "column 'note'",
+        "column 'tags'",
+    ]
+    assert "patient ids are never counted" in remarks[0]
+    assert "rather text (S), usable only through an encoder" in remarks[1]
+    assert "a list, usable only through an encoder" in remarks[2]
+    with pytest.raises(SourceError, match="'x' cannot have the type 'Q'; use C, B, T, D, S, L, P or X"):
+        guess_schema(open_source(path), types={"x": "Q"})
+
+
+def test_rows_of_cells_are_guessed_like_files() -> None:
+    names = ["n", "flag", "kind", "day", "note"]
+    cells = [[i / 4, i % 2, "ab"[i % 2], f"2013-01-{i % 28 + 1:02}", f"text {i}"] for i in range(60)]
+    read = read_rows(names, cells, {"flag": "C"})
+    assert read.table.names == (
+        "n", "flag", "kind", "day.year", "day.month", "day.day", "day.weekday",
+    )  # fmt: skip
+    schema = offered_schema(read.table, read.types)
+    assert {a.name: a.type.value for a in schema.attributes} == {
+        "n": "C", "flag": "C", "kind": "T",
+        "day.year": "C", "day.month": "T", "day.day": "C", "day.weekday": "T",
+    }  # fmt: skip
+    assert "'note' is ignored" in read.remarks[0]

@@ -174,12 +174,26 @@ def test_a_project_takes_its_schema_from_a_file_or_as_written(learned: Any) -> N
 
 
 def test_the_columns_left_out_are_named(learned: Any) -> None:
-    (learned.folder / "dated.csv").write_text("delay,day\n1,2013-01-31\n2,2013-02-01\n")
-    assert "'day'" in learned.run("project", "create", "dated", "--like", "dated.csv").stdout
+    lines = [f"{i},note {i}" for i in range(60)]
+    (learned.folder / "noted.csv").write_text("\n".join(["delay,note", *lines, ""]))
+    assert "'note'" in learned.run("project", "create", "noted", "--like", "noted.csv").stdout
     learned.run("project", "create", "free")
-    assert "'day'" in learned.run("project", "learn", "free", "dated.csv").stdout
-    for name in ("dated", "free"):
+    assert "'note'" in learned.run("project", "learn", "free", "noted.csv").stdout
+    for name in ("noted", "free"):
         learned.run("project", "delete", name)
+
+
+def test_dates_are_learned_as_their_parts_and_predicted_from(learned: Any) -> None:
+    rows = [f"{day % 7 + day / 100},2013-01-{day:02}" for day in range(1, 31)]
+    (learned.folder / "dated.csv").write_text("\n".join(["delay,day", *rows, ""]))
+    shown = learned.run("project", "create", "dated", "--like", "dated.csv", "--type", "day.day=C").stdout
+    assert "day.weekday" in shown
+    learned.run("project", "learn", "dated", "dated.csv")
+    learned.run("project", "fit", "dated", "m", "--target", "delay", "--inputs", "day.weekday,day.day")
+    (learned.folder / "next.csv").write_text("day\n2013-01-31\n")
+    (found,) = learned.json("project", "predict", "dated", "m", "next.csv")["res"]
+    assert found == pytest.approx(31 % 7 + 0.31, abs=1e-9)
+    learned.run("project", "delete", "dated")
 
 
 def test_a_job_can_be_left_to_itself_and_looked_at(learned: Any, write_table: Callable[..., Path]) -> None:
