@@ -75,6 +75,14 @@ def revive(record: Mapping[str, Any], inputs: Sequence[str], kinds: Mapping[str,
     return Fitted(model.to_dict(), tuple(outputs), 0.0)
 
 
+def onnx(model: Mapping[str, Any]) -> bytes:
+    """The model as an ONNX file. Raises ModelError if ONNX cannot say it."""
+    from federation import models
+    from federation.onnx import export
+
+    return export(models.from_dict(model))
+
+
 def predict(model: Mapping[str, Any], table: Table) -> dict[str, NDArray[Any]]:
     """The model's columns for the rows of `table`, numbers or names of classes. Raises ModelError."""
     from federation import models

@@ -153,6 +153,12 @@ class ProjectModels:
 
         await self._store.write(write)
 
+    async def onnx(self, name: str, model: str) -> bytes:
+        """The model as an ONNX file."""
+        record = await self.model(name, model)
+        with refusing():
+            return await self.learning.think(modelling.onnx, record.model)
+
     async def predict(self, name: str, model: str, table: Table) -> dict[str, NDArray[Any]]:
         """The model's answers for each row, by key."""
         record = await self.model(name, model)

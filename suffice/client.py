@@ -257,6 +257,10 @@ class Client:
         path = f"/api/projects/{_part(name)}/models/{_part(model)}"
         return self._object("PUT", path, record)
 
+    def onnx(self, name: str, model: str) -> bytes:
+        """The model as an ONNX file."""
+        return self._fetch("GET", f"/api/projects/{_part(name)}/models/{_part(model)}/onnx")
+
     def delete_model(self, name: str, model: str) -> Json:
         return self._object("DELETE", f"/api/projects/{_part(name)}/models/{_part(model)}")
 

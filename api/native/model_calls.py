@@ -38,6 +38,11 @@ async def model(call: Call) -> web.Response:
     return answer(await call.node.projects.model(call.part(PROJECT), call.part(MODEL)))
 
 
+async def onnx(call: Call) -> web.Response:
+    content = await call.node.projects.onnx(call.part(PROJECT), call.part(MODEL))
+    return web.Response(body=content, content_type="application/octet-stream")
+
+
 async def import_model(call: Call) -> web.Response:
     """What `model` answers, elsewhere or here, made a model of this project."""
     body: StoredModel = call.body

@@ -215,6 +215,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         {201: ModelRecord},
         body=e.StoredModel,
     ),
+    _call("GET", _M + "/onnx", model_calls.onnx, "annotator", "A model as ONNX", {200: "An ONNX file."}),
     _call("DELETE", _M, model_calls.delete_model, "user", "Delete a model", {200: _EMPTY}),
     _call(
         "POST",

@@ -90,6 +90,8 @@ def _weighted(graph: Graph, model: Any, weights: Any, expanded: Mapping[str, str
 EXPORTERS: Final[Mapping[str, Callable[[Graph, Any], None]]] = {
     "mlr": _linear,
     "ridge": _linear,
+    "lasso": _linear,
+    "elasticnet": _linear,
     "lda": _lda,
     "pca": _pca,
 }

@@ -151,6 +151,10 @@ def show(
         Path | None,
         typer.Option(metavar="FILE", help="Write it to a JSON file, for import-model.", show_default=False),
     ] = None,
+    onnx: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it to a file in the ONNX format.", show_default=False),
+    ] = None,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -162,14 +166,15 @@ def show(
         suffice project model flights delay
 
         suffice project model flights delay --export delay.json
+
+        suffice project model flights delay --onnx delay.onnx
     """
     with about(name, node, home, as_json) as client:
         record = client.model(name, model)
         if export is not None:
-            try:
-                export.write_text(json.dumps(record, allow_nan=False) + "\n", encoding="utf-8")
-            except OSError as error:
-                raise SufficeError("bad_file", f"{export} cannot be written: {error}.") from error
+            _write(export, json.dumps(record, allow_nan=False).encode() + b"\n")
+        if onnx is not None:
+            _write(onnx, client.onnx(name, model))
         emit(record, as_json, _model)
 
 
@@ -290,6 +295,13 @@ def _read_csv(stream: IO[str], path: Path) -> Iterator[Batch]:
                 where = f"A line of {path} before line {lines.line_num + 1}"
                 raise SufficeError("bad_file", f"{where} has {len(row)} cells; the heading has {len(names)}.")
         yield names, [[cell or None for cell in row] for row in batch]
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise SufficeError("bad_file", f"{path} cannot be written: {error}.") from error
 
 
 def _write_csv(columns: dict[str, list[Any]], *, heading: bool) -> None:

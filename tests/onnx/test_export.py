@@ -93,7 +93,8 @@ def fitted(algorithm: str, name: str) -> tuple[Any, Table]:
         target, inputs = CLASSES[name]
     elif algorithm != "pca":
         target = NUMBERS[name]
-    return fit(algorithm, moments, target, inputs), table
+    weak = {"lambda": 0.01} if algorithm in ("lasso", "elasticnet") else {}
+    return fit(algorithm, moments, target, inputs, **weak), table
 
 
 def agree(expected: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
 
 
@@ -137,6 +139,16 @@ def test_a_class_is_predicted_by_its_name(algorithm: str, learned: Any) -> None:
     assert one["res"] == [rows[1][0]]
     assert {rows[1][0], rows[2][0]} <= set(classes)
     assert sum(one[f"carrier${name}"][0] for name in classes) == pytest.approx(1.0)
+
+
+def test_a_model_is_written_as_onnx(learned: Any) -> None:
+    learned.run("project", "model", "trial", "m", "--onnx", "m.onnx")
+    session = onnxruntime.InferenceSession(learned.folder / "m.onnx")
+    row = {"distance": np.array([900.0]), "carrier": np.array(["UA"], dtype=object)}
+    one = learned.json("project", "predict", "trial", "m", "--set", "distance=900", "--set", "carrier=UA")
+    assert session.run(["res"], row)[0] == pytest.approx(one["res"], rel=1e-12)
+    error = learned.error("project", "model", "trial", "m", "--onnx", "no/such/folder/m.onnx")
+    assert "cannot be written" in error["message"]
 
 
 def test_a_prediction_names_what_is_wrong_with_its_input(learned: Any) -> None:
