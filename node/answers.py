@@ -62,8 +62,20 @@ class Statistics:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a metric is asked: attributes (none: all that suit it), targets, parameters."""
+
+    attributes: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """An exploration's values, keyed as SymetryML keys them: metric values per attribute (or pair)."""
+    """An exploration's values, keyed as SymetryML keys them.
+
+    A metric of single attributes (`MetricInfo.each`) gives `values` for each: {attribute: {key: value}}.
+    """
 
     project: str
     metric: str
@@ -71,11 +83,28 @@ class Answer:
     values: dict[str, Any]
     rows: int
     contributions: tuple[Share, ...]
+    targets: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DriftAnswer:
+    """How far a project has drifted from another, the baseline, and whose rows are in either."""
+
+    project: str
+    baseline: str
+    metric: str
+    attributes: tuple[str, ...]
+    values: dict[str, float]
+    rows: int
+    contributions: tuple[Share, ...]
+    baseline_rows: int
+    baseline_contributions: tuple[Share, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterInfo:
-    """One parameter of an algorithm, and a line that says what it does."""
+    """One parameter of an algorithm or metric, and a line that says what it does."""
 
     name: str
     help: str
@@ -88,6 +117,30 @@ class AlgorithmInfo:
     name: str
     summary: str
     parameters: tuple[ParameterInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInfo:
+    """What may be explored: a metric's name, a line about it, how many attributes and targets it takes.
+
+    The counts are (least, most), most being None where there is no limit. `each`: it takes attributes one by
+    one, all that suit it if none are named.
+    """
+
+    name: str
+    summary: str
+    attributes: tuple[int, int | None]
+    targets: tuple[int, int | None]
+    parameters: tuple[ParameterInfo, ...]
+    each: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DriftInfo:
+    """A way to measure drift, and a line about it."""
+
+    name: str
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from federation.statistics import Schema
-from node.answers import Answer, ModelRecord, ProjectInfo, Share
+from node.answering import questions_of
+from node.answers import ModelRecord, ProjectInfo, Share
 from node.errors import NodeError
 from node.jobs import task_rows
 from node.jobs.pipes import Message
 from node.jobs.runner import Complete
+from node.project_exploring import answers
 from node.projects import Projects
 from node.store import Store
 from node.tasks import Task
@@ -48,7 +50,8 @@ class ProjectTasks:
             project = await self._projects.row(task.project)
             known = {a.name: a.type.value for a in project.schema_or_empty.attributes}
             return request | {"model": record.model, "known": known}, payload
-        statistics = await self._projects.statistics(task.project)
+        of_all, own = self._projects.statistics, self._projects.own_statistics
+        statistics = await (own if given.get("local") else of_all)(task.project)
         self._basis[task.id] = (statistics.moments.rows, statistics.contributions)
         return request | _question(task), await asyncio.to_thread(statistics.moments.to_bytes)
 
@@ -65,15 +68,20 @@ class ProjectTasks:
         if task.kind in ("learn", "forget"):
             await self._merge(task, result, blob, complete)
         elif task.kind == "explore":
-            rows, contributions = self._basis.pop(task.id)
-            answer = Answer(
-                task.project or "", rows=rows, contributions=contributions, **_question(task), **result
-            )
-            await self._store.write(lambda c: complete(c, asdict(answer)))
+            await self._tell(task, result["values"], complete)
         elif task.kind == "fit":
             await self._keep_model(task, result, complete)
         else:
             await self._store.write(lambda c: complete(c, result))
+
+    async def _tell(self, task: Task, values: list[dict[str, Any]], complete: Complete) -> None:
+        """An answer, or {"answers": [...]} where several questions were asked."""
+        questions = questions_of(task.parameters)
+        basis = self._basis.pop(task.id)
+        found = answers(task.project or "", task.parameters["metric"], questions, values, *basis)
+        plain = [asdict(answer) for answer in found]
+        told = {"answers": plain} if "questions" in task.parameters else plain[0]
+        await self._store.write(lambda c: complete(c, told))
 
     async def _merge(self, task: Task, result: dict[str, Any], blob: bytes, complete: Complete) -> None:
         """The project's next version and the task's completion are one transaction: exactly once."""
@@ -105,7 +113,7 @@ class ProjectTasks:
 def _question(task: Task) -> Message:
     given = task.parameters
     if task.kind == "explore":
-        return {"metric": given["metric"], "attributes": tuple(given.get("attributes") or ())}
+        return {"metric": given["metric"], "questions": [asdict(item) for item in questions_of(given)]}
     return {
         "algorithm": given["algorithm"],
         "target": given.get("target"),

@@ -2,7 +2,8 @@
 
 A project holds this node's own statistics, with a version that grows with every change. A project of a
 federation answers from the fused statistics instead, and its own are this node's contribution. Numeric work
-runs in threads; a change is acknowledged when it is committed. What is about models is in `project_models`.
+runs in threads; a change is acknowledged when it is committed. What is
+about models is in `project_models`, exploration in `project_exploring`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from federation.statistics import Moments, Schema, Table
-from node import answering
 from node import project_rows as rows
-from node.answers import Answer, ProjectInfo, Share, Statistics
+from node.answers import ProjectInfo, Share, Statistics
 from node.errors import AlreadyExists, BadRequest, Forbidden, Unavailable
 from node.keys import AccessKey
 from node.learning import Learning, refusing
+from node.project_exploring import ProjectExploring
 from node.project_models import ProjectModels
 from node.project_rows import ProjectRow
 from node.sources import guess_schema, open_source
@@ -46,7 +47,7 @@ class Fusion(Protocol):
         """The local project has a new version, or is gone."""
 
 
-class Projects(ProjectModels):
+class Projects(ProjectModels, ProjectExploring):
     """The node's projects. One namespace; the owner is recorded."""
 
     def __init__(self, store: Store, numbers: Executor, node_id: str, node_name: str) -> None:
@@ -188,27 +189,6 @@ class Projects(ProjectModels):
     async def own_statistics(self, name: str) -> Statistics:
         """This node's own part."""
         return await self._own(await self._row(name))
-
-    async def explore(self, name: str, metric: str, attributes: Sequence[str]) -> Answer:
-        """uni: values per attribute (all numeric ones if none are named); bi: values of a pair."""
-        statistics = await self.statistics(name)
-        with refusing():
-            values = await self.learning.think(
-                lambda: answering.explore(statistics.moments, metric, attributes)
-            )
-        return self.answer(name, metric, attributes, values, statistics)
-
-    def answer(
-        self,
-        name: str,
-        metric: str,
-        attributes: Sequence[str],
-        values: dict[str, Any],
-        statistics: Statistics,
-    ) -> Answer:
-        return Answer(
-            name, metric, tuple(attributes), values, statistics.moments.rows, statistics.contributions
-        )
 
     async def schema_from(
         self,

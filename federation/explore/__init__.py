@@ -2,6 +2,6 @@
 
 from federation.explore.drift import DRIFTS, Drift, drift
 from federation.explore.metric import Metric
-from federation.explore.metrics import METRICS, explore
+from federation.explore.metrics import METRICS, explore, find
 
-__all__ = ["DRIFTS", "METRICS", "Drift", "Metric", "drift", "explore"]
+__all__ = ["DRIFTS", "METRICS", "Drift", "Metric", "drift", "explore", "find"]

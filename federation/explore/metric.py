@@ -5,7 +5,7 @@ Every file of metrics lists its own as `METRICS`; `metrics` collects them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -39,22 +39,37 @@ class Metric:
     suits: Callable[[Attribute], bool] | None = None
 
     def answer(
-        self, moments: Moments, inputs: Sequence[str], targets: Sequence[str], given: dict[str, Any]
+        self, moments: Moments, inputs: Sequence[str], targets: Sequence[str], given: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The values; raises `ModelError` for what the metric does not take, or cannot answer."""
-        options = self._read(given)
-        if not inputs and self.suits is not None:
-            taken = [a.name for a in moments.schema.attributes if self.suits(a) and a.name not in targets]
-            if not taken:
-                raise ModelError(f"no attribute suits {self.name}: {self.summary}")
-        else:
-            taken = list(inputs)
-        self._check(len(taken), len(targets))
+        taken = list(inputs) or self._suiting(moments, targets)
+        options = self.check(taken, targets, given)
         if self.each:
             return {name: self.ask(moments, (name,), targets, **options) for name in taken}
         return self.ask(moments, taken, targets, **options)
 
-    def _check(self, inputs: int, targets: int) -> None:
+    def check(
+        self, inputs: Sequence[str], targets: Sequence[str], given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The parameters read; raises `ModelError` for what the metric does not take of any statistics."""
+        # Without inputs, where `suits` says which are meant, there are enough of them.
+        self._count(len(inputs) if inputs or self.suits is None else self.inputs[0], len(targets))
+        readers = {parameter.name: parameter.read for parameter in self.parameters}
+        unknown = sorted(set(given) - set(readers))
+        if unknown:
+            has = f"it has {listed(sorted(readers))}" if readers else "it has none"
+            raise ModelError(f"{self.name} has no parameter {listed(unknown)}; {has}")
+        return {name: readers[name](name, value) for name, value in given.items() if value is not None}
+
+    def _suiting(self, moments: Moments, targets: Sequence[str]) -> list[str]:
+        if self.suits is None:
+            return []
+        taken = [a.name for a in moments.schema.attributes if self.suits(a) and a.name not in targets]
+        if not taken:
+            raise ModelError(f"no attribute suits {self.name} ({self.summary})")
+        return taken
+
+    def _count(self, inputs: int, targets: int) -> None:
         within = [
             least <= count and (most is None or count <= most)
             for count, (least, most) in ((inputs, self.inputs), (targets, self.targets))
@@ -64,14 +79,6 @@ class Metric:
                 f"{self.name} takes {_counted(self.inputs, 'attribute')} and "
                 f"{_counted(self.targets, 'target')}, not {inputs} and {targets}"
             )
-
-    def _read(self, given: dict[str, Any]) -> dict[str, Any]:
-        readers = {parameter.name: parameter.read for parameter in self.parameters}
-        unknown = sorted(set(given) - set(readers))
-        if unknown:
-            has = f"it has {listed(sorted(readers))}" if readers else "it has none"
-            raise ModelError(f"{self.name} has no parameter {listed(unknown)}; {has}")
-        return {name: readers[name](name, value) for name, value in given.items() if value is not None}
 
 
 def numeric(attribute: Attribute) -> bool:

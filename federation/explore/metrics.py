@@ -38,9 +38,15 @@ def explore(
     Parameters may be text, as REST clients send them. Raises `ModelError` for an unknown metric, attribute or
     parameter, listing those there are, and for what the statistics do not hold.
     """
-    if metric not in METRICS:
-        raise ModelError(f"there is no metric {metric!r}; there are {listed(tuple(METRICS), most=99)}")
+    chosen = find(metric)
     try:
-        return METRICS[metric].answer(moments, inputs, targets, dict(parameters or {}))
+        return chosen.answer(moments, inputs, targets, parameters or {})
     except StatisticsError as error:
         raise ModelError(str(error)) from error
+
+
+def find(metric: str) -> Metric:
+    """The metric of this name; raises `ModelError` listing those there are."""
+    if not isinstance(metric, str) or metric not in METRICS:
+        raise ModelError(f"there is no metric {metric!r}; there are {listed(tuple(METRICS), most=99)}")
+    return METRICS[metric]

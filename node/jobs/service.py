@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from node.answering import questions_of
 from node.answers import LogLine
 from node.errors import BadRequest
 from node.jobs import task_rows
@@ -55,15 +56,17 @@ class Jobs:
         """Queue a task; when this returns it will be done, whatever happens to the node.
 
         learn, forget: {"path", "format"?, "attributes"?, "types"?} or {"table": {"names", "rows", "types"?}};
-        explore: {"metric", "attributes"}; fit: {"model", "algorithm", "target", "inputs", "parameters"};
-        predict: {"model", "table"}; every kind: {"timeout"?} in seconds. Raises BadRequest, Forbidden,
-        NotFound.
+        explore: {"metric", "attributes", "targets"?, "parameters"?, "local"?}, or in place of attributes a
+        list of "questions"; fit: {"model", "algorithm", "target", "inputs", "parameters"}; predict: {"model",
+        "table"}; every kind: {"timeout"?} in seconds. Raises BadRequest, Forbidden, NotFound.
         """
         parameters = dict(parameters or {})
         table = parameters.pop("table", None)
         _check(kind, project, parameters, table)
         if kind == "fit":
             await self._projects.check_fit(parameters["algorithm"], parameters.get("parameters") or {})
+        if kind == "explore":
+            await self._projects.check_exploration(parameters["metric"], questions_of(parameters))
         if "path" in parameters:
             check_may_read(actor, parameters["path"])
         if project is not None:

@@ -102,7 +102,8 @@ def rows_from_json(data: bytes, known: Mapping[str, str]) -> Rows:
 
 def explore(request: Message, blob: bytes, _channel: Channel) -> Outcome:
     moments = Moments.from_bytes(blob)
-    return {"values": answering.explore(moments, request["metric"], request["attributes"])}, b""
+    questions = answering.questions_of(request)
+    return {"values": answering.explore(moments, request["metric"], questions)}, b""
 
 
 def fit(request: Message, blob: bytes, _channel: Channel) -> Outcome:

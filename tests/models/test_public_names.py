@@ -6,7 +6,7 @@ from federation import explore, models
 
 
 def test_public_names() -> None:
-    assert sorted(explore.__all__) == ["DRIFTS", "Drift", "METRICS", "Metric", "drift", "explore"]
+    assert sorted(explore.__all__) == ["DRIFTS", "Drift", "METRICS", "Metric", "drift", "explore", "find"]
     assert sorted(models.__all__) == sorted(
         [
             *("ALGORITHMS", "Algorithm", "INTERCEPT", "InputColumn", "LdaModel", "LinearModel", "Model"),

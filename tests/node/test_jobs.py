@@ -90,6 +90,13 @@ async def test_explore_fit_and_predict_run_as_tasks_too(
     answer = await node.projects.explore("flights", "uni", ["distance"])
     assert explored["values"] == answer.values
     assert explored["contributions"][0]["rows"] == 500
+    questions = [{"attributes": ["delay"], "targets": ["distance"]}, {"attributes": ["delay", "night"]}]
+    several = await run("explore", metric="bi", questions=questions)
+    pairs = [
+        await node.projects.explore("flights", "bi", ["delay", other]) for other in ("distance", "night")
+    ]
+    assert [answer["values"] for answer in several["answers"]] == [pair.values for pair in pairs]
+    assert several["answers"][0]["targets"] == ["distance"]
     fitted = await run("fit", model="m", algorithm="mlr", target="delay", inputs=["distance", "carrier"])
     stored = await node.projects.model("flights", "m")
     assert stored.model == fitted["model"]
@@ -183,6 +190,11 @@ async def test_impossible_submissions_are_refused_at_once(node: Node, schema: Sc
         ("learn", {"path": "relative.csv"}, "absolute"),
         ("fit", {"model": "m"}, "needs the parameter 'algorithm'"),
         ("learn", {"table": []}, "a table is"),
+        ("explore", {"metric": "tri"}, "there is no metric 'tri'"),
+        ("explore", {"metric": "bi", "attributes": ["delay"] * 3}, "bi takes 1 or 2 attributes"),
+        ("explore", {"metric": "uni", "questions": []}, "not a list of questions"),
+        ("explore", {"metric": "uni", "questions": [{"attributes": "delay"}]}, "a question is"),
+        ("explore", {"metric": "uni", "parameters": {"mu": 1}}, "uni has no parameter 'mu'"),
     ]:
         with pytest.raises(BadRequest, match=match):
             await node.jobs.submit(kind, actor=node.first_key, project="flights", parameters=parameters)

@@ -87,6 +87,27 @@ async def test_models_are_kept_with_whose_rows_are_in_them(node: Node, project: 
         await node.projects.model(project, "m")
 
 
+async def test_a_project_is_compared_with_another(node: Node, project: str, table) -> None:
+    await node.projects.create("later", owner="ann")
+    await node.projects.learn(project, table(80, seed=1))
+    await node.projects.learn("later", table(50, seed=2))
+    answer = await node.projects.drift("later", project, "global", ["delay", "distance"])
+    assert set(answer.values) == {"driftScore", "delay_drift", "distance_drift"}
+    assert (answer.rows, answer.baseline_rows) == (50, 80)
+    assert [share.rows for share in answer.baseline_contributions] == [80]
+    same = await node.projects.drift(project, project, "marginal_stat")
+    assert same.values["driftScore"] == pytest.approx(0.0, abs=1e-7)
+    with pytest.raises(BadRequest, match="no metric of drift"):
+        await node.projects.drift("later", project, "sideways")
+
+
+async def test_every_metric_tells_what_it_takes(node: Node) -> None:
+    metrics = {metric.name: metric for metric in await node.projects.metrics()}
+    assert metrics["ttest"].attributes == (1, 2)
+    assert [parameter.name for parameter in metrics["ttestmu"].parameters] == ["mu"]
+    assert {drift.name for drift in await node.projects.drifts()} >= {"global", "marginal_stat"}
+
+
 async def test_bad_questions_are_refused_with_their_reason(node: Node, project: str, table) -> None:
     await node.projects.learn(project, table(50))
     for question in [

@@ -1,0 +1,107 @@
+"""A project explored: questions to its statistics, and how far they are from another project's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from node import answering
+from node.answers import Answer, DriftAnswer, DriftInfo, MetricInfo, Question, Share, Statistics
+from node.learning import Learning, refusing
+
+
+class ProjectExploring:
+    """The part of `Projects` that is about exploration."""
+
+    learning: Learning
+
+    async def statistics(self, name: str) -> Statistics:
+        """What is explored; see `Projects`."""
+        raise NotImplementedError
+
+    async def own_statistics(self, name: str) -> Statistics:
+        """This node's own part; see `Projects`."""
+        raise NotImplementedError
+
+    async def metrics(self) -> tuple[MetricInfo, ...]:
+        """What may be explored."""
+        return await self.learning.think(answering.metrics)
+
+    async def drifts(self) -> tuple[DriftInfo, ...]:
+        """How drift may be measured."""
+        return await self.learning.think(answering.drifts)
+
+    async def check_exploration(self, metric: str, questions: Sequence[Question]) -> None:
+        """Raise BadRequest for what no statistics could answer: unknown names, unreadable values."""
+        with refusing():
+            await self.learning.think(answering.check, metric, questions)
+
+    async def explore(
+        self,
+        name: str,
+        metric: str,
+        attributes: Sequence[str],
+        targets: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        local: bool = False,
+    ) -> Answer:
+        """Ask a metric of `federation.explore`; `local`: of this node's part of a federated project only."""
+        question = Question(tuple(attributes), tuple(targets), dict(parameters or {}))
+        (answer,) = await self.explore_each(name, metric, [question], local=local)
+        return answer
+
+    async def explore_each(
+        self, name: str, metric: str, questions: Sequence[Question], *, local: bool = False
+    ) -> list[Answer]:
+        """Ask a metric several questions of the same statistics."""
+        statistics = await (self.own_statistics(name) if local else self.statistics(name))
+        with refusing():
+            values = await self.learning.think(answering.explore, statistics.moments, metric, questions)
+        rows, contributions = statistics.moments.rows, statistics.contributions
+        return answers(name, metric, questions, values, rows, contributions)
+
+    async def drift(
+        self, name: str, baseline: str, metric: str, attributes: Sequence[str] = ()
+    ) -> DriftAnswer:
+        """How far the project's rows have moved from the baseline project's."""
+        before, after = await self.statistics(baseline), await self.statistics(name)
+        with refusing():
+            values = await self.learning.think(
+                answering.drift, metric, before.moments, after.moments, attributes
+            )
+        return DriftAnswer(
+            project=name,
+            baseline=baseline,
+            metric=metric,
+            attributes=tuple(attributes),
+            values=values,
+            rows=after.moments.rows,
+            contributions=after.contributions,
+            baseline_rows=before.moments.rows,
+            baseline_contributions=before.contributions,
+        )
+
+
+def answers(
+    project: str,
+    metric: str,
+    questions: Sequence[Question],
+    values: Sequence[dict[str, Any]],
+    rows: int,
+    contributions: tuple[Share, ...],
+) -> list[Answer]:
+    """One for each question, from the values found for it."""
+    return [
+        Answer(
+            project=project,
+            metric=metric,
+            attributes=question.attributes,
+            values=found,
+            rows=rows,
+            contributions=contributions,
+            targets=question.targets,
+            parameters=question.parameters,
+        )
+        for question, found in zip(questions, values, strict=True)
+    ]
