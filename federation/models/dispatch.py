@@ -9,11 +9,9 @@ from federation.models import (
     bayes,
     lda,
     linear,
-    mahalanobis,
     mlda,
     pca,
     penalised,
-    reconstruction,
 )
 from federation.models.algorithm import Algorithm, Model
 from federation.models.errors import ModelError, listed
@@ -29,8 +27,6 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
         mlda,
         bayes,
         pca,
-        mahalanobis,
-        reconstruction,
     )
     for algorithm in module.ALGORITHMS
 }

@@ -11,7 +11,6 @@ def test_public_names() -> None:
         [
             *("ALGORITHMS", "Algorithm", "INTERCEPT", "InputColumn", "LdaModel", "LinearModel", "Model"),
             *("BayesModel", "MldaModel", "fit_bayes", "fit_mlda"),
-            *("MahalanobisModel", "ReconstructionModel", "fit_mahalanobis", "fit_reconstruction"),
             *("ModelError", "Parameter", "PcaModel", "PenalisedModel"),
             *("fit", "fit_lda", "fit_linear", "fit_pca", "fit_penalised", "from_dict"),
         ]

@@ -1,0 +1,30 @@
+"""Selecting inputs and algorithms: hundreds of models a second are tried, from statistics gathered once."""
+
+from federation.selection.options import PARAMETERS, Options, read_options
+from federation.selection.select import (
+    AICC,
+    SHOWN,
+    Candidate,
+    Progress,
+    Selection,
+    auto_select,
+    select,
+)
+from federation.selection.settings import TASK_NAMES, Setting, settings_of, suitable
+
+__all__ = [
+    "AICC",
+    "PARAMETERS",
+    "SHOWN",
+    "TASK_NAMES",
+    "Candidate",
+    "Options",
+    "Progress",
+    "Selection",
+    "Setting",
+    "auto_select",
+    "read_options",
+    "select",
+    "settings_of",
+    "suitable",
+]

@@ -1,0 +1,78 @@
+"""What candidates are judged by: the rows of a validation table whose truth is known, and one score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.assessment import AssessmentError, Score, Task, observed, outcome, score_named, task_of
+from federation.models import Model, ModelError
+from federation.statistics import Table
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judge:
+    """`table` holds the rows with a truth, `truth` (rows,) is theirs: numbers, or names of classes."""
+
+    target: str
+    task: Task
+    score: Score
+    table: Table
+    truth: NDArray[Any]
+
+    def gain(self, predictions: Mapping[str, NDArray[Any]]) -> float:
+        """The score of a model's outputs, signed so that more is better."""
+        answer = outcome(predictions, self.target, self.task)
+        given = answer.score if self.score.of == "score" else answer.value
+        return self.score.gain(self.truth, answer.value if given is None else given)
+
+    def gain_of_line(self, values: FloatArray, middle: float) -> float:
+        """The same of values (rows,) that rank or predict the rows, class 1 beginning at `middle`."""
+        if self.score.of == "label":
+            return self.score.gain(self.truth, (values >= middle).astype(np.float64))
+        return self.score.gain(self.truth, values)
+
+    def of_model(self, model: Model) -> float:
+        """The score of a fitted model, in its own unit and sign."""
+        return self.score.sign * self.gain(model.predict(self.table))
+
+
+def judge(table: Table, target: str, metric: str | None, task: Task | None) -> Judge:
+    """A judge of models of `target`; without a task, the truth's look and the metric decide.
+
+    Raises `ModelError` for a table without truth, of one class only, or that does not fit task or metric.
+    """
+    try:
+        truth = observed(table, target)
+        chosen = task or task_of(truth, {})
+        if (
+            chosen == "binary"
+            and task is None
+            and not _suits(metric, "binary")
+            and _suits(metric, "regression")
+        ):
+            chosen = "regression"  # a target of 0 and 1, judged as numbers
+        score = score_named(metric, chosen)
+        if (chosen == "multiclass") == truth.numeric or (chosen == "binary" and not truth.zero_one):
+            raise AssessmentError(f"target {target!r} is not one of a {chosen} task")
+        rows = np.flatnonzero(truth.present)
+        actual = truth.values[rows]
+        # A judge who could not tell the truth from a guess is none; found out before anything is fitted.
+        score.compute(actual, actual)
+    except AssessmentError as error:
+        raise ModelError(f"validation: {error}") from None
+    return Judge(target, chosen, score, table.take(rows), actual)
+
+
+def _suits(metric: str | None, task: Task) -> bool:
+    try:
+        score_named(metric, task)
+    except AssessmentError:
+        return False
+    return True
