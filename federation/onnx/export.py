@@ -11,6 +11,7 @@ from federation.models.algorithm import Model
 from federation.models.errors import ModelError, listed
 
 if TYPE_CHECKING:
+    from federation.models.design import InputColumn
     from federation.onnx.graph import Graph
 
 
@@ -29,8 +30,9 @@ def export(model: Model) -> bytes:
     except ModuleNotFoundError:
         raise ModelError("exporting needs the package onnx: pip install 'suffice[onnx]'") from None
     record: Any = model
-    categories = {column.attribute for column in record.columns if column.level is not None}
-    graph = Graph([column.attribute for column in record.columns], sorted(categories))
+    texts = {column.attribute for column in record.columns if column.level is not None}
+    texts |= set(getattr(record, "categories", ()))
+    graph = Graph([column.attribute for column in record.columns], sorted(texts))
     write(graph, record)
     properties = {"algorithm": model.algorithm, "rows": str(record.rows)}
     return graph.model(model.algorithm, properties | _target(record))
@@ -81,6 +83,77 @@ def _pca(graph: Graph, model: Any) -> None:
         graph.output(f"pc{at + 1}", graph.column(centred, at))
 
 
+def _mlda(graph: Graph, model: Any) -> None:
+    """δ = weights·(x - means) + intercepts."""
+    means = np.array([column.mean for column in model.columns])
+    shifts = np.array(model.intercepts) - np.array(model.weights) @ means
+    scores = _weighted(graph, model, model.weights, model.reference_levels)
+    posterior = _outcome(graph, model, graph.node("Add", scores, graph.constant(shifts)))
+    _probabilities(graph, model, posterior)
+
+
+def _bayes(graph: Graph, model: Any) -> None:
+    """Sums of the logarithms of each attribute's probability in each class."""
+    parts = [
+        _normal(graph, column.attribute, *model.normal[column.term])
+        if column.term in model.normal
+        else _binary(graph, column, model.binary[column.term])
+        for column in model.columns
+    ]
+    silent = np.zeros(len(model.classes))
+    for category, probabilities in model.categories.items():
+        lines = {level: np.log(of) for level, of in probabilities.items()}
+        parts.append(graph.by_level(category, lines, silent, np.full_like(silent, np.nan)))
+    scores = graph.constant(np.log(model.priors))
+    for part in parts:
+        scores = graph.node("Add", part, scores)
+    posterior = _outcome(graph, model, scores)
+    graph.output("Prob", graph.node("ReduceMax", posterior, graph.constant(np.array([1])), keepdims=0))
+    _probabilities(graph, model, posterior)
+
+
+def _normal(graph: Graph, attribute: str, means: Any, variances: Any) -> str:
+    """ln of the normal density in each class; 0 where the value is missing."""
+    values = graph.number(attribute)
+    distance = graph.node("Sub", values, graph.constant(np.array(means)))
+    squares = graph.node("Div", graph.node("Mul", distance, distance), graph.constant(np.array(variances)))
+    sums = graph.node("Add", squares, graph.constant(np.log(2.0 * np.pi * np.array(variances))))
+    terms = graph.node("Mul", sums, graph.constant(-0.5))
+    return graph.unless_infinite(values, graph.unless_missing(values, graph.constant(0.0), terms))
+
+
+def _binary(graph: Graph, column: InputColumn, probabilities: Any) -> str:
+    """ln of the probability of a 0/1 value in each class; 0 where it is missing."""
+    ones = np.array(probabilities)
+    yes, no = np.log(ones), np.log(1.0 - ones)
+    if column.level is not None:
+        return graph.by_level(column.attribute, {column.level: yes}, np.zeros_like(yes), no)
+    values = graph.number(column.attribute)
+    terms = graph.constant(np.nan)
+    for value, line in ((0.0, no), (1.0, yes)):
+        same = graph.node("Equal", values, graph.constant(value))
+        terms = graph.node("Where", same, graph.constant(line), terms)
+    return graph.unless_missing(values, graph.constant(0.0), terms)
+
+
+def _outcome(graph: Graph, model: Any, scores: str) -> str:
+    """Answers with the likeliest class under res; returns the probabilities of all (rows, k)."""
+    best = graph.node("ArgMax", scores, axis=1, keepdims=0)
+    lost = graph.node("IsNaN", graph.node("ReduceSum", scores, graph.constant(np.array([1])), keepdims=0))
+    labels, none = (
+        (np.array([0.0, 1.0]), np.array(np.nan)) if model.numeric else (np.array(model.classes), np.array(""))
+    )
+    label = graph.node("Gather", graph.constant(labels), best)
+    res = graph.node("Where", lost, graph.constant(none), label)
+    graph.output("res", res, text=not model.numeric)
+    return graph.node("Softmax", scores, axis=1)
+
+
+def _probabilities(graph: Graph, model: Any, posterior: str) -> None:
+    for at, label in enumerate(model.classes):
+        graph.output(f"{model.target}${label}", graph.column(posterior, at))
+
+
 def _weighted(graph: Graph, model: Any, weights: Any, expanded: Mapping[str, str | None]) -> str:
     """The columns times weights (k, columns): (rows, k)."""
     matrix = graph.design(model.columns, expanded)
@@ -93,6 +166,8 @@ EXPORTERS: Final[Mapping[str, Callable[[Graph, Any], None]]] = {
     "lasso": _linear,
     "elasticnet": _linear,
     "lda": _lda,
+    "mlda": _mlda,
+    "bayes": _bayes,
     "pca": _pca,
 }
 """The algorithms whose models can be exported, each with what writes its graph."""

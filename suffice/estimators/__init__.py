@@ -4,8 +4,16 @@ They are fitted to sums instead of rows, so they add rows, forget rows, and star
 statistics; scikit-learn is imported here and nowhere else.
 """
 
-from suffice.estimators.classification import LinearDiscriminantAnalysis
+from suffice.estimators.classification import LinearDiscriminantAnalysis, NaiveBayes
 from suffice.estimators.decomposition import PCA
-from suffice.estimators.regression import LinearRegression, Ridge
+from suffice.estimators.regression import ElasticNet, Lasso, LinearRegression, Ridge
 
-__all__ = ["PCA", "LinearDiscriminantAnalysis", "LinearRegression", "Ridge"]
+__all__ = [
+    "PCA",
+    "ElasticNet",
+    "Lasso",
+    "LinearDiscriminantAnalysis",
+    "LinearRegression",
+    "NaiveBayes",
+    "Ridge",
+]

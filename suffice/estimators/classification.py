@@ -1,4 +1,4 @@
-"""Estimators of classes."""
+"""Estimators of classes: linear discriminants and naive Bayes."""
 
 from __future__ import annotations
 
@@ -6,65 +6,101 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.base import ClassifierMixin
 
-from federation.models import ModelError
+from federation.models.prediction import design_matrix
 from suffice.estimators.learned import LearnedClass
 
 FloatArray = NDArray[np.float64]
 
 
-class LinearDiscriminantAnalysis(ClassifierMixin, LearnedClass):  # type: ignore[misc]
-    """Fisher's discriminant of two classes, each as probable as its share of the rows.
-
-    The covariance within the classes is divided by rows less classes (scikit-learn's estimator divides by
-    rows), which moves probabilities a little, and no decision between classes of equal size.
-
-    Parameters
-    ----------
-    missing : as for `LinearRegression`.
-    """
-
-    _algorithm: ClassVar[str] = "lda"
-
-    def __init__(self, *, missing: str = "listwise") -> None:
-        self.missing = missing
-
-    def _target(self) -> str:
-        levels = self._levels()
-        if len(levels) != 2:
-            raise ModelError(
-                "Only binary classification is supported. "
-                f"There are rows of {len(levels)} class{'es' * (len(levels) != 1)}, not of two."
-            )
-        return f"{self.target_}${levels[1]}"
-
-    @property
-    def coef_(self) -> FloatArray:
-        """Weights of the columns in `decision_function`, (1, columns)."""
-        return np.array([self.model_.weights])
-
-    @property
-    def intercept_(self) -> FloatArray:
-        """(1,)."""
-        return np.array([-self.model_.z0_prior])
-
-    def decision_function(self, X: Any) -> FloatArray:
-        """The logarithm of the odds of the second class, (rows,)."""
-        scores = self.model_.predict(self._inputs(X))["resZ"]
-        return np.asarray(scores - self.model_.z0_prior)
+class Classifier(ClassifierMixin, LearnedClass):  # type: ignore[misc]
+    """A model that gives each class a probability; a base of the estimators here."""
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The more probable class of each row, (rows,)."""
-        return np.asarray(self.classes_[(self.decision_function(X) > 0.0).astype(int)])
+        """The likeliest class of each row, (rows,)."""
+        levels, rows = np.unique(self.model_.predict(self._inputs(X))["res"], return_inverse=True)
+        return np.array([self._labels.get(level, level) for level in levels.tolist()])[rows]
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Probabilities in the order of `classes_`, (rows, classes)."""
-        second = expit(self.decision_function(X))
-        return np.column_stack([1.0 - second, second])
+        table = self._inputs(X)
+        answers = self.model_.predict(table)
+        never = np.zeros(table.rows)  # a class whose every row has a missing value, if those are left out
+        return np.column_stack([answers.get(f"{self.target_}${level}", never) for level in self._levels()])
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
+    def predict_log_proba(self, X: Any) -> FloatArray:
+        """Their logarithms."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.predict_proba(X)))
+
+
+class LinearDiscriminantAnalysis(Classifier):
+    """Linear discriminants of two or more classes, each as probable as its share of the rows.
+
+    Parameters
+    ----------
+    ddof : the covariance within the classes divides by rows - ddof; 0, as scikit-learn does, or None for
+        the number of classes.
+    missing : as for `LinearRegression`.
+    """
+
+    _algorithm: ClassVar[str] = "mlda"
+
+    def __init__(self, *, ddof: int | None = 0, missing: str = "listwise") -> None:
+        self.ddof = ddof
+        self.missing = missing
+
+    def _options(self) -> dict[str, Any]:
+        return {"missing": self.missing, "ddof": self.ddof}
+
+    @property
+    def coef_(self) -> FloatArray:
+        """Weights of the columns in `decision_function`, (classes, columns), or (1, columns) for two."""
+        return self._of_decision(self._weights())
+
+    @property
+    def intercept_(self) -> FloatArray:
+        """(classes,), or (1,) for two."""
+        means = np.array([column.mean for column in self.model_.columns])
+        return self._of_decision(np.array(self.model_.intercepts)[self._order()] - self._weights() @ means)
+
+    def decision_function(self, X: Any) -> FloatArray:
+        """Log-posteriors up to a term of each row, (rows, classes); for two classes the log-odds, (rows,)."""
+        model = self.model_
+        centre = np.array([column.mean for column in model.columns])
+        centred = design_matrix(model.columns, self._inputs(X), model.reference_levels) - centre
+        scores = centred @ self._weights().T + np.array(model.intercepts)[self._order()]
+        return np.asarray(scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores)
+
+    def _weights(self) -> FloatArray:
+        return np.array(self.model_.weights)[self._order()]
+
+    def _order(self) -> list[int]:
+        """Where the classes stand in the model, in the order of `classes_`."""
+        return [self.model_.classes.index(level) for level in self._levels()]
+
+    @staticmethod
+    def _of_decision(values: FloatArray) -> FloatArray:
+        return values[1:] - values[:1] if len(values) == 2 else values
+
+
+class NaiveBayes(Classifier):
+    """Naive Bayes: numbers are normal within a class, 0/1 attributes and categories are counted.
+
+    A missing value says nothing of its row.
+
+    Parameters
+    ----------
+    laplace_factor : added to the count of every level.
+    var_smoothing : this share of the largest variance is added to every variance.
+    """
+
+    _algorithm: ClassVar[str] = "bayes"
+
+    def __init__(self, *, laplace_factor: float = 1.0, var_smoothing: float = 1e-9) -> None:
+        self.laplace_factor = laplace_factor
+        self.var_smoothing = var_smoothing
+
+    def _options(self) -> dict[str, Any]:
+        return {"laplace_factor": self.laplace_factor, "var_smoothing": self.var_smoothing}

@@ -86,3 +86,74 @@ class Ridge(LinearRegressor):
             "alpha": self.alpha,
             "standardize": self.standardize,
         }
+
+
+class ElasticNet(LinearRegressor):
+    """Penalties on absolute and on squared coefficients: scikit-learn's `ElasticNet`, to its minimum.
+
+    Parameters
+    ----------
+    alpha : the penalty, 0 or more.
+    l1_ratio : the mixture, from 0 (ridge) to 1 (lasso).
+    standardize : whether to penalise the coefficients of standardised columns.
+    fit_intercept, missing : as for `LinearRegression`.
+    """
+
+    _algorithm: ClassVar[str] = "elasticnet"
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        l1_ratio: float = 0.5,
+        standardize: bool = False,
+        fit_intercept: bool = True,
+        missing: str = "listwise",
+    ) -> None:
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.missing = missing
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "missing": self.missing,
+            "centerY": self.fit_intercept,
+            "lambda": self.alpha,
+            "eta": self.l1_ratio,
+            "standardize": self.standardize,
+        }
+
+
+class Lasso(LinearRegressor):
+    """A penalty on absolute coefficients, which selects columns: scikit-learn's `Lasso`, to its minimum.
+
+    Parameters
+    ----------
+    alpha : the penalty, 0 or more.
+    standardize, fit_intercept, missing : as for `ElasticNet`.
+    """
+
+    _algorithm: ClassVar[str] = "lasso"
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        standardize: bool = False,
+        fit_intercept: bool = True,
+        missing: str = "listwise",
+    ) -> None:
+        self.alpha = alpha
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.missing = missing
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "missing": self.missing,
+            "centerY": self.fit_intercept,
+            "lambda": self.alpha,
+            "standardize": self.standardize,
+        }

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn import datasets, decomposition, discriminant_analysis, linear_model
+from sklearn import datasets, decomposition, discriminant_analysis, linear_model, naive_bayes
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
@@ -22,10 +22,10 @@ from suffice import estimators
 from suffice.estimators.columns import exact_unit
 
 REGRESSIONS = {"diabetes": datasets.load_diabetes, "linnerud": datasets.load_linnerud}
-TWO_CLASSES = {
-    "breast cancer": lambda: datasets.load_breast_cancer(return_X_y=True),
-    "iris without setosa": lambda: tuple(part[50:] for part in datasets.load_iris(return_X_y=True)),
-    "wine without class 2": lambda: tuple(part[:130] for part in datasets.load_wine(return_X_y=True)),
+CLASSES = {
+    "breast cancer": datasets.load_breast_cancer,
+    "iris": datasets.load_iris,
+    "wine": datasets.load_wine,
 }
 
 
@@ -44,29 +44,55 @@ def regression_data(name: str) -> tuple[np.ndarray, np.ndarray]:
             linear_model.LinearRegression(fit_intercept=False),
         ),
         (estimators.Ridge(0.5), linear_model.Ridge(0.5)),
+        (estimators.Lasso(0.05), linear_model.Lasso(0.05, tol=1e-12, max_iter=100_000)),
+        (
+            estimators.ElasticNet(0.01, l1_ratio=0.7),
+            linear_model.ElasticNet(0.01, l1_ratio=0.7, tol=1e-12, max_iter=100_000),
+        ),
     ],
 )
 def test_regressions_are_those_of_scikit_learn(name: str, ours: Any, theirs: Any) -> None:
     X, y = regression_data(name)
     ours.fit(X, y), theirs.fit(X, y)
-    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-9)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-7)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-9)
     assert ours.score(X, y) == pytest.approx(theirs.score(X, y), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", TWO_CLASSES)
-def test_two_classes_are_told_apart_as_scikit_learn_does(name: str) -> None:
-    """Its covariance divides by n, ours by n - 2: log odds differ by that factor but for the priors' part."""
-    X, y = TWO_CLASSES[name]()
-    ours = estimators.LinearDiscriminantAnalysis().fit(X, y)
-    theirs = discriminant_analysis.LinearDiscriminantAnalysis(solver="lsqr").fit(X, y)
-    factor = (len(y) - 2) / len(y)
-    prior = np.log((y == ours.classes_[1]).sum() / (y == ours.classes_[0]).sum())
-    np.testing.assert_allclose(ours.coef_, theirs.coef_ * factor, rtol=1e-6)
-    expected = (theirs.decision_function(X) - prior) * factor + prior
-    np.testing.assert_allclose(ours.decision_function(X), expected, rtol=1e-6, atol=1e-7)
-    assert (ours.predict(X) == theirs.predict(X)).mean() > 0.99
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (
+            estimators.LinearDiscriminantAnalysis(),
+            discriminant_analysis.LinearDiscriminantAnalysis(solver="lsqr"),
+        ),
+        (estimators.NaiveBayes(), naive_bayes.GaussianNB()),
+    ],
+)
+def test_classes_are_told_apart_as_scikit_learn_does(name: str, ours: Any, theirs: Any) -> None:
+    X, y = CLASSES[name](return_X_y=True)
+    ours.fit(X, y), theirs.fit(X, y)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-5, atol=1e-12)
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_decision_is_the_weighted_sum_of_the_columns(name: str) -> None:
+    X, y = CLASSES[name](return_X_y=True)
+    model = estimators.LinearDiscriminantAnalysis().fit(X, y)
+    decision = model.decision_function(X)
+    by_hand = X @ model.coef_.T + model.intercept_
+    np.testing.assert_allclose(decision.reshape(len(X), -1), by_hand, rtol=1e-9, atol=1e-6)
+
+
+def test_classes_are_in_their_own_order_not_in_that_of_their_names() -> None:
+    X, y = datasets.load_iris(return_X_y=True)
+    model = estimators.LinearDiscriminantAnalysis().fit(X, np.array([9, 10, 11])[y])
+    assert model.classes_.tolist() == [9, 10, 11]
+    assert (model.predict_proba(X).argmax(axis=1) == model.predict(X) - 9).all()
+    assert model.decision_function(X)[:50].argmax(axis=1).max() == 0
 
 
 @pytest.mark.parametrize("load", [datasets.load_iris, datasets.load_wine, datasets.load_breast_cancer])
@@ -123,10 +149,7 @@ def test_forgetting_rows_that_were_not_learned_is_refused() -> None:
 
 def test_a_forgotten_class_is_gone() -> None:
     X, y = datasets.load_iris(return_X_y=True)
-    model = estimators.LinearDiscriminantAnalysis().partial_fit(X, y)
-    with pytest.raises(ModelError, match="3 classes, not of two"):
-        model.predict(X)
-    model.forget(X[y == 1], y[y == 1])
+    model = estimators.LinearDiscriminantAnalysis().fit(X, y).forget(X[y == 1], y[y == 1])
     assert model.classes_.tolist() == [0, 2]
     assert model.score(X[y != 1], y[y != 1]) == 1.0
 
@@ -187,3 +210,12 @@ def test_estimators_work_inside_scikit_learn() -> None:
     X, y = datasets.load_diabetes(return_X_y=True)
     pipeline = make_pipeline(estimators.PCA(correlation=True), estimators.Ridge(0.1))
     assert cross_val_score(pipeline, X, y, cv=3).min() > 0.4
+
+
+def test_naive_bayes_takes_numbers_and_categories_together() -> None:
+    X, _ = penguin_like()
+    X["size"] = np.where(X["sepal length (cm)"] > 6, "large", "small")
+    X.loc[::7, "sepal width (cm)"] = np.nan
+    model = estimators.NaiveBayes().fit(X.drop(columns="species"), X["species"])
+    assert model.classes_.tolist() == ["setosa", "versicolor", "virginica"]
+    assert model.score(X.drop(columns="species"), X["species"]) >= 0.9

@@ -82,6 +82,8 @@ CLASSES = {
     "diabetes": ("sex$one", ["age", "bmi", "bp"]),
     "fair": ("occupation$code 5", ["age", "rate_marriage", "educ"]),
 }
+CATEGORIES = {"iris": "species", "diabetes": "sex", "fair": "occupation"}
+MANY = ("mlda", "bayes")
 
 
 def fitted(algorithm: str, name: str) -> tuple[Any, Table]:
@@ -91,6 +93,9 @@ def fitted(algorithm: str, name: str) -> tuple[Any, Table]:
     inputs = INPUTS[name]
     if algorithm == "lda":
         target, inputs = CLASSES[name]
+    elif algorithm in MANY:
+        target = CATEGORIES[name]
+        inputs = [*(other for other in inputs if other != target), NUMBERS[name]]
     elif algorithm != "pca":
         target = NUMBERS[name]
     weak = {"lambda": 0.01} if algorithm in ("lasso", "elasticnet") else {}
