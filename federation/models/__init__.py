@@ -9,7 +9,9 @@ from federation.models.lda import LdaModel, fit_lda
 from federation.models.linear import INTERCEPT, LinearModel, fit_linear
 from federation.models.mlda import MldaModel, fit_mlda
 from federation.models.pca import PcaModel, fit_pca
+from federation.models.pcr import PcrModel, fit_pcr
 from federation.models.penalised import PenalisedModel, fit_penalised
+from federation.models.pls import PlsModel, fit_pls
 
 __all__ = [
     "ALGORITHMS",
@@ -24,13 +26,17 @@ __all__ = [
     "ModelError",
     "Parameter",
     "PcaModel",
+    "PcrModel",
     "PenalisedModel",
+    "PlsModel",
     "fit",
     "fit_bayes",
     "fit_lda",
     "fit_linear",
     "fit_mlda",
     "fit_pca",
+    "fit_pcr",
     "fit_penalised",
+    "fit_pls",
     "from_dict",
 ]

@@ -11,7 +11,9 @@ from federation.models import (
     linear,
     mlda,
     pca,
+    pcr,
     penalised,
+    pls,
 )
 from federation.models.algorithm import Algorithm, Model
 from federation.models.errors import ModelError, listed
@@ -23,6 +25,8 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
     for module in (
         linear,
         penalised,
+        pls,
+        pcr,
         lda,
         mlda,
         bayes,

@@ -283,7 +283,7 @@ def _best_penalty(
         min_lambda_power=grid.min_lambda_power - shift,
         max_lambda_power=grid.max_lambda_power - shift,
     )
-    return sums.rows * choose(problem, shifted, intercept=intercept, maxiter=1000, tolerance=1e-5).penalty
+    return sums.rows * choose(problem, shifted, intercept=intercept, maxiter=1000, tolerance=1e-10).penalty
 
 
 _INTERCEPT_PARAMETER: Final = Parameter(

@@ -9,7 +9,7 @@ b₀ being free. With v_j = 1 that is scikit-learn's `ElasticNet(alpha=λ, l1_ra
 column j, which is the same after `StandardScaler`, with the coefficients in the original units. Zou and
 Hastie, "Regularization and variable selection via the elastic net" (2005).
 
-The solution is that of the conditions of Karush, Kuhn and Tucker: found by `coordinate_descent`, then solved
+The solution is that of the conditions of Karush, Kuhn and Tucker: found by `active_set`, then solved
 once more in double-double for the columns that are in the model. The minimum does not depend on where the
 search starts, so there are no initial weights to give.
 """
@@ -23,8 +23,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.models.active_set import minimise
 from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number, required, whole
-from federation.models.coordinate_descent import minimise
 from federation.models.design import Design, InputColumn, about_zero, design
 from federation.models.errors import ModelError
 from federation.models.linear import INTERCEPT
@@ -32,6 +32,7 @@ from federation.models.linear_algebra import solver
 from federation.models.penalty_grid import (
     ETA_GRID,
     LAMBDA_GRID,
+    LASSO,
     Grid,
     aicc,
     choose,
@@ -53,8 +54,8 @@ class PenalisedModel:
 
     penalty and eta are λ and η, given or chosen; aicc and df, the degrees of freedom of the slopes, belong to
     the penalised fit, as in `penalty_grid` (aicc is None if there are too few rows for it). Debiased, coef
-    and r2 are those of least squares on the selected columns instead. sweeps counts the sweeps of coordinate
-    descent that were needed.
+    and r2 are those of least squares on the selected columns instead. steps counts the
+    proximal steps that were needed.
     """
 
     algorithm: str
@@ -67,7 +68,7 @@ class PenalisedModel:
     r2: float
     aicc: float | None
     df: float
-    sweeps: int
+    steps: int
     rows: int
     standardize: bool
     debias: bool
@@ -98,14 +99,14 @@ def fit_penalised(
     intercept: bool = True,
     debias: bool = False,
     maxiter: int = 1000,
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-10,
     missing: Missing = "listwise",
 ) -> PenalisedModel:
     """Regress `target` on `inputs` with penalty λ = `penalty` and mixture η, or those best in `grid`.
 
-    Inputs are as in `design.design`. `maxiter` and `tolerance` (in standard deviations of the target, for
-    standardised columns) bound coordinate descent. Raises `ModelError` for parameters out of range, constant
-    columns, a constant target, a descent that does not converge, and everything that `design.design` refuses.
+    Inputs are as in `design.design`. `maxiter` and `tolerance` are those of `active_set.minimise`. Raises
+    `ModelError` for parameters out of range, constant columns, a constant target, a search that does not
+    reach the minimum, and everything that `design.design` refuses.
     """
     _check_options(penalty, eta, standardize, intercept, maxiter, tolerance, missing)
     sums = design(moments, target, inputs, missing)
@@ -118,7 +119,7 @@ def fit_penalised(
     found = minimise(problem.quadratic, absolute, squared, start, maxiter=maxiter, tolerance=tolerance)
     if not found.converged:
         raise ModelError(
-            f"{found.sweeps} sweeps of coordinate descent did not converge to {tolerance:g}: raise maxiter, "
+            f"{found.steps} proximal steps did not reach a minimum to {tolerance:g}: raise maxiter, "
             "tolerance or lambda" + (", or use missing='listwise' or 'mean'" if missing == "pairwise" else "")
         )
     active = np.flatnonzero(found.coef)
@@ -141,7 +142,7 @@ def fit_penalised(
         r2=1.0 - unexplained,
         aicc=score if np.isfinite(score) else None,
         df=freedom,
-        sweeps=found.sweeps,
+        steps=found.steps,
         rows=sums.rows,
         standardize=standardize,
         debias=debias,
@@ -187,8 +188,13 @@ def _unexplained(sums: Design, slopes: DoubleDouble, *, intercept: bool) -> floa
     """RSS / TSS, of any slopes: Σy² - 2 b·s + b·S b over Σy²."""
     scatter, cross, total = (sums.scatter, sums.cross, sums.target_scatter) if intercept else about_zero(sums)
     fitted = pick(product(slice_rows(scatter), pick(slopes, slice(None), None)), slice(None), 0)
-    rss = add(total, dot(slopes, add(fitted, negate(add(cross, cross)))))
-    return max(0.0, float(rss.hi) / float(total.hi))
+    rss = float(add(total, dot(slopes, add(fitted, negate(add(cross, cross))))).hi) / float(total.hi)
+    if rss < -1e-12:
+        raise ModelError(
+            "the pairwise sums explain more than there is, as those of no table can: "
+            "use missing='listwise' or 'mean'"
+        )
+    return max(0.0, rss)
 
 
 def _check_options(
@@ -218,7 +224,7 @@ def _check_options(
 
 
 def _lasso(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> PenalisedModel:
-    grid = take_grid(options, {"min_eta": 1.0, "max_eta": 1.0, "num_eta": 1})
+    grid = take_grid(options, LASSO)
     return _fit(moments, target, inputs, grid, options)
 
 
@@ -249,8 +255,10 @@ _PARAMETERS: Final = (
     Parameter("standardize", flag, "whether to penalise the coefficients of standardised columns (false)"),
     CENTER_Y,
     Parameter("debias", flag, "whether to fit the selected columns by least squares in the end (false)"),
-    Parameter("maxiter", whole, "sweeps of coordinate descent at most (1000)"),
-    Parameter("tolerance", number, "largest change in the last sweep, in standard units (1e-5)"),
+    Parameter("maxiter", whole, "proximal steps at most (1000)"),
+    Parameter(
+        "tolerance", number, "to which the conditions for a minimum hold, relative to the covariances (1e-10)"
+    ),
     *LAMBDA_GRID,
 )
 

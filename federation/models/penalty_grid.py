@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
+from federation.models.active_set import Quadratic, factor, minimise
 from federation.models.algorithm import Parameter, flag, number, whole
-from federation.models.coordinate_descent import Quadratic, factor, minimise
 from federation.models.errors import ModelError
 from federation.models.standardised import Standardised
 
@@ -97,8 +97,8 @@ def degrees_of_freedom(problem: Quadratic, squared: FloatArray, active: NDArray[
 def choose(problem: Standardised, grid: Grid, *, intercept: bool, maxiter: int, tolerance: float) -> Choice:
     """Follow the path of λ for every η, each fit starting at the last; raises `ModelError` if none converges.
 
-    Where coordinate descent does not converge, and where the rows do not suffice for the degrees of freedom,
-    a fit is no candidate.
+    Where the minimum is not reached, and where the rows do not suffice for the degrees of freedom, a fit is
+    no candidate.
     """
     best: Choice | None = None
     total = problem.target_scale**2 * problem.rows
@@ -143,6 +143,7 @@ def take_grid(options: dict[str, Any], defaults: Mapping[str, float] | None = No
     return Grid(**(given | dict(defaults or {})))
 
 
+LASSO: Final[Mapping[str, float]] = {"min_eta": 1.0, "max_eta": 1.0, "num_eta": 1}
 LAMBDA_GRID: Final = (
     Parameter("aicc", flag, "whether to choose the penalty by AICc over a grid (false without it)"),
     Parameter("min_lambda_power", number, "the grid's smallest lambda is 10 to this power (-10)"),

@@ -39,6 +39,22 @@ def linear_prediction(model: Linear, table: Table) -> FloatArray:
     return sums + model.coef[0] if intercept else sums
 
 
+class ByComponents(Linear, Protocol):
+    """A linear model with an intercept that also has the coefficients for fewer components."""
+
+    @property
+    def path(self) -> tuple[tuple[float, ...], ...]: ...
+
+
+def predictions_by_size(model: ByComponents, sizes: Sequence[int], table: Table) -> dict[str, FloatArray]:
+    """{"res": prediction, "1": that with one component, …} for these numbers of components."""
+    by_size = {}
+    for size in sizes:
+        first, *slopes = model.path[size - 1]
+        by_size[str(size)] = weighted_sum(model.columns, slopes, table, model.reference_levels) + first
+    return {"res": by_size[str(sizes[-1])]} | by_size
+
+
 def weighted_sum(
     columns: Sequence[InputColumn],
     weights: Sequence[float],

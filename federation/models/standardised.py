@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.models.coordinate_descent import Quadratic
+from federation.models.active_set import Quadratic
 from federation.models.design import Design, about_zero, require_varying
 from federation.models.errors import ModelError
 
@@ -53,17 +53,24 @@ def standardised(sums: Design, target: str, *, standardize: bool, intercept: boo
     scatter, cross, total = sums.scatter, sums.cross, sums.target_scatter
     if not intercept:
         scatter, cross, total = about_zero(sums)
-    root = np.sqrt(np.diagonal(scatter.hi))
-    target_root = float(np.sqrt(total.hi))
-    gram = scatter.hi / root[:, None] / root
-    np.fill_diagonal(gram, 1.0)
     deviations = np.sqrt(np.diagonal(sums.scatter.hi) / sums.rows)
+    spread = deviations if standardize else np.ones(len(deviations))
+    return in_standard_units(scatter.hi, cross.hi, float(total.hi), spread, sums.rows)
+
+
+def in_standard_units(
+    scatter: FloatArray, cross: FloatArray, total: float, spread: FloatArray, rows: int
+) -> Standardised:
+    """Standard units of sums of products (p, p), those with the target (p,) and its sum of squares."""
+    root, target_root = np.sqrt(np.diagonal(scatter)), float(np.sqrt(total))
+    gram = scatter / root[:, None] / root
+    np.fill_diagonal(gram, 1.0)
     return Standardised(
-        Quadratic(gram, cross.hi / root / target_root),
+        Quadratic(gram, cross / root / target_root),
         unit=target_root / root,
-        spread=deviations if standardize else np.ones(len(root)),
-        target_scale=target_root / float(np.sqrt(sums.rows)),
-        rows=sums.rows,
+        spread=spread,
+        target_scale=target_root / float(np.sqrt(rows)),
+        rows=rows,
     )
 
 

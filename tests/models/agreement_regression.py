@@ -13,7 +13,11 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from sklearn import datasets
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.decomposition import PCA
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from federation.models import fit
 
@@ -60,7 +64,7 @@ def predictions(
     algorithm: str,
     options: dict[str, Any],
     data: Data,
-    reference: Callable[..., Any],
+    reference: Callable[[], Any],
     learned: Any,
     tabulated: Any,
 ) -> tuple[Any, Any]:
@@ -72,17 +76,41 @@ def predictions(
     return model.predict(tabulated(columns))["res"], expected.ravel()
 
 
-REGRESSIONS: tuple[tuple[str, dict[str, Any], Callable[..., Any], str, float], ...] = (
+def with_all_components(X: np.ndarray) -> np.ndarray:
+    """The columns beside their principal components."""
+    return np.hstack([X, PCA(svd_solver="full").fit_transform(X)])
+
+
+def net(alpha: float, eta: float) -> Any:
+    return ElasticNet(alpha=alpha, l1_ratio=eta, **EXACT)
+
+
+def components_then_lasso(alpha: float) -> Any:
+    columns = make_pipeline(StandardScaler(), FunctionTransformer(with_all_components), StandardScaler())
+    return make_pipeline(columns, Lasso(alpha=alpha, **EXACT))
+
+
+Regression = tuple[str, dict[str, Any], Callable[[], Any], str, float]
+REGRESSIONS: tuple[Regression, ...] = (
     ("mlr", {}, LinearRegression, "LinearRegression", 1e-9),
     ("ridge", {"lambda": 3.0}, lambda: Ridge(alpha=3.0), "Ridge", 1e-9),
     ("lasso", {"lambda": 0.1}, lambda: Lasso(alpha=0.1, **EXACT), "Lasso", 1e-8),
+    ("elasticnet", {"lambda": 0.1, "eta": 0.5}, lambda: net(0.1, 0.5), "ElasticNet", 1e-8),
     (
-        "elasticnet",
-        {"lambda": 0.1, "eta": 0.5},
-        lambda: ElasticNet(alpha=0.1, l1_ratio=0.5, **EXACT),
-        "ElasticNet",
+        "pcr",
+        {"q": 3},
+        lambda: make_pipeline(StandardScaler(), PCA(3, svd_solver="full"), LinearRegression()),
+        "PCA(3), LinearRegression",
+        1e-9,
+    ),
+    (
+        "pcr",
+        {"pcr_type": "full", "lambda": 0.2},
+        lambda: components_then_lasso(0.2),
+        "PCA, Lasso on both",
         1e-8,
     ),
+    ("plsq", {"q": 3}, lambda: PLSRegression(3, tol=1e-14), "PLSRegression(3)", 1e-9),
 )
 
 CASES = [

@@ -4,12 +4,13 @@ The problem is min ½ bᵀG b - cᵀb + Σ α_j |b_j| + ½ Σ β_j b_j², G bein
 diagonal. b is its solution if, g being c - G b - β b, g_j = α_j sign(b_j) where b_j is not 0 and |g_j| ≤ α_j
 where it is (the Karush-Kuhn-Tucker conditions).
 
-Two methods work together. Once it is known which b_j are not 0, and their signs, b solves a linear system;
-the guess is corrected by the primal-dual active set strategy (Hintermüller, Ito and Kunisch, "The primal-dual
-active set strategy as a semismooth Newton method", 2002), which from a near start needs a few systems and
-ends at an exact solution, but may fail. Coordinate descent with covariance updates (Friedman, Hastie and
-Tibshirani, "Regularization paths for generalized linear models via coordinate descent", 2010) never fails,
-and takes over until the guess is good enough.
+Once it is known which b_j are not 0, and their signs, b solves a linear system. The guess is corrected by the
+primal-dual active set strategy (Hintermüller, Ito and Kunisch, "The primal-dual active set strategy as a
+semismooth Newton method", 2002), which from a near start, as along a path of penalties, needs a system or two
+and ends at the exact solution. Where it does not settle, or a system is singular, proximal steps lead on:
+each minimises the same sum plus ½ ε ‖b - b_before‖² for an ε with which the strategy settles, as it does for
+a large one; their limit is a minimum (Rockafellar, "Monotone operators and the proximal point algorithm",
+1976).
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ BoolArray = NDArray[np.bool_]
 
 # Gradients that exceed α by less than this part of the largest |c_j| do so by rounding.
 SLACK: Final = 1e-12
-_CORRECTIONS: Final = 25  # of the active set before coordinate descent is asked for a better guess
-_FIRST_SWEEPS: Final = 8
+_CORRECTIONS: Final = 25  # of the active set before a proximal step is taken
 # A pivot this small means that a column hardly differs from a combination of the others.
 _SMALLEST_PIVOT: Final = 1e-7
+_RUN_AWAY: Final = 1e12  # coefficients of which no minimum of a semidefinite problem can consist
+_FIRST_PROXIMAL, _LEAST_PROXIMAL, _MOST_PROXIMAL = 1e-2, 1e-9, 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,10 @@ class Quadratic:
 
 @dataclass(frozen=True, slots=True)
 class Minimum:
-    """The solution b (p,), the sweeps of coordinate descent that it took, and whether they sufficed."""
+    """The solution b (p,), the proximal steps that it took, and whether they sufficed."""
 
     coef: FloatArray
-    sweeps: int
+    steps: int
     converged: bool
 
 
@@ -60,23 +62,26 @@ def minimise(
 ) -> Minimum:
     """Solve the problem with α = `absolute` and β = `squared`, each (p,), from a first guess `start`.
 
-    Where systems do not lead to the exact solution, at most `maxiter` sweeps are made, until none of them
-    changes a coefficient by more than `tolerance`.
+    Where no system has the exact solution, at most `maxiter` proximal steps are made, until the conditions
+    hold to `tolerance` times the largest |c_j|.
     """
-    coef, sweeps, batch = start, 0, _FIRST_SWEEPS
-    while True:
+    coef, weight = start, _FIRST_PROXIMAL
+    allowed = tolerance * float(np.max(np.abs(problem.cross), initial=0.0))
+    for step in range(maxiter):
         exact = _by_active_set(problem, absolute, squared, coef)
         if exact is not None:
-            return Minimum(exact, sweeps, True)
-        batch = min(batch, maxiter - sweeps)
-        coef, made, change = _sweep(problem, absolute, squared, coef, batch, tolerance)
-        sweeps += made
-        if change <= tolerance or not np.isfinite(change):
-            exact = _by_active_set(problem, absolute, squared, coef) if np.isfinite(change) else None
-            return Minimum(coef if exact is None else exact, sweeps, bool(np.isfinite(change)))
-        if sweeps >= maxiter:
-            return Minimum(coef, sweeps, False)
-        batch *= 2
+            return Minimum(exact, step, True)
+        moved = None
+        while moved is None and weight < _MOST_PROXIMAL:
+            nearby = Quadratic(problem.gram, problem.cross + weight * coef)
+            moved = _by_active_set(nearby, absolute, squared + weight, coef)
+            weight *= 10.0 if moved is None else 1.0
+        if moved is None or not np.max(np.abs(moved)) < _RUN_AWAY:
+            return Minimum(coef, step, False)
+        if weight * float(np.max(np.abs(moved - coef))) <= allowed:
+            return Minimum(moved, step, True)
+        coef, weight = moved, max(weight / 10.0, _LEAST_PROXIMAL)
+    return Minimum(coef, maxiter, False)
 
 
 def violation(problem: Quadratic, absolute: FloatArray, squared: FloatArray, coef: FloatArray) -> float:
@@ -121,44 +126,3 @@ def _by_active_set(
             return coef
         signs = corrected
     return None
-
-
-def _sweep(
-    problem: Quadratic,
-    absolute: FloatArray,
-    squared: FloatArray,
-    start: FloatArray,
-    most: int,
-    tolerance: float,
-) -> tuple[FloatArray, int, float]:
-    """Sweeps of coordinate descent: the coefficients, how many were made, the last one's largest change.
-
-    Every other sweep visits only the coefficients that are not 0. The change is infinite if the coefficients
-    run away, as they may if G is not positive semidefinite.
-    """
-    gram = problem.gram
-    coef = start.tolist()
-    gradient = problem.cross - gram @ start
-    diagonal, alpha = gram.diagonal().tolist(), absolute.tolist()
-    curvature = (gram.diagonal() + squared).tolist()
-    everything = range(len(coef))
-    change, partial = np.inf, False
-    for made in range(1, most + 1):
-        largest = 0.0
-        for j in [k for k in everything if coef[k] != 0.0] if partial else everything:
-            old = coef[j]
-            score = float(gradient[j]) + diagonal[j] * old
-            size = abs(score) - alpha[j]
-            new = 0.0 if size <= 0.0 else (size if score > 0.0 else -size) / curvature[j]
-            if new != old:
-                coef[j] = new
-                gradient -= gram[j] * (new - old)
-                largest = max(largest, abs(new - old))
-        if not largest < 1e12:
-            return np.array(coef), made, np.inf
-        if not partial:
-            change = largest
-            if change <= tolerance:
-                return np.array(coef), made, change
-        partial = not partial
-    return np.array(coef), most, change
