@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from federation.assessment.outcome import MIDDLE
-from federation.models.coordinate_descent import Quadratic, minimise
+from federation.models.active_set import Quadratic, minimise
 from federation.models.design import Design, design
 from federation.models.prediction import design_matrix
 from federation.models.standardised import standardised
@@ -32,7 +32,7 @@ Places = NDArray[np.intp]
 NEARLY_DEPENDENT: Final = 1e-9
 PERFECT: Final = 1e-26
 MAXITER: Final = 1000
-TOLERANCE: Final = 1e-5  # both as a model has them that is fitted without saying
+TOLERANCE: Final = 1e-10  # both as a model has them that is fitted without saying
 _PENALISED: Final = frozenset({"missing", "lambda", "eta", "standardize"})
 
 

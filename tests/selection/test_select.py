@@ -52,8 +52,8 @@ def test_subsets_from_the_gram_matrix_score_as_their_own_models(
         chosen = judge(data.validation, "y", metric, None)
         exact = RefittingScorer(data.moments, data.names, Setting(algorithm, parameters), chosen)
         fast = LinearScorer(sums, rule(sums, parameters), sums.expand(chosen.table), chosen, exact)
-        # Lasso's own fit polishes what coordinate descent found to 1e-5.
-        assert fast.gains(subsets) == pytest.approx(exact.gains(subsets), rel=1e-5), metric
+        # In double-double, a penalised model is solved once more.
+        assert fast.gains(subsets) == pytest.approx(exact.gains(subsets), rel=1e-7), metric
 
 
 def test_brute_force_finds_what_scikit_learn_finds_among_all_subsets(diabetes: Split) -> None:
