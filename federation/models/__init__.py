@@ -12,6 +12,7 @@ from federation.models.pca import PcaModel, fit_pca
 from federation.models.pcr import PcrModel, fit_pcr
 from federation.models.penalised import PenalisedModel, fit_penalised
 from federation.models.pls import PlsModel, fit_pls
+from federation.models.svm import SvmModel, fit_svm, fit_svr
 
 __all__ = [
     "ALGORITHMS",
@@ -29,6 +30,7 @@ __all__ = [
     "PcrModel",
     "PenalisedModel",
     "PlsModel",
+    "SvmModel",
     "fit",
     "fit_bayes",
     "fit_lda",
@@ -38,5 +40,7 @@ __all__ = [
     "fit_pcr",
     "fit_penalised",
     "fit_pls",
+    "fit_svm",
+    "fit_svr",
     "from_dict",
 ]

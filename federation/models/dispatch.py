@@ -14,6 +14,7 @@ from federation.models import (
     pcr,
     penalised,
     pls,
+    svm,
 )
 from federation.models.algorithm import Algorithm, Model
 from federation.models.errors import ModelError, listed
@@ -25,6 +26,7 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
     for module in (
         linear,
         penalised,
+        svm,
         pls,
         pcr,
         lda,
