@@ -216,9 +216,33 @@ class Client:
             self._post(f"/api/projects/{_part(name)}/forget", _given(path=path, types=types))
         )
 
-    def explore(self, name: str, attributes: Sequence[str], *, metric: str = "uni") -> Json:
-        query = urlencode({"metric": metric, "attributes": ",".join(attributes)})
-        return self._get(f"/api/projects/{_part(name)}/explore?{query}")
+    def metrics(self) -> Json:
+        """What may be explored, ``metrics`` and ``drift``: names, summaries, what each takes."""
+        return self._get("/api/metrics")
+
+    def explore(
+        self,
+        name: str,
+        attributes: Sequence[str] = (),
+        *,
+        metric: str = "uni",
+        targets: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        local: bool = False,
+    ) -> Json:
+        """A metric's answer; without attributes, of all that suit it. ``local``: of the node's own rows."""
+        query = [("metric", metric), *_listed("attributes", attributes), *_listed("targets", targets)]
+        query += [("local", "true")] * local + [
+            (key, str(value)) for key, value in (parameters or {}).items()
+        ]
+        return self._get(f"/api/projects/{_part(name)}/explore?{urlencode(query)}")
+
+    def drift(
+        self, name: str, baseline: str, attributes: Sequence[str] = (), *, metric: str = "global"
+    ) -> Json:
+        """How far the project's rows have moved from those of the project ``baseline``."""
+        query = [("baseline", baseline), ("metric", metric), *_listed("attributes", attributes)]
+        return self._get(f"/api/projects/{_part(name)}/drift?{urlencode(query)}")
 
     def fit(
         self,
@@ -372,6 +396,11 @@ class Client:
         if status >= 400:
             raise _refusal(self.url, status, content)
         return content
+
+
+def _listed(key: str, names: Sequence[str]) -> list[tuple[str, str]]:
+    """One parameter a name and an empty one: a single name would be cut at its commas."""
+    return [(key, name) for name in (*names, "")] if names else []
 
 
 def _part(name: str) -> str:

@@ -6,7 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from node.answers import AlgorithmInfo, FederationInfo, JoinRequestInfo, ModelRecord, ProjectInfo, Share
+from node.answers import (
+    AlgorithmInfo,
+    DriftInfo,
+    FederationInfo,
+    JoinRequestInfo,
+    MetricInfo,
+    ModelRecord,
+    ProjectInfo,
+    Share,
+)
 from node.keys import Role
 from node.tasks import Task
 
@@ -26,11 +35,17 @@ def _shallow(value: Any, depth: int = MAX_DEPTH) -> Any:
 
 
 def _names(value: Any) -> Any:
-    """`a,b` as one parameter, or the parameter once for each name (so that a name may hold a comma)."""
-    return value if isinstance(value, list) else [name for name in str(value).split(",") if name]
+    """`a,b` as one parameter, or the parameter several times (so that a name may hold a comma)."""
+    names = value if isinstance(value, list) else str(value).split(",")
+    return [name for name in names if name != ""]
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Names = Annotated[
+    list[Name],
+    BeforeValidator(_names),
+    WithJsonSchema({"type": "string", "description": "names, separated by commas or in several parameters"}),
+]
 Types = Annotated[
     dict[str, Literal["C", "B", "T", "D", "S", "L", "P", "X"]],
     Field(
@@ -116,14 +131,29 @@ class NewRows(Taken):
 
 
 class Exploring(Taken):
-    metric: Literal["uni", "bi"] = "uni"
-    attributes: Annotated[
-        list[Name],
-        BeforeValidator(_names),
-        WithJsonSchema(
-            {"type": "string", "description": "names, separated by commas or in several parameters"}
-        ),
-    ] = Field(default_factory=list)
+    """Whatever else the query has are the metric's parameters."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[Name, Annotated[str, Field(max_length=1000)]] = Field(init=False)
+
+    metric: Name = "uni"
+    attributes: Names = Field(default_factory=list)
+    targets: Names = Field(default_factory=list)
+    local: Annotated[bool, Field(description="this node's part of a federated project only")] = False
+
+    def parameters(self) -> dict[str, str]:
+        return dict(self.__pydantic_extra__)
+
+
+class Drifting(Taken):
+    baseline: Annotated[Name, Field(description="the project to compare with")]
+    metric: Name = "global"
+    attributes: Names = Field(default_factory=list)
+
+
+class Metrics(BaseModel):
+    metrics: list[MetricInfo]
+    drift: list[DriftInfo]
 
 
 class NewModel(Taken):

@@ -1,4 +1,4 @@
-"""Projects and what is asked of them, in the native dialect; their models are in `model_calls`."""
+"""Projects in the native dialect; their models are in `model_calls`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from aiohttp import web
 
 from api.native.binding import answer
-from api.native.entities import Exploring, NewProject, NewRows
+from api.native.entities import NewProject, NewRows
 from api.native.model_calls import letters
 from api.problems import bad_request
 from api.routes import Call
@@ -94,11 +94,6 @@ async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
     service = call.node.projects.learn if kind == "learn" else call.node.projects.forget
     changed = await service(name, read.table, read.types)
     return answer(asdict(changed) | {"remarks": read.remarks})
-
-
-async def explore(call: Call) -> web.Response:
-    query: Exploring = call.query
-    return answer(await call.node.projects.explore(call.part(NAME), query.metric, query.attributes))
 
 
 async def statistics(call: Call) -> web.Response:

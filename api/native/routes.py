@@ -5,9 +5,25 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.native import entities as e
-from api.native import federation_calls, job_calls, key_calls, model_calls, node_calls, project_calls
+from api.native import (
+    explore_calls,
+    federation_calls,
+    job_calls,
+    key_calls,
+    model_calls,
+    node_calls,
+    project_calls,
+)
 from api.routes import Access, CallHandler, Route
-from node.answers import AlgorithmInfo, Answer, FederationInfo, IssuedInvitation, ModelRecord, ProjectInfo
+from node.answers import (
+    AlgorithmInfo,
+    Answer,
+    DriftAnswer,
+    FederationInfo,
+    IssuedInvitation,
+    ModelRecord,
+    ProjectInfo,
+)
 from node.tasks import Task
 
 _F = "/api/federations/{federation}"
@@ -169,12 +185,29 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     _call(
         "GET",
-        _P + "/explore",
-        project_calls.explore,
+        "/api/metrics",
+        explore_calls.metrics,
         "annotator",
-        "Explore attributes",
+        "What may be explored, with its parameters",
+        {200: e.Metrics},
+    ),
+    _call(
+        "GET",
+        _P + "/explore",
+        explore_calls.explore,
+        "annotator",
+        "Explore attributes; what else the query has are the metric's parameters",
         {200: Answer},
         query=e.Exploring,
+    ),
+    _call(
+        "GET",
+        _P + "/drift",
+        explore_calls.drift,
+        "annotator",
+        "How far the rows have moved from another project's",
+        {200: DriftAnswer},
+        query=e.Drifting,
     ),
     _call(
         "GET",

@@ -68,6 +68,15 @@ class ExploreContext(Entity):
     values: Annotated[list[MLContext], Field(min_length=1, max_length=10_000)]
 
 
+class OneContext(MLContext):
+    """One question: an MLContext as it is, or an ExploreContext that holds it."""
+
+    values: Annotated[list[MLContext], Field(max_length=1)] = Field(default_factory=list)
+
+    def context(self) -> MLContext:
+        return self.values[0] if self.values else self
+
+
 class Parameters(BaseModel):
     """A flat map of texts; numbers and truth values are taken as the text they would be."""
 
@@ -92,6 +101,21 @@ class KSVSMap(Entity):
     """One map of texts for each row."""
 
     values: list[dict[str, str]]
+
+
+class Density(Entity):
+    """Counts in equal bins of this width, from min to max."""
+
+    attr_name: str
+    min: float
+    max: float
+    width: float
+    histogram: list[float]
+    error: str = ""
+
+
+class DensityList(Entity):
+    values: list[Density]
 
 
 class JobInfo(Entity):
@@ -220,8 +244,26 @@ class RenameQuery(NoQuery):
 
 
 class ExploreQuery(AsyncQuery):
-    metric: Literal["uni", "bi"]
+    metric: Annotated[str, Field(min_length=1, max_length=200)]
     return_project_info: Annotated[Flag, Field(alias="returnProjectInfo")] = True
+
+
+class JobQuery(NoQuery):
+    """Of calls that are jobs as documented; `async=false` answers at once."""
+
+    in_background: Annotated[Flag, Field(alias="async")] = True
+
+
+class ComponentsQuery(JobQuery):
+    explained: Annotated[float, Field(alias="explainedCovariance", gt=0, le=1)] = 1.0
+
+
+class DensityQuery(AsyncQuery):
+    use_local: Annotated[Flag, Field(alias="useLocal")] = False
+
+
+class ConditionalDensityQuery(DensityQuery):
+    tps: Annotated[int, Field(ge=1, le=100_000)] = 10
 
 
 class BuildQuery(NoQuery):

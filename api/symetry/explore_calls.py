@@ -1,64 +1,171 @@
-"""Exploration: univariate and bivariate questions, at once or as a job."""
+"""Exploration: questions to a project's statistics, at once or as a job.
+
+What the answers look like is in `explore_views`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from aiohttp import web
 
 from api.problems import bad_request
 from api.routes import Call
 from api.symetry.binding import envelope
-from api.symetry.entities import ExploreContext, ExploreQuery
-from api.symetry.job_calls import maps_of, started
+from api.symetry.entities import (
+    ComponentsQuery,
+    ConditionalDensityQuery,
+    DensityQuery,
+    ExploreContext,
+    ExploreQuery,
+    JobQuery,
+    MLContext,
+    OneContext,
+)
+from api.symetry.explore_views import entities
+from api.symetry.job_calls import started
 from api.symetry.lookups import entity_of, project_of
 from api.symetry.views import inputs_of, targets_of
-from node.answers import ProjectInfo
+from node.answers import MetricInfo, ProjectInfo, Question
 
-_ATTRIBUTES = {"uni": 1, "bi": 2}
+_PARAMETERS: Final[Mapping[str, str]] = {
+    "sml_explore_ztest_known_mu": "mu",
+    "sml_explore_ttest_known_mu": "mu",
+    "sml_explore_ftest_known_sigma": "sigma",
+    "pcaNumDimension": "dimensions",
+    "hist_bins": "bins",
+    "hist_min": "low",
+    "hist_max": "high",
+}
+"""SymetryML's names of parameters, where the metrics have others."""
 
 
 async def explore(call: Call) -> web.Response:
     query: ExploreQuery = call.query
+    body: ExploreContext = call.body
     project = await project_of(call)
-    questions = _questions(call.body, query.metric, project)
+    if query.metric == "pca" and len(body.values) > 1:
+        raise bad_request("The metric pca takes one MLContext.", "Ask for each on its own.")
+    questions = await _questions(call, query.metric, body.values, project)
     if query.in_background:
-        return await _as_job(call, project.name, query.metric, questions)
-    maps: list[dict[str, float]] = []
-    for attributes in _batches(query.metric, questions):
-        maps += maps_of(asdict(await call.node.projects.explore(project.name, query.metric, attributes)))
-    values = {"KSVDMap": {"values": maps}}
+        return await _as_job(call, project, query.metric, questions)
+    found = await _answered(call, project, query.metric, questions)
     extra = {"smlInfo": await entity_of(call, project)} if query.return_project_info else {}
-    return envelope(values=values | extra)
+    return envelope(values=found | extra)
 
 
-def _questions(body: ExploreContext, metric: str, project: ProjectInfo) -> list[list[str]]:
-    """The attributes of each question, inputs before targets."""
-    questions = []
-    for number, context in enumerate(body.values):
-        attributes = inputs_of(context, project) + targets_of(context, project)
-        needed = _ATTRIBUTES[metric]
-        if len(attributes) != needed:
+async def vif(call: Call) -> web.Response:
+    return await _one(call, "vif")
+
+
+async def svd(call: Call) -> web.Response:
+    return await _one(call, "svd")
+
+
+async def svd_selection(call: Call) -> web.Response:
+    return await _one(call, "svdfs")
+
+
+async def components(call: Call) -> web.Response:
+    query: ComponentsQuery = call.query
+    return await _one(call, "pca", {"explained": query.explained})
+
+
+async def density(call: Call) -> web.Response:
+    query: DensityQuery = call.query
+    return await _densities(call, "density", {}, query)
+
+
+async def conditional_density(call: Call) -> web.Response:
+    query: ConditionalDensityQuery = call.query
+    return await _densities(call, "conditional_density", {"bins": query.tps}, query)
+
+
+async def drift(call: Call) -> web.Response:
+    context: MLContext = call.body
+    given = context.extra_parameters
+    names = ("driftPreferenceProjectName", "driftAnalysisProjectName", "driftMetric")
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise bad_request(f"The extraParameters lack [{', '.join(missing)}].", "Add them.")
+    baseline, analysis = [await project_of(call, given[name]) for name in names[:2]]
+    attributes = inputs_of(context, analysis)
+    found = await call.node.projects.drift(analysis.name, baseline.name, given["driftMetric"], attributes)
+    return envelope(values={"KSVDMap": {"values": [found.values]}})
+
+
+async def _one(call: Call, metric: str, defaults: Mapping[str, Any] | None = None) -> web.Response:
+    """A call of one question, a job unless `async=false`."""
+    query: JobQuery = call.query
+    body: OneContext = call.body
+    project = await project_of(call)
+    context = body.context()
+    questions = await _questions(call, metric, [context], project, defaults)
+    if query.in_background:
+        return await _as_job(call, project, metric, questions)
+    return envelope(values=await _answered(call, project, metric, questions))
+
+
+async def _densities(
+    call: Call, metric: str, defaults: Mapping[str, Any], query: DensityQuery
+) -> web.Response:
+    body: ExploreContext = call.body
+    project = await project_of(call)
+    questions = await _questions(call, metric, body.values, project, defaults)
+    if query.in_background:
+        return await _as_job(call, project, metric, questions, local=query.use_local)
+    return envelope(values=await _answered(call, project, metric, questions, local=query.use_local))
+
+
+async def _questions(
+    call: Call,
+    metric: str,
+    contexts: Sequence[MLContext],
+    project: ProjectInfo,
+    defaults: Mapping[str, Any] | None = None,
+) -> list[Question]:
+    """A question for each context. Raises BadRequest and `Problem` 400 for what cannot be asked."""
+    known = {info.name: info for info in await call.node.projects.metrics()}
+    if metric not in known:
+        raise bad_request(f"There is no metric [{metric}].", f"Use one of {', '.join(known)}.")
+    questions = [_question(known[metric], context, project, defaults or {}) for context in contexts]
+    for number, question in enumerate(questions):
+        if known[metric].each and len(question.attributes) != 1:
             raise bad_request(
-                f"values[{number}] names {len(attributes)} attributes; the metric {metric} takes {needed}."
+                f"values[{number}] names {len(question.attributes)} attributes; the metric {metric} takes 1."
             )
-        questions.append(attributes)
+    await call.node.projects.check_exploration(metric, questions)
     return questions
 
 
-def _batches(metric: str, questions: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    """All univariate questions are one; each pair is one."""
-    return [[attributes[0] for attributes in questions]] if metric == "uni" else questions
+def _question(
+    metric: MetricInfo, context: MLContext, project: ProjectInfo, defaults: Mapping[str, Any]
+) -> Question:
+    """Attributes are taken as inputs or as targets where the metric has but one kind of them."""
+    inputs, targets = inputs_of(context, project), targets_of(context, project)
+    if metric.targets[1] == 0 or not inputs:
+        inputs, targets = inputs + targets, []
+    given = {_PARAMETERS.get(name, name): value for name, value in context.extra_parameters.items()}
+    return Question(tuple(inputs), tuple(targets), {**defaults, **given})
 
 
-async def _as_job(call: Call, project: str, metric: str, questions: Sequence[Sequence[str]]) -> web.Response:
-    batches = _batches(metric, questions)
-    if len(batches) > 1:
-        raise bad_request(
-            f"A job answers one pair; {len(batches)} were asked.", "Start a job for each, or leave async out."
-        )
-    parameters = {"metric": metric, "attributes": list(batches[0])}
-    return started(
-        call, await call.node.jobs.submit("explore", actor=call.key, project=project, parameters=parameters)
+async def _answered(
+    call: Call, project: ProjectInfo, metric: str, questions: Sequence[Question], *, local: bool = False
+) -> dict[str, Any]:
+    answers = await call.node.projects.explore_each(project.name, metric, questions, local=local)
+    return entities(
+        metric, [(answer.attributes, answer.targets, answer.values) for answer in answers], project
     )
+
+
+async def _as_job(
+    call: Call, project: ProjectInfo, metric: str, questions: Sequence[Question], *, local: bool = False
+) -> web.Response:
+    asked = [
+        {"attributes": list(item.attributes), "targets": list(item.targets), "parameters": item.parameters}
+        for item in questions
+    ]
+    parameters = {"metric": metric, "questions": asked} | ({"local": True} if local else {})
+    task = await call.node.jobs.submit("explore", actor=call.key, project=project.name, parameters=parameters)
+    return started(call, task)

@@ -12,6 +12,7 @@ from api.problems import Problem
 from api.routes import Call
 from api.symetry.binding import envelope
 from api.symetry.entities import DataFrame
+from api.symetry.explore_views import entities
 from api.symetry.lookups import entity_of
 from api.symetry.views import failed, job_entity, project_entity, text
 from node.answers import ProjectInfo
@@ -65,7 +66,7 @@ async def _result(call: Call, task: Task) -> dict[str, Any]:
     result = task.result or {}
     match task.kind:
         case "explore":
-            return {"KSVDMap": {"values": maps_of(result)}} | await _current_project(call, task)
+            return await _explored(call, task, result)
         case "learn" | "forget":
             return await _current_project(call, task)
         case "predict":
@@ -78,18 +79,27 @@ async def _result(call: Call, task: Task) -> dict[str, Any]:
     return {}
 
 
-def maps_of(answer: dict[str, Any]) -> list[dict[str, float]]:
-    """An exploration's answer as one map for each question."""
-    values: dict[str, Any] = answer["values"]
-    return [values[name] for name in answer["attributes"]] if answer["metric"] == "uni" else [values]
+async def _explored(call: Call, task: Task, result: dict[str, Any]) -> dict[str, Any]:
+    """An exploration's entities; those of the metrics that are asked by `explore` come with the project."""
+    answers = result.get("answers", [result])
+    asked = [(answer["attributes"], answer["targets"], answer["values"]) for answer in answers]
+    project = await _info(call, task)
+    found = entities(answers[0]["metric"], asked, project)
+    if "KSVDMap" in found and project is not None:
+        found["smlInfo"] = await entity_of(call, project)
+    return found
 
 
 async def _current_project(call: Call, task: Task) -> dict[str, Any]:
+    info = await _info(call, task)
+    return {} if info is None else {"smlInfo": await entity_of(call, info)}
+
+
+async def _info(call: Call, task: Task) -> ProjectInfo | None:
     try:
-        info = await call.node.projects.info(task.project or "")
+        return await call.node.projects.info(task.project or "")
     except NotFound:
-        return {}  # deleted since
-    return {"smlInfo": await entity_of(call, info)}
+        return None  # deleted since
 
 
 def _frame(columns: dict[str, list[Any]]) -> DataFrame:

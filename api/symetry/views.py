@@ -31,6 +31,12 @@ _JOB_TYPES: Final[Mapping[str, str]] = {
     "project_info": "ProjectInfoJob",
     "projects_info": "ListProjectsInfoJob",
 }
+_EXPLORE_JOB_TYPES: Final[Mapping[str, str]] = {
+    "vif": "ExploreVIFJob",
+    "svd": "SVDJob",
+    "svdfs": "SVDJob",
+    "pca": "PCAJob",
+}
 
 _TABLE_COLUMNS: Final[Mapping[str, str]] = {
     "coefficient": "coef",
@@ -185,7 +191,7 @@ def job_entity(task: Task) -> JobInfo:
     details |= {"error": task.error} if task.error else {}
     return JobInfo(
         job_id=task.number,
-        job_type=_JOB_TYPES.get(task.kind, task.kind),
+        job_type=_job_type(task),
         owner=task.owner,
         starting_date=_milliseconds(task.started or 0.0),
         current=task.current,
@@ -195,6 +201,11 @@ def job_entity(task: Task) -> JobInfo:
         is_done=task.finished,
         details=details,
     )
+
+
+def _job_type(task: Task) -> str:
+    known = _EXPLORE_JOB_TYPES.get(task.parameters["metric"]) if task.kind == "explore" else None
+    return known or _JOB_TYPES.get(task.kind, task.kind)
 
 
 def failed(task: Task) -> str | None:

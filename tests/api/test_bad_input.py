@@ -72,7 +72,58 @@ FRAME = {
             "no attribute with the id",
         ),
         ("/projects/p/explore?metric=uni", {"values": [{"inputAttributeNames": ["z"]}]}, "no attribute [z]"),
-        ("/projects/p/explore?metric=bi", {"values": [{"inputAttributes": ["0"]}]}, "takes 2"),
+        ("/projects/p/explore?metric=bi", {"values": [{"inputAttributes": ["0"]}]}, "takes two"),
+        (
+            "/projects/p/explore?metric=uni",
+            {"values": [{"inputAttributes": ["0", "1"]}]},
+            "values[0] names 2 attributes",
+        ),
+        ("/projects/p/explore?metric=uni", {"values": [{}]}, "values[0] names 0 attributes"),
+        (
+            "/projects/p/explore?metric=ttest",
+            {"values": [{"inputAttributes": ["0"], "targets": ["1", "2"]}]},
+            "is continuous: a group is",
+        ),
+        (
+            "/projects/p/explore?metric=ttestmu",
+            {"values": [{"inputAttributes": ["0"]}]},
+            "'mu' is needed",
+        ),
+        (
+            "/projects/p/explore?metric=ttestmu",
+            {"values": [{"inputAttributes": ["0"], "extraParameters": {"fed_peer_uuid_for_explore": "x"}}]},
+            "no parameter 'fed_peer_uuid_for_explore'",
+        ),
+        ("/projects/p/explore?metric=pca", {"values": [{}, {}]}, "one MLContext"),
+        ("/projects/p/explore?metric=anova&async=true", {"values": [{}]}, "anova takes 1 or more"),
+        ("/projects/p/vif?async=false", {"inputAttributes": ["0", "0"]}, "twice among the inputs"),
+        ("/projects/p/vif", {"inputAttributes": ["7"]}, "no attribute with the id [7]"),
+        ("/projects/none/vif", {"inputAttributes": ["0"]}, "Cannot Find SYMETRYML id[none]"),
+        ("/projects/p/vif", {"values": [{}, {}]}, "values"),
+        ("/projects/p/explorepca?explainedCovariance=2", {}, "explainedCovariance"),
+        ("/projects/dataDrift", {}, "lack [driftPreferenceProjectName, driftAnalysisProjectName"),
+        (
+            "/projects/dataDrift",
+            {
+                "extraParameters": {
+                    "driftPreferenceProjectName": "p",
+                    "driftAnalysisProjectName": "none",
+                    "driftMetric": "global",
+                }
+            },
+            "Cannot Find SYMETRYML id[none]",
+        ),
+        (
+            "/projects/dataDrift",
+            {
+                "extraParameters": {
+                    "driftPreferenceProjectName": "p",
+                    "driftAnalysisProjectName": "p",
+                    "driftMetric": "sideways",
+                }
+            },
+            "no metric of drift 'sideways'",
+        ),
         ("/projects/p/explore?metric=tri", {"values": [{"inputAttributes": ["0"]}]}, "metric"),
         ("/projects/p/explore", {"values": [{"inputAttributes": ["0"]}]}, "metric"),
         ("/projects/p/explore?metric=uni", {"values": []}, "values"),

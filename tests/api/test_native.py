@@ -241,6 +241,24 @@ async def test_exploring(call):
     assert "linCorr" in bi.json["values"]
 
 
+async def test_every_metric_is_listed_and_asked_with_its_parameters(call, served):
+    listed = (await call("GET", "/api/metrics")).json
+    metrics = {metric["name"]: metric for metric in listed["metrics"]}
+    assert metrics["ttestmu"]["parameters"][0]["name"] == "mu"
+    assert metrics["anova"]["attributes"] == [1, None]
+    assert "global" in {drift["name"] for drift in listed["drift"]}
+    answer = await call("GET", "/api/projects/p/explore?metric=ttestmu&attributes=x&mu=2")
+    assert set(answer.json["values"]["x"]) == {"t", "tp"}
+    assert answer.json["parameters"] == {"mu": "2"}
+    two = await call("GET", "/api/projects/p/explore?metric=ttest&attributes=x&targets=y")
+    assert two.json["targets"] == ["y"]
+    drift = await call("GET", "/api/projects/p/drift?baseline=p&metric=marginal_stat&attributes=x,y")
+    assert set(drift.json["values"]) == {"driftScore", "x_drift", "y_drift"}
+    assert drift.json["baseline_rows"] == drift.json["rows"] == 4
+    for query in ("explore?metric=ttestmu&attributes=x&sigma=2", "explore?metric=ttestmu&mu=1&mu=2", "drift"):
+        assert (await call("GET", f"/api/projects/p/{query}")).status == 400
+
+
 async def test_models(call):
     body = {"name": "m", "algorithm": "mlr", "target": "y", "inputs": ["x"], "parameters": {}}
     made = await call("POST", "/api/projects/p/models", body)

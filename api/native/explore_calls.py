@@ -1,0 +1,37 @@
+"""Exploration in the native dialect: the metrics, a project's answers, its drift from another."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from api.native.binding import answer
+from api.native.entities import Drifting, Exploring
+from api.routes import Call
+
+PROJECT = "project"
+
+
+async def metrics(call: Call) -> web.Response:
+    projects = call.node.projects
+    return answer({"metrics": await projects.metrics(), "drift": await projects.drifts()})
+
+
+async def explore(call: Call) -> web.Response:
+    query: Exploring = call.query
+    return answer(
+        await call.node.projects.explore(
+            call.part(PROJECT),
+            query.metric,
+            query.attributes,
+            query.targets,
+            query.parameters(),
+            local=query.local,
+        )
+    )
+
+
+async def drift(call: Call) -> web.Response:
+    query: Drifting = call.query
+    return answer(
+        await call.node.projects.drift(call.part(PROJECT), query.baseline, query.metric, query.attributes)
+    )
