@@ -1,0 +1,105 @@
+"""A fitted encoder: which columns it encodes and how, frozen, JSON-able, and the same by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from federation.encoders.columns import Binned, ColumnEncoding, Hashed, OneHot, TargetMeans
+from federation.encoders.errors import EncoderError
+from federation.statistics import Attribute, AttributeType, Coded, Column, Schema, Table
+
+_KINDS: Final[Mapping[str, type[Any]]] = {
+    "target": TargetMeans,
+    "onehot": OneHot,
+    "hashing": Hashed,
+    "binning": Binned,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """The columns `columns` become others; every other column stays as it is."""
+
+    kind: str
+    columns: Mapping[str, ColumnEncoding]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns that are read as texts, whatever they look like."""
+        return () if self.kind == "binning" else tuple(self.columns)
+
+    def transform(self, table: Table) -> Table:
+        """The table with its columns encoded; one that it does not have makes none.
+
+        Raises `ModelError` for values of the wrong kind, and for columns that are there already.
+        """
+        made: dict[str, Column] = {}
+        for name, column in table.columns.items():
+            found = {name: column} if name not in self.columns else self.columns[name].transform(name, table)
+            for output, values in found.items():
+                before = made.get(output)
+                if before is None:
+                    made[output] = values
+                elif self.kind == "hashing" and not isinstance(before, Coded) and name in self.columns:
+                    made[output] = before + np.asarray(values)
+                else:
+                    raise EncoderError(
+                        f"encoding makes a column {output!r}, but there is one already: rename it"
+                    )
+        return Table(made)
+
+    def encoded(self, raw: Schema) -> Schema:
+        """What the columns of a table with this schema are learned as once they are encoded."""
+        attributes: dict[str, Attribute] = {}
+        for attribute in raw.attributes:
+            found = self.columns.get(attribute.name)
+            for made in (attribute,) if found is None else found.attributes(attribute.name):
+                attributes[made.name] = made
+        return Schema(tuple(attributes.values()))
+
+    def before(self, schema: Schema) -> Schema:
+        """What a table looks like that becomes `schema`, as far as that is known: texts in place of what is
+        made of them."""
+        made = {a.name for key, column in self.columns.items() for a in column.attributes(key)}
+        kept = (a for a in schema.attributes if a.name not in made and a.name not in self.columns)
+        needed = (
+            key
+            for key in self.texts
+            if not schema.attributes or any(a.name in schema for a in self.columns[key].attributes(key))
+        )
+        return Schema((*(Attribute(key, AttributeType.TEXT) for key in needed), *kept))
+
+    def digest(self) -> str:
+        """SHA-256 of the JSON form with sorted keys, in hex: equal encodings have equal digests."""
+        return hashlib.sha256(self.to_json()).hexdigest()
+
+    def to_json(self) -> bytes:
+        """The canonical JSON."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form, read back by `from_dict`."""
+        return {"kind": self.kind, "columns": {name: asdict(found) for name, found in self.columns.items()}}  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Encoding:
+        """Read `to_dict`'s form; raises `EncoderError` for anything else."""
+        try:
+            kind = record["kind"]
+            columns = {
+                name: _KINDS[kind](**{key: _frozen(value) for key, value in fields.items()})
+                for name, fields in record["columns"].items()
+            }
+        except (TypeError, KeyError, AttributeError) as error:
+            raise EncoderError(f"this is not a stored encoding: {error}") from None
+        return cls(kind, columns)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
