@@ -5,13 +5,16 @@ from federation.models.bayes import BayesModel, fit_bayes
 from federation.models.design import InputColumn
 from federation.models.dispatch import ALGORITHMS, fit, from_dict
 from federation.models.errors import ModelError
+from federation.models.evt import EvtModel, EvtSettings, watch
 from federation.models.lda import LdaModel, fit_lda
 from federation.models.linear import INTERCEPT, LinearModel, fit_linear
+from federation.models.mahalanobis import MahalanobisModel, fit_mahalanobis
 from federation.models.mlda import MldaModel, fit_mlda
 from federation.models.pca import PcaModel, fit_pca
 from federation.models.pcr import PcrModel, fit_pcr
 from federation.models.penalised import PenalisedModel, fit_penalised
 from federation.models.pls import PlsModel, fit_pls
+from federation.models.reconstruction import ReconstructionModel, fit_reconstruction
 from federation.models.svm import SvmModel, fit_svm, fit_svr
 
 __all__ = [
@@ -19,9 +22,12 @@ __all__ = [
     "INTERCEPT",
     "Algorithm",
     "BayesModel",
+    "EvtModel",
+    "EvtSettings",
     "InputColumn",
     "LdaModel",
     "LinearModel",
+    "MahalanobisModel",
     "MldaModel",
     "Model",
     "ModelError",
@@ -30,17 +36,21 @@ __all__ = [
     "PcrModel",
     "PenalisedModel",
     "PlsModel",
+    "ReconstructionModel",
     "SvmModel",
     "fit",
     "fit_bayes",
     "fit_lda",
     "fit_linear",
+    "fit_mahalanobis",
     "fit_mlda",
     "fit_pca",
     "fit_pcr",
     "fit_penalised",
     "fit_pls",
+    "fit_reconstruction",
     "fit_svm",
     "fit_svr",
     "from_dict",
+    "watch",
 ]

@@ -109,6 +109,13 @@ def flag(name: str, value: Any) -> bool:
     raise ModelError(f"{name} is {value!r}: it must be true or false")
 
 
+def text(name: str, value: Any) -> str:
+    """Text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ModelError(f"{name} is {value!r}: it must be text")
+    return value
+
+
 def required(target: str | None) -> str:
     """The target of an algorithm that needs one; raises `ModelError` if there is none."""
     if not target:

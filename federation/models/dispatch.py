@@ -7,13 +7,16 @@ from typing import Any, Final
 
 from federation.models import (
     bayes,
+    evt,
     lda,
     linear,
+    mahalanobis,
     mlda,
     pca,
     pcr,
     penalised,
     pls,
+    reconstruction,
     svm,
 )
 from federation.models.algorithm import Algorithm, Model
@@ -32,6 +35,9 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
         lda,
         mlda,
         bayes,
+        reconstruction,
+        mahalanobis,
+        evt,
         pca,
     )
     for algorithm in module.ALGORITHMS

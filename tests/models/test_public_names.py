@@ -10,6 +10,9 @@ def test_public_names() -> None:
     assert sorted(models.__all__) == sorted(
         [
             *("ALGORITHMS", "Algorithm", "INTERCEPT", "InputColumn", "LdaModel", "LinearModel", "Model"),
+            *("EvtModel", "EvtSettings", "watch"),
+            *("MahalanobisModel", "fit_mahalanobis"),
+            *("ReconstructionModel", "fit_reconstruction"),
             *("BayesModel", "MldaModel", "fit_bayes", "fit_mlda"),
             *("ModelError", "Parameter", "PcaModel", "PenalisedModel"),
             *("fit", "fit_lda", "fit_linear", "fit_pca", "fit_penalised", "from_dict"),
