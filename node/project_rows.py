@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -170,7 +170,7 @@ def agree(
             f"project {row.name!r} has no attribute {', '.join(repr(a.name) for a in new)}; "
             f"its schema was given: {', '.join(known.names)}"
         )
-    agreed = Schema((*known.attributes, *new))
+    agreed = replace(known, attributes=(*known.attributes, *new))
     wanted = agreed.names if row.fixed else offered.names
     part = (agreed[name] for name in wanted if name in agreed)
-    return agreed, Schema(tuple(a for a in part if a.counted))
+    return agreed, replace(agreed, attributes=tuple(a for a in part if a.counted))

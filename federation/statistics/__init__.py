@@ -1,12 +1,13 @@
 """Sufficient statistics as exact integers: learn, forget, add, compare by bytes, read off real numbers."""
 
 from federation.statistics.centred import Bivariate, Centred, Missing, Univariate
+from federation.statistics.distribution import Histogram, Powers
 from federation.statistics.double_double import DoubleDouble
 from federation.statistics.errors import LearnError, MomentsFormatError, SchemaError, StatisticsError
 from federation.statistics.exact import ExactArray
 from federation.statistics.moments import Moments
 from federation.statistics.quantum import Quantum, common
-from federation.statistics.schema import LETTERS, Attribute, AttributeType, Schema
+from federation.statistics.schema import LETTERS, Attribute, AttributeType, Extra, Schema
 from federation.statistics.table import Coded, Column, Table
 
 __all__ = [
@@ -19,10 +20,13 @@ __all__ = [
     "Column",
     "DoubleDouble",
     "ExactArray",
+    "Extra",
+    "Histogram",
     "LearnError",
     "Missing",
     "Moments",
     "MomentsFormatError",
+    "Powers",
     "Quantum",
     "Schema",
     "SchemaError",

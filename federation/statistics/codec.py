@@ -2,15 +2,21 @@
 
     "SUFM", u8 version
     the schema's canonical bytes
-    u8 strata: 1 = complete, 2 = partial; each in that order:
+    u8 what follows: 1 = complete stratum, 2 = partial stratum, 4 = profile
+    each stratum:
         rows, sums, products and, if partial, present
         for each category and text, by name: u32 number of levels; each u16 length, UTF-8;
             counts, sums, squares and, if partial, present
         for each pair of categories: u64 number of cells; each u64 first · levels of the second + second;
             counts
 
+    the profile:
+        cubes, fourths
+        for each numeric attribute, by name: u32 number of buckets; for each of all buckets: i32 key;
+            u8 width, then the counts in so many bytes
+
 Integers are little-endian; an array of exact integers is u8 width, then its elements of width · 128 bits.
-A stratum in which nothing is counted is absent.
+What counts nothing is absent.
 """
 
 from __future__ import annotations
@@ -21,30 +27,38 @@ from typing import Final
 
 import numpy as np
 
+from federation.statistics.buckets import MAX_KEY, MIN_KEY
+from federation.statistics.counts import Counts
 from federation.statistics.errors import MomentsFormatError, SchemaError
 from federation.statistics.exact import ExactArray
+from federation.statistics.profile import Profile
 from federation.statistics.quantum import Quantum
-from federation.statistics.schema import MAX_ATTRIBUTES, MAX_NAME, Attribute, AttributeType, Schema
+from federation.statistics.schema import (
+    EXTRA_BITS,
+    MAX_ATTRIBUTES,
+    MAX_NAME,
+    Attribute,
+    AttributeType,
+    Extra,
+    Schema,
+)
 from federation.statistics.stratum import Cells, Group, Levelled, Stratum
 
 MAGIC: Final = b"SUFM"
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_BYTES: Final = 1 << 30
 MAX_LEVELS: Final = 1 << 24
 MAX_LEVEL_BYTES: Final = 4000
 
 
-def encode(schema: Schema, complete: Stratum | None, partial: Stratum | None) -> bytes:
-    """The canonical bytes of canonical strata."""
-    strata = [stratum for stratum in (complete, partial) if stratum is not None]
-    flags = (complete is not None) | (partial is not None) << 1
-    parts = [MAGIC, bytes([VERSION]), schema.canonical(), bytes([flags])]
-    for stratum in strata:
-        _encode_stratum(parts, stratum)
+def encode(schema: Schema, counts: Counts) -> bytes:
+    """The canonical bytes of canonical counts."""
+    parts = [MAGIC, bytes([VERSION]), schema.canonical()]
+    _encode_counts(parts, counts)
     return b"".join(parts)
 
 
-def decode(data: bytes) -> tuple[Schema, Stratum | None, Stratum | None]:
+def decode(data: bytes) -> tuple[Schema, Counts]:
     """Read `encode` back; raises `MomentsFormatError` for anything that `encode` would not have written.
 
     Memory grows with the length of the data only: every count is compared with the bytes that are there
@@ -62,21 +76,24 @@ def decode(data: bytes) -> tuple[Schema, Stratum | None, Stratum | None]:
         schema = reader.schema()
     except (SchemaError, UnicodeDecodeError) as error:
         raise MomentsFormatError(f"the schema is malformed: {error}") from None
-    flags = reader.unpack("<B")
-    if flags > 3:
-        raise MomentsFormatError(f"unknown strata {flags:#x}")
-    numeric, levelled = len(schema.numeric), Levelled.of(schema)
-    complete = reader.stratum(numeric, levelled, partial=False) if flags & 1 else None
-    partial = reader.stratum(numeric, levelled, partial=True) if flags & 2 else None
+    counts = reader.counts(schema)
     reader.finish()
-    for stratum in (complete, partial):
-        if stratum is not None and (stratum.is_zero() or stratum.compact() is not stratum):
+    for stratum in filter(None, counts.strata):
+        if stratum.is_zero() or stratum.compact() is not stratum:
             raise MomentsFormatError(
                 "the statistic is not in its canonical form: it has levels or strata without rows"
             )
-    if encode(schema, complete, partial) != data:
+    if (counts.profile is not None and counts.profile.is_zero()) or encode(schema, counts) != data:
         raise MomentsFormatError("the statistic is not in its canonical form")
-    return schema, complete, partial
+    return schema, counts
+
+
+def _encode_counts(parts: list[bytes], counts: Counts) -> None:
+    parts.append(bytes([sum(1 << i for i, part in enumerate(counts.parts) if part is not None)]))
+    for stratum in filter(None, counts.strata):
+        _encode_stratum(parts, stratum)
+    if counts.profile is not None:
+        _encode_profile(parts, counts.profile)
 
 
 def _encode_stratum(parts: list[bytes], stratum: Stratum) -> None:
@@ -100,6 +117,23 @@ def _encode_stratum(parts: list[bytes], stratum: Stratum) -> None:
         )
         parts += [struct.pack("<Q", len(keys)), keys.astype("<u8").tobytes()]
         _encode_array(parts, cells.counts)
+
+
+def _encode_profile(parts: list[bytes], profile: Profile) -> None:
+    _encode_array(parts, profile.cubes)
+    _encode_array(parts, profile.fourths)
+    parts.append(np.bincount(profile.owners, minlength=profile.numeric).astype("<u4").tobytes())
+    parts.append(profile.keys.astype("<i4").tobytes())
+    _encode_narrow(parts, profile.counts)
+
+
+def _encode_narrow(parts: list[bytes], array: ExactArray) -> None:
+    """As many bytes of each element as the widest needs: histograms have many small counts."""
+    wide = np.frombuffer(array.to_bytes(), dtype=np.uint8).reshape(array.size, 16 * array.width)
+    width = 1
+    while not (wide[:, width:] == np.where(wide[:, width - 1] < 128, 0, 255)[:, None]).all():
+        width += 1
+    parts += [bytes([width]), wide[:, :width].tobytes()]
 
 
 def _encode_array(parts: list[bytes], array: ExactArray) -> None:
@@ -147,7 +181,25 @@ class _Reader:
             type_ = AttributeType(letter)
             quantum = Quantum(twos, fives) if type_ is AttributeType.CONTINUOUS else None
             attributes.append(Attribute(name, type_, quantum))
-        return Schema(tuple(attributes))
+        return Schema(tuple(attributes), self.extras())
+
+    def extras(self) -> frozenset[Extra]:
+        bits = self.unpack("<B")
+        extras = frozenset(extra for extra, bit in EXTRA_BITS.items() if bits & bit)
+        if bits != sum(EXTRA_BITS[extra] for extra in extras):
+            raise MomentsFormatError(f"unknown extras {bits:#x}")
+        return extras
+
+    def counts(self, schema: Schema) -> Counts:
+        flags = self.unpack("<B")
+        if flags > 7 or (flags & 4 and Extra.PROFILES not in schema.extras):
+            raise MomentsFormatError(f"the statistic has parts {flags:#x} that its schema does not ask for")
+        d, levelled = len(schema.numeric), Levelled.of(schema)
+        return Counts(
+            self.stratum(d, levelled, partial=False) if flags & 1 else None,
+            self.stratum(d, levelled, partial=True) if flags & 2 else None,
+            self.profile(d) if flags & 4 else None,
+        )
 
     def array(self, *shape: int) -> ExactArray:
         width = self.unpack("<B")
@@ -186,6 +238,31 @@ class _Reader:
             raise MomentsFormatError("a contingency table lists an empty cell")
         stride = np.uint64(max(second, 1))
         return Cells((keys // stride).astype(np.intp), (keys % stride).astype(np.intp), counts)
+
+    def profile(self, d: int) -> Profile:
+        cubes, fourths = self.array(d), self.array(d)
+        each = np.frombuffer(self.take(4 * d), dtype="<u4").astype(np.int64)
+        total = int(each.sum())
+        keys = np.frombuffer(self.take(4 * total), dtype="<i4").astype(np.int64)
+        owners = np.repeat(np.arange(d), each)
+        magnitude = np.abs(keys)
+        if not (((magnitude >= MIN_KEY) & (magnitude <= MAX_KEY)) | (keys == 0)).all():
+            raise MomentsFormatError("a histogram has a bucket beyond the range of numbers")
+        if not ((np.diff(owners) > 0) | (np.diff(keys) > 0)).all():
+            raise MomentsFormatError("the buckets of a histogram are out of order")
+        counts = self.narrow(total)
+        if not counts.nonzero().all():
+            raise MomentsFormatError("a histogram lists an empty bucket")
+        return Profile(cubes, fourths, owners, keys, counts)
+
+    def narrow(self, count: int) -> ExactArray:
+        width = self.unpack("<B")
+        if not 1 <= width <= 16:
+            raise MomentsFormatError(f"counts of {width} bytes: 1 to 16 are allowed")
+        given = np.frombuffer(self.take(count * width), dtype=np.uint8).reshape(count, width)
+        wide = np.where(given[:, -1:] < 128, np.uint8(0), np.uint8(255)).repeat(16, axis=1)
+        wide[:, :width] = given
+        return ExactArray.from_bytes(wide.tobytes(), (count,), 1)
 
     def finish(self) -> None:
         if self._at != len(self._data):

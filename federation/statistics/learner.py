@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
@@ -12,10 +11,12 @@ import numpy as np
 
 from federation.statistics.accumulate import Accumulator, CodeArray
 from federation.statistics.cores import threads
+from federation.statistics.counts import Counts
 from federation.statistics.digits import BoolArray, FloatArray, block_for, norms
 from federation.statistics.errors import LearnError
-from federation.statistics.schema import Attribute, AttributeType, Schema
-from federation.statistics.stratum import Levelled, Stratum
+from federation.statistics.profiler import Profiler, blocks
+from federation.statistics.schema import Attribute, AttributeType, Extra, Schema
+from federation.statistics.stratum import Levelled
 from federation.statistics.table import Coded, Table, number_label
 
 MAX_LEVEL: Final = 1000  # characters in the name of a level
@@ -24,19 +25,7 @@ _WORTH_THREADS: Final = 1 << 18  # values: below this, starting threads takes lo
 _FEW_COLUMNS: Final = 24  # up to here a block is so quickly done that threads mostly wait for the interpreter
 
 
-@dataclass(frozen=True, slots=True)
-class Strata:
-    """The statistics of rows in which nothing is missing, and of the others; None means no such rows."""
-
-    complete: Stratum | None
-    partial: Stratum | None
-
-    def add(self, other: Strata) -> Strata:
-        """The statistics of both sets of rows, over the same attributes."""
-        return Strata(_sum(self.complete, other.complete), _sum(self.partial, other.partial))
-
-
-def summarise(schema: Schema, table: Table, offset: int = 0) -> Strata:
+def summarise(schema: Schema, table: Table, offset: int = 0) -> Counts:
     """Count every row of a table.
 
     Columns that the schema does not have are passed over; one that it has and the table lacks, a value that
@@ -46,7 +35,8 @@ def summarise(schema: Schema, table: Table, offset: int = 0) -> Strata:
     source = _Source(schema, table, offset)
     starts = range(0, table.rows, source.chunk)
     chunks = iter(starts)
-    worth = table.rows * len(schema) > _WORTH_THREADS and len(source.numeric) > _FEW_COLUMNS
+    few = len(source.numeric) <= _FEW_COLUMNS and not source.profiled
+    worth = table.rows * len(schema) > _WORTH_THREADS and not few
     wanted = len(starts) if worth else 1
     with threads(wanted) as count:
         if count == 1:
@@ -57,10 +47,10 @@ def summarise(schema: Schema, table: Table, offset: int = 0) -> Strata:
     if failures:
         # The earliest row is reported whichever thread was faster.
         raise min(failures, key=lambda error: getattr(error, "row", -1))
-    return reduce(Strata.add, [future.result() for future in work])
+    return reduce(Counts.add, [future.result() for future in work])
 
 
-def _learn(source: _Source, chunks: Iterator[int]) -> Strata:
+def _learn(source: _Source, chunks: Iterator[int]) -> Counts:
     """Learn chunks for as long as there are any; several threads may share `chunks`."""
     worker = _Worker(source)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -71,7 +61,7 @@ def _learn(source: _Source, chunks: Iterator[int]) -> Strata:
                 for _ in chunks:  # leave the other threads nothing more to start
                     pass
                 raise
-    return worker.strata()
+    return worker.counts()
 
 
 class _Source:
@@ -80,6 +70,7 @@ class _Source:
     def __init__(self, schema: Schema, table: Table, offset: int) -> None:
         self.rows, self._offset = table.rows, offset
         self.numeric = sorted(schema.numeric, key=lambda attribute: attribute.name)
+        self.profiled = Extra.PROFILES in schema.extras and bool(self.numeric)
         self.block = block_for(len(self.numeric))
         self.chunk = _CHUNK * self.block
         self.values = [_numbers(table, attribute) for attribute in self.numeric]
@@ -101,6 +92,14 @@ class _Source:
         np.rint(integers, out=integers)
         for i in self._wild:
             integers[i] = self.numeric[i].unit.to_integers(self.values[i][start:stop])
+
+    def integers(self, column: int, start: int, stop: int) -> FloatArray:
+        """The integers of one column in rows start to stop; NaN where missing."""
+        values = self.values[column][start:stop]
+        if column in self._wild:
+            return self.numeric[column].unit.to_integers(values)
+        scaled: FloatArray = values * self._factors[column]
+        return np.rint(scaled, out=scaled)
 
     def _refuse_non_binary(self, integers: FloatArray, start: int) -> None:
         values = integers[self._binary]
@@ -141,6 +140,7 @@ class _Worker:
         self._waiting = 0
         self._missing = np.zeros((d, block), dtype=bool)
         self._codes = [np.zeros(block, dtype=np.int32) for _ in levels]
+        self._profiler = Profiler([a.unit for a in source.numeric]) if source.profiled else None
 
     def learn(self, start: int, stop: int) -> None:
         """Count rows start to stop."""
@@ -148,6 +148,8 @@ class _Worker:
             (first, min(first + self._source.block, stop)) for first in range(start, stop, self._source.block)
         ]
         gaps = [self._block(*end) for end in ends]
+        if self._profiler is not None:
+            self._profile(self._profiler, start, stop)
         if not self._source.levelled.pairs:
             return
         codes = [column[start:stop] for column in self._source.codes]
@@ -163,10 +165,19 @@ class _Worker:
         self._complete.add_cells([column[~gap] for column in codes])
         self._partial.add_cells([column[gap] for column in codes])
 
-    def strata(self) -> Strata:
+    def counts(self) -> Counts:
         """What was learned."""
         self._flush()
-        return Strata(self._complete.stratum(), self._partial.stratum())
+        profile = None if self._profiler is None else self._profiler.profile()
+        if profile is not None and profile.is_zero():
+            profile = None
+        return Counts(self._complete.stratum(), self._partial.stratum(), profile)
+
+    def _profile(self, profiler: Profiler, start: int, stop: int) -> None:
+        for first, last in blocks(start, stop):
+            for column in range(len(self._source.numeric)):
+                profiler.add(column, self._source.integers(column, first, last))
+            profiler.next_block()
 
     def _block(self, start: int, stop: int) -> BoolArray | None:
         """Count one block; returns which of its rows have something missing, None if none has."""
@@ -216,10 +227,6 @@ class _Worker:
             logs = norms(self._partial.integers(n))
             self._partial.add(n, logs, codes, missing=self._missing[:, :n])
             self._waiting = 0
-
-
-def _sum(a: Stratum | None, b: Stratum | None) -> Stratum | None:
-    return a.add(b) if a is not None and b is not None else a or b
 
 
 def _numbers(table: Table, attribute: Attribute) -> FloatArray:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from federation.statistics import codec
+from federation.statistics.counts import Counts
 from federation.statistics.errors import SchemaError
 from federation.statistics.learner import summarise
-from federation.statistics.schema import AttributeType, Schema
+from federation.statistics.schema import AttributeType, Extra, Schema
 from federation.statistics.stratum import Levelled, Stratum
 
 if TYPE_CHECKING:
     from federation.statistics.centred import Bivariate, Centred, Missing, Univariate
+    from federation.statistics.distribution import Histogram, Powers
     from federation.statistics.table import Table
 
 
@@ -30,19 +33,17 @@ class Moments:
     `Moments` are associative, commutative and invertible to the bit.
     """
 
-    __slots__ = ("_complete", "_partial", "_schema")
+    __slots__ = ("_counts", "_schema")
 
     def __init__(self, schema: Schema) -> None:
         """Zero rows of this schema."""
         self._schema = schema
-        self._complete: Stratum | None = None
-        self._partial: Stratum | None = None
+        self._counts = Counts()
 
     @classmethod
-    def _of(cls, schema: Schema, complete: Stratum | None, partial: Stratum | None) -> Moments:
+    def _of(cls, schema: Schema, counts: Counts) -> Moments:
         moments = cls(schema)
-        moments._complete = None if complete is None or complete.is_zero() else complete
-        moments._partial = None if partial is None or partial.is_zero() else partial
+        moments._counts = counts
         return moments
 
     @property
@@ -53,39 +54,36 @@ class Moments:
     @property
     def rows(self) -> int:
         """Number of rows learned less those forgotten."""
-        return self.complete_rows + (self._partial.rows if self._partial else 0)
+        return self._counts.rows
 
     @property
     def complete_rows(self) -> int:
         """Number of those in which no attribute is missing."""
-        return self._complete.rows if self._complete else 0
+        complete = self._counts.complete
+        return 0 if complete is None else complete.rows
 
     def learn(self, table: Table, offset: int = 0) -> Self:
         """Count the rows of a table; `offset` is the number of its first row in error messages.
 
         Raises `LearnError` naming column and row, and then nothing was counted.
         """
-        strata = summarise(self._schema, table, offset)
-        return self._take(strata.complete, strata.partial, 1)
+        self._counts = self._counts.add(summarise(self._schema, table, offset))
+        return self
 
     def forget(self, table: Table, offset: int = 0) -> Self:
         """Undo `learn` of the same rows, exactly; raises `LearnError` as it does."""
-        strata = summarise(self._schema, table, offset)
-        return self._take(strata.complete, strata.partial, -1)
-
-    def _take(self, complete: Stratum | None, partial: Stratum | None, sign: int) -> Self:
-        both = _add(self._complete, complete, sign), _add(self._partial, partial, sign)
-        self._complete, self._partial = both
+        self._counts = self._counts.add(summarise(self._schema, table, offset), -1)
         return self
 
     def copy(self) -> Moments:
         """An independent copy."""
-        return Moments._of(self._schema, self._complete, self._partial)
+        return Moments._of(self._schema, self._counts)
 
     def __add__(self, other: Moments) -> Moments:
         """Both sets of rows, over the union of the schemas at the common refinement of their units.
 
-        An attribute absent on one side counts as missing there. Raises `SchemaError` if types differ.
+        An attribute absent on one side counts as missing there. Raises `SchemaError` if types or extras
+        differ.
         """
         return self._plus(other, 1)
 
@@ -97,15 +95,10 @@ class Moments:
         if not isinstance(other, Moments):
             return NotImplemented
         a, b = self.grow(other.schema), other.grow(self._schema)
-        complete, partial = (_add(x, y, sign) for x, y in zip(a.strata, b.strata, strict=True))
-        return Moments._of(a.schema, complete, partial)
+        return Moments._of(a.schema, a.counts.add(b.counts, sign))
 
     def __neg__(self) -> Moments:
-        return Moments._of(
-            self._schema,
-            None if self._complete is None else self._complete.negate(),
-            None if self._partial is None else self._partial.negate(),
-        )
+        return Moments._of(self._schema, self._counts.negate())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Moments):
@@ -123,38 +116,38 @@ class Moments:
         """
         union = self._schema.union(schema)
         if union == self._schema:
-            return Moments._of(self._schema, self._complete, self._partial)
+            return self.copy()
         scaled = self.rescale(union.restrict(self._schema.names))
         old, new = _numeric(self._schema), _numeric(union)
         levelled = Levelled.of(union)
         if len(old) == len(new) and levelled == Levelled.of(self._schema):
-            return Moments._of(union, *scaled.strata)
+            return Moments._of(union, scaled.counts)
         position = {name: i for i, name in enumerate(new)}
         moves = np.array([position[name] for name in old], dtype=np.intp)
-        spread = [
-            None if stratum is None else stratum.spread(moves, len(new), levelled)
-            for stratum in scaled.strata
-        ]
-        return Moments._of(union, None, _add(spread[0], spread[1], 1))
+        return Moments._of(union, scaled.counts.spread(moves, len(new), levelled))
 
     def restrict(self, names: Sequence[str]) -> Moments:
         """The same rows with just these attributes, in this order; an unknown one raises `SchemaError`."""
         schema = self._schema.restrict(names)
-        kept, levelled = set(names), Levelled.of(schema)
+        kept = set(names)
         index = np.array([i for i, name in enumerate(_numeric(self._schema)) if name in kept], dtype=np.intp)
-        complete, partial = (
-            None if stratum is None else stratum.select(index, levelled)
-            for stratum in (self._complete, self._partial)
-        )
-        return Moments._of(schema, complete, partial)
+        return Moments._of(schema, self._counts.select(index, Levelled.of(schema)))
+
+    def without(self, *extras: Extra) -> Moments:
+        """The same rows without these extras."""
+        schema = replace(self._schema, extras=self._schema.extras.difference(extras))
+        profile = self._counts.profile if Extra.PROFILES in schema.extras else None
+        return Moments._of(schema, replace(self._counts, profile=profile))
 
     def rescale(self, schema: Schema) -> Moments:
         """The same rows, each attribute counted in the finer unit that `schema` gives it; exact.
 
-        Raises `SchemaError` unless the names and types agree and every unit divides the present one.
+        Raises `SchemaError` unless names, types and extras agree and every unit divides the present one.
         """
         if schema == self._schema:
-            return Moments._of(schema, self._complete, self._partial)
+            return Moments._of(schema, self._counts)
+        if self._schema.attributes and schema.extras != self._schema.extras:
+            raise SchemaError("rescaling keeps the extras: use without to take one out")
         if set(schema.names) != set(self._schema.names):
             raise SchemaError("rescaling keeps the attributes: use grow or restrict to change them")
         factors = []
@@ -166,14 +159,11 @@ class Moments:
                 )
             if attribute.numeric:
                 factors.append(attribute.unit.factor_to(twin.unit))
-        complete, partial = (
-            None if stratum is None else stratum.scale(factors) for stratum in (self._complete, self._partial)
-        )
-        return Moments._of(schema, complete, partial)
+        return Moments._of(schema, self._counts.scale(factors))
 
     def to_bytes(self) -> bytes:
         """The canonical bytes: equal statistics, in whatever order they were learned, have equal bytes."""
-        return codec.encode(self._schema, self._complete, self._partial)
+        return codec.encode(self._schema, self._counts)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Moments:
@@ -190,7 +180,12 @@ class Moments:
 
         Numeric attributes stand in order of their names.
         """
-        return self._complete, self._partial
+        return self._counts.strata
+
+    @property
+    def counts(self) -> Counts:
+        """All of the exact integers: the strata and the extras."""
+        return self._counts
 
     def centred(self, names: Sequence[str], missing: Missing = "listwise") -> Centred:
         """Means and centred sums of products of these attributes; see `centred.centred`."""
@@ -209,6 +204,18 @@ class Moments:
         from federation.statistics.centred import bivariate
 
         return bivariate(self, a, b)
+
+    def powers(self, name: str) -> Powers:
+        """Sums of the first four powers of one numeric attribute; see `distribution.powers`."""
+        from federation.statistics.distribution import powers
+
+        return powers(self, name)
+
+    def histogram(self, name: str) -> Histogram:
+        """How the values of one numeric attribute are distributed; see `distribution.histogram`."""
+        from federation.statistics.distribution import histogram
+
+        return histogram(self, name)
 
     def level_counts(self, category: str) -> dict[str, int]:
         """Rows of each level, sorted by level; raises `SchemaError` unless it is a category or a text."""
@@ -249,12 +256,3 @@ class Moments:
 
 def _numeric(schema: Schema) -> list[str]:
     return sorted(attribute.name for attribute in schema.numeric)
-
-
-def _add(a: Stratum | None, b: Stratum | None, sign: int) -> Stratum | None:
-    if b is None:
-        return a
-    if a is None:
-        return b if sign > 0 else b.negate()
-    total = a.add(b, sign)
-    return None if total.is_zero() else total

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +31,13 @@ class AttributeType(StrEnum):
     IGNORE = "X"
 
 
+class Extra(StrEnum):
+    """What a schema may ask to have counted beside the strata."""
+
+    PROFILES = "profiles"  # power sums of order 3 and 4 and a histogram of every numeric attribute
+
+
+EXTRA_BITS: Final = {Extra.PROFILES: 1}
 LETTERS: Final = "C, B, T, S, L, P or X"  # as error messages list them
 _GROUPED: Final = frozenset({AttributeType.CATEGORY, AttributeType.TEXT})
 
@@ -90,9 +97,13 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Schema:
-    """Attributes in their order of display; equality and digest do not depend on that order."""
+    """Attributes in their order of display, and what is counted beside their sums and products.
+
+    Equality and digest do not depend on the order. A schema without attributes agrees with any extras.
+    """
 
     attributes: tuple[Attribute, ...]
+    extras: frozenset[Extra] = frozenset()
     _by_name: dict[str, Attribute] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -140,16 +151,16 @@ class Schema:
         return len(self.attributes)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Schema) and self._by_name == other._by_name
+        return isinstance(other, Schema) and (self._by_name, self.extras) == (other._by_name, other.extras)
 
     def __hash__(self) -> int:
-        return hash(frozenset(self.attributes))
+        return hash((frozenset(self.attributes), self.extras))
 
     def canonical(self) -> bytes:
         """The bytes that equal schemas share: attributes sorted by name, little-endian.
 
         u32 count, then for each: u16 length of the name, the name in UTF-8, its type's letter, i16 twos,
-        i16 fives (both 0 without a quantum).
+        i16 fives (both 0 without a quantum). Then u8 extras: 1 = profiles.
         """
         parts = [struct.pack("<I", len(self.attributes))]
         for name in sorted(self._by_name):
@@ -158,6 +169,7 @@ class Schema:
             encoded = name.encode()
             parts.append(struct.pack("<H", len(encoded)) + encoded + attribute.type.value.encode())
             parts.append(struct.pack("<hh", quantum.twos, quantum.fives))
+        parts.append(bytes([sum(EXTRA_BITS[extra] for extra in self.extras)]))
         return b"".join(parts)
 
     def digest(self) -> str:
@@ -167,10 +179,20 @@ class Schema:
     def union(self, other: Schema) -> Schema:
         """All attributes of both, each at the common refinement of its units.
 
-        Raises `SchemaError` naming an attribute whose types differ.
+        Raises `SchemaError` naming an attribute whose types differ, or the extras that one side lacks.
         """
         if self == other:
             return self
+        if not self.attributes:
+            return other
+        if not other.attributes:
+            return self
+        if self.extras != other.extras:
+            differing = ", ".join(sorted(self.extras ^ other.extras))
+            raise SchemaError(
+                f"only one of two schemas counts {differing}: learn both with it, or take it out of the one "
+                "that has it with Moments.without"
+            )
         merged: list[Attribute] = []
         for attribute in self.attributes:
             twin = other._by_name.get(attribute.name)
@@ -184,11 +206,11 @@ class Schema:
                 )
             merged.append(Attribute(attribute.name, attribute.type, attribute.unit.common(twin.unit)))
         merged.extend(attribute for attribute in other.attributes if attribute.name not in self._by_name)
-        return Schema(tuple(merged))
+        return replace(self, attributes=tuple(merged))
 
     def restrict(self, names: Iterable[str]) -> Schema:
         """The schema of just these attributes, in this order; raises `SchemaError` for an unknown name."""
-        return Schema(tuple(self[name] for name in names))
+        return replace(self, attributes=tuple(self[name] for name in names))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, read back by `from_dict`."""
@@ -198,7 +220,7 @@ class Schema:
                 | ({"quantum": str(a.quantum)} if a.type is AttributeType.CONTINUOUS else {})
                 for a in self.attributes
             ]
-        }
+        } | ({"extras": sorted(self.extras)} if self.extras else {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schema:
@@ -206,7 +228,7 @@ class Schema:
         listed = data.get("attributes") if isinstance(data, Mapping) else None
         if not isinstance(listed, list) or len(listed) > MAX_ATTRIBUTES:
             raise SchemaError(f'a schema is {{"attributes": [...]}} with at most {MAX_ATTRIBUTES} attributes')
-        return cls(tuple(_attribute_from(item) for item in listed))
+        return cls(tuple(_attribute_from(item) for item in listed), _extras_from(data.get("extras", [])))
 
     @classmethod
     def infer(cls, table: Table, precision: int = 40) -> Schema:
@@ -225,6 +247,12 @@ def _attribute_from(item: object) -> Attribute:
     if quantum is not None and not isinstance(quantum, str):
         raise SchemaError(f'attribute {name!r} has the quantum {quantum!r}; write it as text, such as "0.1"')
     return Attribute(name, type_, None if quantum is None else Quantum.parse(quantum))
+
+
+def _extras_from(listed: object) -> frozenset[Extra]:
+    if not isinstance(listed, list) or not all(extra in list(Extra) for extra in listed):
+        raise SchemaError(f"extras are a list of {', '.join(Extra)}, not {str(listed)[:80]!r}")
+    return frozenset(map(Extra, listed))
 
 
 def _listed(names: tuple[str, ...], most: int = 20) -> str:

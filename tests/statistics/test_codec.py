@@ -1,6 +1,7 @@
 """Bytes from anywhere are either the canonical form of a statistic or refused, whatever was done to them."""
 
 import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from federation.statistics import (
     Attribute,
     AttributeType,
     Coded,
+    Extra,
     Moments,
     MomentsFormatError,
     Quantum,
@@ -20,15 +22,15 @@ from federation.statistics import (
 )
 
 
-def sample() -> Moments:
+def sample(extras: frozenset[Extra]) -> Moments:
     x = np.array([1.5, 2.0, np.nan, -7.5, 2.0])
     c = Coded(np.array([0, 1, 1, -1, 0], dtype=np.int32), ("v", "ü"))
     d = Coded(np.array([0, 0, 1, 1, 1], dtype=np.int32), ("p", "q"))
     table = Table({"x": x, "c": c, "d": d, "b": np.array([0.0, 1, 1, 0, 1])})
-    return Moments(Schema.infer(table)).learn(table)
+    return Moments(replace(Schema.infer(table), extras=extras)).learn(table)
 
 
-CANONICAL = sample().to_bytes()
+PLAIN, EXTRA = sample(frozenset()).to_bytes(), sample(frozenset(Extra)).to_bytes()
 
 
 def refused_or_canonical(data: bytes) -> None:
@@ -39,42 +41,45 @@ def refused_or_canonical(data: bytes) -> None:
     assert moments.to_bytes() == data
 
 
-@given(st.lists(st.tuples(st.integers(0, len(CANONICAL) - 1), st.integers(0, 255)), min_size=1, max_size=4))
-@settings(max_examples=1500)
-def test_changed_bytes_are_refused_or_another_canonical_statistic(changes: list[tuple[int, int]]) -> None:
-    data = bytearray(CANONICAL)
+@pytest.mark.parametrize("canonical", [PLAIN, EXTRA])
+@given(st.lists(st.tuples(st.integers(0), st.integers(0, 255)), min_size=1, max_size=4))
+@settings(max_examples=1000)
+def test_changed_bytes_are_refused_or_another_canonical_statistic(
+    canonical: bytes, changes: list[tuple[int, int]]
+) -> None:
+    data = bytearray(canonical)
     for position, value in changes:
-        data[position] = value
+        data[position % len(data)] = value
     refused_or_canonical(bytes(data))
 
 
-@given(st.integers(0, len(CANONICAL)), st.integers(0, len(CANONICAL)), st.binary(max_size=20))
+@given(st.integers(0, len(EXTRA)), st.integers(0, len(EXTRA)), st.binary(max_size=20))
 @settings(max_examples=500)
 def test_cut_and_spliced_bytes_are_refused_or_canonical(start: int, stop: int, middle: bytes) -> None:
-    refused_or_canonical(CANONICAL[:start] + middle + CANONICAL[stop:])
+    refused_or_canonical(EXTRA[:start] + middle + EXTRA[stop:])
 
 
 @given(st.binary(max_size=300))
 def test_noise_is_refused(noise: bytes) -> None:
     with pytest.raises(MomentsFormatError):
         Moments.from_bytes(noise)
-    refused_or_canonical(CANONICAL[:5] + noise)
+    refused_or_canonical(EXTRA[:5] + noise)
 
 
-@pytest.mark.parametrize("length", range(0, len(CANONICAL), 7))
+@pytest.mark.parametrize("length", range(0, len(EXTRA), 7))
 def test_a_truncated_statistic_is_refused(length: int) -> None:
     with pytest.raises(MomentsFormatError):
-        Moments.from_bytes(CANONICAL[:length])
+        Moments.from_bytes(EXTRA[:length])
 
 
 def test_bytes_after_the_end_are_refused() -> None:
     with pytest.raises(MomentsFormatError, match="follow"):
-        Moments.from_bytes(CANONICAL + b"\0")
+        Moments.from_bytes(EXTRA + b"\0")
 
 
 def test_another_version_is_refused_by_name() -> None:
     with pytest.raises(MomentsFormatError, match="format 9"):
-        Moments.from_bytes(CANONICAL[:4] + b"\x09" + CANONICAL[5:])
+        Moments.from_bytes(EXTRA[:4] + b"\x09" + EXTRA[5:])
 
 
 def test_wider_integers_than_needed_are_refused() -> None:
@@ -94,7 +99,7 @@ def bomb(**counts: Any) -> bytes:
         struct.pack("<H", 5) + b"%05d" % i + counts.get("letter", b"C") + struct.pack("<hh", 0, 0)
         for i in range(attributes)
     )
-    return b"SUFM\x01" + struct.pack("<I", attributes) + names + counts.get("rest", b"")
+    return b"SUFM\x02" + struct.pack("<I", attributes) + names + b"\0" + counts.get("rest", b"")
 
 
 ONE = b"\x01" + (1).to_bytes(16, "little")
@@ -103,7 +108,7 @@ ONE = b"\x01" + (1).to_bytes(16, "little")
 @pytest.mark.parametrize(
     "data",
     [
-        b"SUFM\x01\xff\xff\xff\xff",
+        b"SUFM\x02\xff\xff\xff\xff",
         bomb(attributes=10_000, rest=b"\x03" + ONE),
         bomb(letter=b"T", rest=b"\x01" + ONE + b"\x01\x01" + b"\xff\xff\xff\xff"),
         bomb(letter=b"T", rest=b"\x01" + ONE + b"\x01\x01" + b"\x00\x00\xff\x00"),
@@ -135,13 +140,25 @@ def test_announced_sizes_are_checked_against_what_is_there(data: bytes) -> None:
 )
 def test_a_schema_that_cannot_be_is_refused(attribute: bytes) -> None:
     with pytest.raises(MomentsFormatError):
-        Moments.from_bytes(b"SUFM\x01" + struct.pack("<I", 1) + attribute + b"\0")
+        Moments.from_bytes(b"SUFM\x02" + struct.pack("<I", 1) + attribute + b"\0\0")
 
 
 def test_the_bytes_of_a_small_statistic_are_pinned() -> None:
     table = Table({"x": np.array([1.0, -2.0])})
     moments = Moments(Schema((Attribute("x", AttributeType.CONTINUOUS, Quantum(1)),))).learn(table)
-    expected = b"SUFM\x01" + struct.pack("<IH", 1, 1) + b"xC" + struct.pack("<hh", 1, 0) + b"\x01"
+    expected = b"SUFM\x02" + struct.pack("<IH", 1, 1) + b"xC" + struct.pack("<hh", 1, 0) + b"\0\x01"
     for value in (2, -2, 20):
         expected += b"\x01" + value.to_bytes(16, "little", signed=True)
+    assert moments.to_bytes() == expected
+
+
+def test_the_bytes_of_a_profile_are_pinned() -> None:
+    table = Table({"x": np.array([1.0, -2.0, 0.0, 1.0])})
+    attribute = Attribute("x", AttributeType.CONTINUOUS, Quantum(1))
+    moments = Moments(Schema((attribute,), frozenset({Extra.PROFILES}))).learn(table)
+    expected = b"SUFM\x02" + struct.pack("<IH", 1, 1) + b"xC" + struct.pack("<hh", 1, 0) + b"\x01\x05"
+    for value in (4, 0, 24, 8 + 8 - 64, 16 + 16 + 256):  # rows, and powers of 2, 2 and -4 halves
+        expected += b"\x01" + value.to_bytes(16, "little", signed=True)
+    two, one = 128 * (4096 + 1), 128 * 4096
+    expected += struct.pack("<Iiii", 3, -two, 0, one) + b"\x01" + bytes([1, 1, 2])
     assert moments.to_bytes() == expected

@@ -7,6 +7,7 @@ million rows would cross.
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,7 @@ from federation.statistics import (
     Attribute,
     AttributeType,
     Coded,
+    Extra,
     Moments,
     Quantum,
     Schema,
@@ -28,6 +30,8 @@ from federation.statistics import (
     cores,
     digits,
     learner,
+    powers,
+    profiler,
 )
 
 SCHEMA = Schema(
@@ -42,7 +46,8 @@ SCHEMA = Schema(
         Attribute("remark", AttributeType.TEXT),
         Attribute("visited", AttributeType.LIST),
         Attribute("patient", AttributeType.PATIENT),
-    )
+    ),
+    frozenset(Extra),
 )
 NUMERIC = sorted(attribute.name for attribute in SCHEMA.numeric)
 GROUPED = sorted(attribute.name for attribute in SCHEMA.grouped)
@@ -80,6 +85,10 @@ def _tiny_blocks() -> Iterator[None]:
         patch.setattr(accumulate, "_FOLD_AFTER", 2)
         patch.setattr(accumulate, "_DENSE_LEVELS", 3)
         patch.setattr(accumulate, "_WAITING_CELLS", 2)
+        patch.setattr(profiler, "_NARROW", 300)
+        patch.setattr(powers, "POWER_BLOCK", 4)
+        patch.setattr(profiler, "POWER_BLOCK", 4)
+        patch.setattr(powers, "_FOLD_AFTER", 2)
         yield
 
 
@@ -106,6 +115,16 @@ def integer_of(name: str, value: float) -> int:
     return round(Fraction(rounded))
 
 
+def bucket_of(name: str, integer: int) -> int:
+    """128 · (exponent + 4096) + seven bits, signed: of the float64 nearest to the value."""
+    if integer == 0:
+        return 0
+    unit = SCHEMA[name].unit
+    significand, exponent = math.frexp(float(Fraction(abs(integer), 5**unit.fives)))
+    key = 128 * (exponent - 1 - unit.twos + 4096) + int(significand * 256) - 128
+    return key if integer > 0 else -key
+
+
 def counted(rows: list[Row]) -> Counter[Any]:
     """Every count and sum that a statistic has, each as one Python integer under a descriptive key."""
     total: Counter[Any] = Counter()
@@ -115,6 +134,9 @@ def counted(rows: list[Row]) -> Counter[Any]:
         stratum = "complete" if len(present) + len(levels) == len(COUNTED) else "partial"
         total[stratum, "rows"] += 1
         for i, x in present.items():
+            total["cube", i] += x**3
+            total["fourth", i] += x**4
+            total["bucket", i, bucket_of(i, x)] += 1
             for j, y in present.items():
                 total[stratum, "present", i, j] += 1
                 total[stratum, "sum", i, j] += x
@@ -156,12 +178,18 @@ def contents(moments: Moments) -> Counter[Any]:
             counts = cells.counts.to_ints().tolist()
             for i, j, value in zip(cells.first.tolist(), cells.second.tolist(), counts, strict=True):
                 total[stratum, "cell", a, whole.groups[a].levels[i], b, whole.groups[b].levels[j]] = value
+    profile = moments.counts.profile
+    if profile is not None:
+        for i, cube, fourth in zip(NUMERIC, profile.cubes.to_ints(), profile.fourths.to_ints(), strict=True):
+            total["cube", i], total["fourth", i] = cube, fourth
+        for owner, key, count in zip(profile.owners, profile.keys, profile.counts.to_ints(), strict=True):
+            total["bucket", NUMERIC[owner], int(key)] = count
     return Counter({key: value for key, value in total.items() if value})
 
 
 def totals(moments: Moments, name: str) -> tuple[Any, ...]:
-    u = moments.univariate(name)
-    return u.count, u.missing, u.total, u.squares
+    powers, histogram = moments.powers(name), moments.histogram(name)
+    return moments.univariate(name).missing, powers, histogram.count
 
 
 @settings(max_examples=60)
@@ -294,11 +322,12 @@ def test_growing_then_restricting_keeps_every_count(rows: list[Row], names: set[
 @few
 @given(ROWS, ROWS)
 def test_rescaling_is_exact_and_additive(a: list[Row], b: list[Row]) -> None:
-    finer = Schema(
-        tuple(
+    finer = replace(
+        SCHEMA,
+        attributes=tuple(
             Attribute("price", AttributeType.CONTINUOUS, Quantum(7, 4)) if x.name == "price" else x
             for x in SCHEMA.attributes
-        )
+        ),
     )
     x, y = learned(a), learned(b)
     assert (x + y).rescale(finer) == x.rescale(finer) + y.rescale(finer)
@@ -312,6 +341,6 @@ def test_rescaling_is_exact_and_additive(a: list[Row], b: list[Row]) -> None:
 @few
 @given(ROWS)
 def test_the_order_of_columns_does_not_matter(rows: list[Row]) -> None:
-    backwards = Schema(SCHEMA.attributes[::-1])
+    backwards = replace(SCHEMA, attributes=SCHEMA.attributes[::-1])
     assert learned(rows, backwards) == learned(rows)
     assert learned(rows, backwards).digest() == learned(rows).digest()
