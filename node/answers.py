@@ -156,7 +156,8 @@ class Fitted:
 class ModelRecord:
     """A fitted model and whose rows are in it. `model` is what the model's `to_dict()` gives.
 
-    `outputs` names what it predicts, `seconds` is the time that fitting took. An imported model was fitted
+    `outputs` names what it predicts, `seconds` is the time that fitting took, and selecting it among the
+    `tried` models. An imported model was fitted
     elsewhere: nobody here has contributed to it.
     """
 
@@ -173,6 +174,7 @@ class ModelRecord:
     outputs: tuple[str, ...] = ()
     seconds: float = 0.0
     imported: bool = False
+    tried: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from federation.statistics import Coded, Column, Moments, Table
 from node.answers import AlgorithmInfo, Fitted, ParameterInfo
 from node.errors import NotFound
+
+if TYPE_CHECKING:
+    from federation.models import Model
 
 
 def algorithms() -> tuple[AlgorithmInfo, ...]:
@@ -52,6 +55,11 @@ def fit(
     model = models.fit(algorithm, moments, target, inputs, **parameters)
     seconds = time.perf_counter() - begun
     kinds = {attribute.name: attribute.type.value for attribute in moments.schema.attributes}
+    return described(model, inputs, kinds, seconds)
+
+
+def described(model: Model, inputs: Sequence[str], kinds: Mapping[str, str], seconds: float) -> Fitted:
+    """A model as plain data; `kinds` are the types of the attributes that are known."""
     return Fitted(model.to_dict(), tuple(model.predict(_no_rows(inputs, kinds))), seconds)
 
 

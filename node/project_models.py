@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from federation.statistics import Table
-from node import modelling
+from node import judging, modelling
 from node import project_rows as rows
 from node.answers import AlgorithmInfo, ModelRecord, Statistics
 from node.errors import BadRequest, NotFound
@@ -45,6 +45,24 @@ class ProjectModels:
             raise BadRequest("algorithm is not a name, or parameters is not a map", "see /api/algorithms")
         with refusing():
             await self.learning.think(modelling.check, algorithm, parameters)
+
+    async def check_selection(self, parameters: Mapping[str, Any]) -> None:
+        """Raise BadRequest for what no rows could select; `parameters` are those of a task "select"."""
+        texts = [
+            parameters[key] for key in ("target", "algorithm", "task") if parameters.get(key) is not None
+        ]
+        if not all(isinstance(text, str) for text in texts):
+            raise BadRequest("target, algorithm or task is not a name", "name them")
+        if not isinstance(parameters.get("parameters") or {}, Mapping):
+            raise BadRequest("parameters is not a map", 'send parameters as {"name": value}')
+        rows.check_name(parameters["model"])
+        with refusing():
+            await self.learning.think(judging.check, judging.Wanted.of(parameters))
+
+    async def check_assessment(self, name: str, model: str) -> None:
+        """Raise NotFound for a model that there is not, BadRequest for one that has no target."""
+        if (await self.model(name, model)).target is None:
+            raise BadRequest(f"model {model!r} predicts no attribute", "assess a model that has a target")
 
     async def fit(
         self,

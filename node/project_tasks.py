@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,7 +23,7 @@ from node.tasks import Task
 
 
 class ProjectTasks:
-    """The node's part of learn, forget, explore, fit, predict, project_info and projects_info."""
+    """The node's part of every kind of task."""
 
     def __init__(self, store: Store, projects: Projects) -> None:
         self._store, self._projects = store, projects
@@ -50,10 +50,21 @@ class ProjectTasks:
             project = await self._projects.row(task.project)
             known = {a.name: a.type.value for a in project.schema_or_empty.attributes}
             return request | {"model": record.model, "known": known}, payload
+        if task.kind == "assess":
+            record = await self._projects.model(task.project, given["model"])
+            project = await self._projects.row(task.project)
+            request |= {key: given.get(key) for key in ("path", "format")}
+            request |= {"model": record.model, "target": record.target, "inputs": record.inputs}
+            request |= {"task_kind": given.get("task"), "schema": project.schema_or_empty.to_dict()}
+            return request, payload
         of_all, own = self._projects.statistics, self._projects.own_statistics
         statistics = await (own if given.get("local") else of_all)(task.project)
         self._basis[task.id] = (statistics.moments.rows, statistics.contributions)
-        return request | _question(task), await asyncio.to_thread(statistics.moments.to_bytes)
+        data = await asyncio.to_thread(statistics.moments.to_bytes)
+        if task.kind == "select":
+            request |= {key: given.get(key) for key in ("path", "format", "task")}
+            return request | _question(task) | {"statistics": len(data)}, data + (payload or b"")
+        return request | _question(task), data
 
     async def answer(self, task: Task, question: Message) -> Message:
         assert task.project is not None  # noqa: S101
@@ -71,6 +82,8 @@ class ProjectTasks:
             await self._tell(task, result["values"], complete)
         elif task.kind == "fit":
             await self._keep_model(task, result, complete)
+        elif task.kind == "select":
+            await self._keep_selected(task, result, complete)
         else:
             await self._store.write(lambda c: complete(c, result))
 
@@ -95,8 +108,20 @@ class ProjectTasks:
         await self._projects.learning.merge(task.project, blob, 1 if task.kind == "learn" else -1, also)
 
     async def _keep_model(self, task: Task, fitted: dict[str, Any], complete: Complete) -> None:
+        record = self._record(task, fitted)
+        await self._projects.keep_model(record, lambda c: complete(c, asdict(record)))
+
+    async def _keep_selected(self, task: Task, found: dict[str, Any], complete: Complete) -> None:
+        """The model is one of many that were tried: its inputs and parameters are its own."""
+        own = {"inputs": tuple(found["inputs"]), "tried": found["selection"]["tried"]}
+        own |= {key: found[key] for key in ("algorithm", "parameters")}
+        record = replace(self._record(task, found), **own)
+        told = asdict(record) | {"selection": found["selection"]}
+        await self._projects.keep_model(record, lambda c: complete(c, told))
+
+    def _record(self, task: Task, fitted: dict[str, Any]) -> ModelRecord:
         rows, contributions = self._basis.pop(task.id)
-        record = ModelRecord(
+        return ModelRecord(
             project=task.project or "",
             name=task.parameters["model"],
             model=fitted["model"],
@@ -107,7 +132,6 @@ class ProjectTasks:
             created=time.time(),
             **_question(task),
         )
-        await self._projects.keep_model(record, lambda c: complete(c, asdict(record)))
 
 
 def _question(task: Task) -> Message:
@@ -115,7 +139,7 @@ def _question(task: Task) -> Message:
     if task.kind == "explore":
         return {"metric": given["metric"], "questions": [asdict(item) for item in questions_of(given)]}
     return {
-        "algorithm": given["algorithm"],
+        "algorithm": given.get("algorithm"),  # None: a selection for a task
         "target": given.get("target"),
         "inputs": tuple(given["inputs"]),
         "parameters": dict(given.get("parameters") or {}),

@@ -164,6 +164,40 @@ class NewModel(Taken):
     parameters: Parameters = Field(default_factory=dict)
 
 
+class Selecting(Taken):
+    """Which inputs, and with a task which algorithm: chosen by rows that were not learned.
+
+    The rows are in a file on the node's machine, or sent along.
+    """
+
+    model: Name
+    target: Name
+    inputs: Annotated[list[Name], Field(min_length=1)]
+    algorithm: Name | None = None
+    task: Annotated[
+        Name | None, Field(description="binary_classification, regression or multiclass_classifier")
+    ] = None
+    parameters: Annotated[
+        Parameters,
+        Field(description="of the search (selector_type, sml_model_assessment_type, …) and of the algorithm"),
+    ] = Field(default_factory=dict)
+    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    format: Literal["csv", "parquet"] | None = None
+    names: list[Name] | None = None
+    rows: Rows | None = None
+
+
+class Assessing(Taken):
+    """A model, and rows to judge it by: in a file on the node's machine, or sent along."""
+
+    model: Name
+    task: Annotated[Name | None, Field(description="if the target's values should not decide")] = None
+    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    format: Literal["csv", "parquet"] | None = None
+    names: list[Name] | None = None
+    rows: Rows | None = None
+
+
 class StoredModel(BaseModel):
     """A model as it was told by the node that fitted it; who contributed there is not taken over."""
 

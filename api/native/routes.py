@@ -9,6 +9,7 @@ from api.native import (
     explore_calls,
     federation_calls,
     job_calls,
+    judging_calls,
     key_calls,
     model_calls,
     node_calls,
@@ -233,6 +234,24 @@ ROUTES: Final[tuple[Route, ...]] = (
         "annotator",
         "One algorithm",
         {200: AlgorithmInfo},
+    ),
+    _call(
+        "POST",
+        _P + "/select",
+        judging_calls.select,
+        "user",
+        "Select a model by rows that were not learned (a job)",
+        {202: Task},
+        body=e.Selecting,
+    ),
+    _call(
+        "POST",
+        _P + "/assess",
+        judging_calls.assess,
+        "user",
+        "Judge a model by rows that were not learned (a job)",
+        {202: Task},
+        body=e.Assessing,
     ),
     _call(
         "POST", _P + "/models", model_calls.fit, "user", "Fit a model", {201: ModelRecord}, body=e.NewModel

@@ -10,7 +10,7 @@ from federation.selection.select import (
     auto_select,
     select,
 )
-from federation.selection.settings import TASK_NAMES, Setting, settings_of, suitable
+from federation.selection.settings import TASK_NAMES, Setting, settings_of, suitable, task_named
 
 __all__ = [
     "AICC",
@@ -27,4 +27,5 @@ __all__ = [
     "select",
     "settings_of",
     "suitable",
+    "task_named",
 ]

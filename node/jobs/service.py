@@ -23,17 +23,23 @@ from node.sources import FORMATS
 from node.store import Store
 from node.tasks import Task, TaskStatus
 
-KINDS = ("learn", "forget", "explore", "fit", "predict", "project_info", "projects_info")
-
 _REQUIRED = {
     "learn": (),
     "forget": (),
     "explore": ("metric",),
     "fit": ("model", "algorithm", "inputs"),
     "predict": ("model", "table"),
+    "select": ("model", "target", "inputs"),
+    "assess": ("model",),
     "project_info": (),
     "projects_info": (),
 }
+KINDS = tuple(_REQUIRED)
+
+_READING = ("learn", "forget", "select", "assess")
+
+SAMPLE = 5
+"""Rows of a validation table that a selection's record shows."""
 
 TaskList = builtins.list[Task]
 
@@ -58,7 +64,9 @@ class Jobs:
         learn, forget: {"path", "format"?, "attributes"?, "types"?} or {"table": {"names", "rows", "types"?}};
         explore: {"metric", "attributes", "targets"?, "parameters"?, "local"?}, or in place of attributes a
         list of "questions"; fit: {"model", "algorithm", "target", "inputs", "parameters"}; predict: {"model",
-        "table"}; every kind: {"timeout"?} in seconds. Raises BadRequest, Forbidden, NotFound.
+        "table"}; select: {"model", "target", "inputs", "algorithm" or "task", "parameters"?, "path" or
+        "table"?}; assess: {"model", "path" or "table", "task"?}; every kind: {"timeout"?} in seconds. Raises
+        BadRequest, Forbidden, NotFound.
         """
         parameters = dict(parameters or {})
         table = parameters.pop("table", None)
@@ -67,10 +75,16 @@ class Jobs:
             await self._projects.check_fit(parameters["algorithm"], parameters.get("parameters") or {})
         if kind == "explore":
             await self._projects.check_exploration(parameters["metric"], questions_of(parameters))
+        if kind == "select":
+            await self._projects.check_selection(parameters)
+            if table is not None:  # what a job is about can be told without its rows
+                parameters["sample"] = {"names": table["names"], "rows": table["rows"][:SAMPLE]}
         if "path" in parameters:
             check_may_read(actor, parameters["path"])
         if project is not None:
             await self._projects.row(project)
+            if kind == "assess":
+                await self._projects.check_assessment(project, parameters["model"])
         values = {
             "id": uuid.uuid4().hex,
             "kind": kind,
@@ -152,8 +166,8 @@ def _check(kind: str, project: str | None, parameters: dict[str, Any], table: ob
     for name in _REQUIRED[kind]:
         if name not in given:
             raise BadRequest(f"a job of the kind {kind} needs the parameter {name!r}", "add it")
-    if kind in ("learn", "forget"):
-        if ("path" in parameters) == (table is not None):
+    if kind in _READING:
+        if ("path" in parameters) == (table is not None) and not (kind == "select" and table is None):
             raise BadRequest(f"a job of the kind {kind} takes either a path or a table", "give one of them")
         path, form = parameters.get("path", "/"), parameters.get("format")
         if not isinstance(path, str) or not path.startswith("/"):

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from federation.statistics import Moments, Schema, StatisticsError
-from node import answering, modelling
+from node import answering, judging, modelling
 from node.errors import NodeError
 from node.jobs.pipes import Message
-from node.sources import (
-    Rows,
-    SourceError,
-    guess_schema,
-    offered_schema,
-    open_source,
-    read_batches,
-    read_rows,
-)
+from node.jobs.tables import given_table, rows_from_json
+from node.sources import SourceError, guess_schema, offered_schema, open_source, read_batches
 
 if TYPE_CHECKING:
+    from federation.selection import Candidate, Progress
     from node.jobs.worker import Channel
 
 Outcome = tuple[dict[str, Any], bytes]
@@ -88,18 +81,6 @@ def _agree(channel: Channel, guessed: Schema) -> Schema:
     return Schema.from_dict(answer["schema"])
 
 
-def rows_from_json(data: bytes, known: Mapping[str, str]) -> Rows:
-    """A table from {"names": [...], "rows": [[...]], "types": [...] or {name: letter} or null}.
-
-    `known` are the types of the project's attributes.
-    """
-    given = json.loads(data)
-    types = given.get("types") or {}
-    if not isinstance(types, dict):
-        types = dict(zip(given["names"], types, strict=True))
-    return read_rows(given["names"], given["rows"], {**known, **types}, known)
-
-
 def explore(request: Message, blob: bytes, _channel: Channel) -> Outcome:
     moments = Moments.from_bytes(blob)
     questions = answering.questions_of(request)
@@ -119,6 +100,36 @@ def predict(request: Message, blob: bytes, _channel: Channel) -> Outcome:
     return {"columns": {key: values.tolist() for key, values in columns.items()}}, b""
 
 
+def select(request: Message, blob: bytes, channel: Channel) -> Outcome:
+    """The statistics and the rows to choose by come one behind the other."""
+    moments = Moments.from_bytes(blob[: request["statistics"]])
+    wanted = judging.Wanted.of(request)
+    kinds = {a.name: a.type.value for a in moments.schema.attributes}
+    columns = judging.columns_of([*wanted.inputs, wanted.target], kinds)
+    table = given_table(request, blob[request["statistics"] :], columns, moments.schema, channel)
+    best: Candidate | None = None
+
+    def tell(progress: Progress) -> bool:
+        nonlocal best
+        channel.progress(progress.tried, max(progress.expected, progress.tried + 1))
+        if progress.best is not None and progress.best != best:
+            best = progress.best
+            channel.scalar("best score", progress.tried, best.score)
+        return True
+
+    return judging.select(moments, wanted, table, tell), b""
+
+
+def assess(request: Message, blob: bytes, channel: Channel) -> Outcome:
+    known = Schema.from_dict(request["schema"])
+    kinds = {a.name: a.type.value for a in known.attributes}
+    columns = judging.columns_of([*request["inputs"], request["target"]], kinds)
+    table = given_table(request, blob, columns, known, channel)
+    if table is None:
+        raise SourceError("there are no rows to assess by: name a file, or send rows with the target")
+    return judging.assess(request["model"], request["target"], table, request["task_kind"]), b""
+
+
 def hand_back(request: Message, _blob: bytes, _channel: Channel) -> Outcome:
     """For what the node knew when the task was begun, such as a project's information."""
     result: dict[str, Any] = request["answer"]
@@ -131,6 +142,8 @@ PERFORM: dict[str, Callable[[Message, bytes, Channel], Outcome]] = {
     "explore": explore,
     "fit": fit,
     "predict": predict,
+    "select": select,
+    "assess": assess,
     "project_info": hand_back,
     "projects_info": hand_back,
 }

@@ -5,7 +5,7 @@ A `Source` knows its columns, guesses a schema from its first rows, and gives ba
 
 from node.sources.files import FORMATS, open_source
 from node.sources.guessing import guess_schema
-from node.sources.reading import Batch, read_batches
+from node.sources.reading import Batch, joined, read_batches
 from node.sources.rows import Rows, offered_schema, read_rows
 from node.sources.source import Source, SourceError
 
@@ -16,6 +16,7 @@ __all__ = [
     "Source",
     "SourceError",
     "guess_schema",
+    "joined",
     "offered_schema",
     "open_source",
     "read_batches",

@@ -58,7 +58,7 @@ def read_batches(source: Source, schema: Schema) -> Iterator[Batch]:
         rows = sum(piece.rows for piece in gathered)
         if rows * max(1, len(schema)) >= BATCH_CELLS or part.done == part.total:
             if rows:
-                yield Batch(_joined(gathered), first, part.done, part.total)
+                yield Batch(joined(gathered), first, part.done, part.total)
             first += rows
             gathered = []
 
@@ -91,7 +91,7 @@ def _read_ahead(source: Source, schema: Schema) -> Iterator[tuple[Table, Part]]:
             fetcher.submit(parts.close)  # behind a fetch that has begun
 
 
-def _joined(tables: list[Table]) -> Table:
+def joined(tables: list[Table]) -> Table:
     """Tables of the same columns, one below the other."""
     if len(tables) == 1:
         return tables[0]

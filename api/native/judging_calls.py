@@ -1,0 +1,55 @@
+"""Selecting models and judging them, in the native dialect: jobs, with the rows to judge by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from api.native.binding import answer
+from api.native.entities import Assessing, Selecting
+from api.native.model_calls import PROJECT
+from api.problems import bad_request
+from api.routes import Call
+from api.tables import check_rows
+
+
+async def select(call: Call) -> web.Response:
+    body: Selecting = call.body
+    parameters = {
+        "model": body.model,
+        "target": body.target,
+        "inputs": body.inputs,
+        "algorithm": body.algorithm,
+        "task": body.task,
+        "parameters": body.parameters,
+    }
+    return await _started(call, "select", parameters | await _rows(body))
+
+
+async def assess(call: Call) -> web.Response:
+    body: Assessing = call.body
+    return await _started(call, "assess", {"model": body.model, "task": body.task} | await _rows(body))
+
+
+async def _started(call: Call, kind: str, parameters: dict[str, Any]) -> web.Response:
+    task = await call.node.jobs.submit(
+        kind, actor=call.key, project=call.part(PROJECT), parameters=parameters
+    )
+    return answer(task, 202)
+
+
+async def _rows(body: Selecting | Assessing) -> dict[str, Any]:
+    """The file, or the table that came along; nothing if there is neither."""
+    if body.path is not None:
+        if body.names is not None or body.rows is not None:
+            raise bad_request("Both a path and rows are given.", "Give one of them.")
+        return {"path": body.path, "format": body.format}
+    if body.format is not None or (body.names is None) != (body.rows is None):
+        raise bad_request(
+            "The rows to judge by are incomplete.", "Give a path (and format), or names and rows."
+        )
+    if body.names is None or body.rows is None:
+        return {}
+    await check_rows(body.names, body.rows)
+    return {"table": {"names": body.names, "rows": body.rows}}

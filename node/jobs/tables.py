@@ -1,0 +1,62 @@
+"""The table that comes with a task: as rows in its blob, or in a file that it names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from federation.statistics import Schema, Table
+from node.sources import Rows, SourceError, guess_schema, joined, open_source, read_batches, read_rows
+
+if TYPE_CHECKING:
+    from node.jobs.worker import Channel
+
+MOST_ROWS: Final = 1_000_000
+"""Rows of a file that are held at once, to judge models by."""
+
+
+def rows_from_json(data: bytes, known: Mapping[str, str]) -> Rows:
+    """A table from {"names": [...], "rows": [[...]], "types": [...] or {name: letter} or null}.
+
+    `known` are the types of the project's attributes.
+    """
+    given = json.loads(data)
+    types = given.get("types") or {}
+    if not isinstance(types, dict):
+        types = dict(zip(given["names"], types, strict=True))
+    return read_rows(given["names"], given["rows"], {**known, **types}, known)
+
+
+def whole_file(path: str, form: str | None, columns: Sequence[str], known: Schema, channel: Channel) -> Table:
+    """These columns of a file, all its rows, read as `known` has them.
+
+    Raises SourceError naming file, column and row, and for more than MOST_ROWS rows.
+    """
+    source = open_source(path, form)
+    schema, remarks = guess_schema(source, columns, None, known)
+    for remark in remarks:
+        channel.log(remark)
+    parts: list[Table] = []
+    rows = 0
+    for batch in read_batches(source, schema):
+        rows += batch.table.rows
+        if rows > MOST_ROWS:
+            raise SourceError(
+                f"{source.path.name} has more than {MOST_ROWS:,} rows: judge by a sample of them"
+            )
+        parts.append(batch.table)
+    if not parts:
+        raise SourceError(f"{source.path.name} has no rows")
+    return joined(parts)
+
+
+def given_table(
+    request: Mapping[str, Any], payload: bytes, columns: Sequence[str], known: Schema, channel: Channel
+) -> Table | None:
+    """The rows that a request names or brings; None if it does neither."""
+    if request.get("path") is not None:
+        return whole_file(request["path"], request.get("format"), columns, known, channel)
+    if not payload:
+        return None
+    return rows_from_json(payload, {a.name: a.type.value for a in known.attributes}).table

@@ -1,0 +1,113 @@
+"""Selecting models by rows whose truth is known, and judging them by such rows, as plain functions.
+
+Run in a worker process: a selection may take as long as it is allowed to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from federation.statistics import Moments, Table
+from node.errors import BadRequest
+from node.modelling import described
+
+if TYPE_CHECKING:
+    from federation.selection import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to select: among the subsets of the inputs, for one algorithm or for all that suit a task.
+
+    `parameters` are those of the search (`federation.selection.PARAMETERS`) and of the algorithm.
+    """
+
+    target: str
+    inputs: tuple[str, ...]
+    algorithm: str | None = None
+    task: str | None = None
+    parameters: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Wanted:
+        """From a task's parameters."""
+        return cls(
+            given["target"],
+            tuple(given["inputs"]),
+            given.get("algorithm"),
+            given.get("task"),
+            given.get("parameters") or {},
+        )
+
+
+def check(wanted: Wanted) -> None:
+    """Raise ModelError for what no rows could select: unknown names, unreadable parameters."""
+    from federation import selection
+
+    if (wanted.algorithm is None) == (wanted.task is None):
+        raise BadRequest("a selection is for an algorithm or for a task", "name one of the two")
+    options, own = selection.read_options(wanted.parameters or {})
+    if wanted.algorithm is not None:
+        selection.settings_of(wanted.algorithm, own, options.grid)
+    else:
+        selection.suitable(selection.task_named(str(wanted.task)), own, options.grid)
+
+
+def select(
+    moments: Moments, wanted: Wanted, validation: Table | None, tell: Callable[[Progress], bool]
+) -> dict[str, Any]:
+    """The model chosen as a `Fitted`'s fields, with the algorithm, parameters and inputs that it has, and how
+    it was chosen as "selection". Raises ModelError."""
+    from federation import selection
+
+    begun = time.perf_counter()
+    search = selection.select if wanted.algorithm is not None else selection.auto_select
+    found = search(
+        str(wanted.algorithm or wanted.task),
+        moments,
+        wanted.target,
+        wanted.inputs,
+        validation,
+        clock=time.monotonic,
+        tell=tell,
+        **(wanted.parameters or {}),
+    )
+    chosen = found.chosen
+    kinds = {attribute.name: attribute.type.value for attribute in moments.schema.attributes}
+    fitted = described(found.model, chosen.inputs, kinds, time.perf_counter() - begun)
+    how = {
+        "metric": found.metric,
+        "task": found.task,
+        "score": found.score,
+        "rows": found.rows,
+        "tried": found.tried,
+        "offered": list(wanted.inputs),
+        "candidates": [asdict(candidate) for candidate in found.candidates],
+        "stopped": found.stopped,
+        "remarks": list(found.remarks),
+    }
+    return asdict(fitted) | {
+        "algorithm": chosen.algorithm,
+        "parameters": dict(chosen.parameters),
+        "inputs": list(chosen.inputs),
+        "selection": how,
+    }
+
+
+def assess(model: Mapping[str, Any], target: str, table: Table, task: str | None) -> dict[str, Any]:
+    """The assessment as its `to_dict()`, and its Plotly figures. Raises ModelError, AssessmentError."""
+    from federation import assessment, models, selection
+
+    kind = None if task is None else selection.task_named(task)
+    found = assessment.assess(models.from_dict(model), target, table, kind).to_dict()
+    return {"assessment": found, "figures": assessment.figures(found)}
+
+
+def columns_of(names: Sequence[str], known: Mapping[str, str]) -> list[str]:
+    """The attributes whose columns a table must have for these inputs and targets, each once."""
+    from node.modelling import attribute_of
+
+    return list(dict.fromkeys(attribute_of(name, known) for name in names))
