@@ -2,6 +2,7 @@
 
 from federation.models.algorithm import Algorithm, Model, Parameter
 from federation.models.bayes import BayesModel, fit_bayes
+from federation.models.covariance import CovarianceModel, fit_covariance
 from federation.models.design import InputColumn
 from federation.models.dispatch import ALGORITHMS, fit, from_dict
 from federation.models.errors import ModelError
@@ -22,6 +23,7 @@ __all__ = [
     "INTERCEPT",
     "Algorithm",
     "BayesModel",
+    "CovarianceModel",
     "EvtModel",
     "EvtSettings",
     "InputColumn",
@@ -40,6 +42,7 @@ __all__ = [
     "SvmModel",
     "fit",
     "fit_bayes",
+    "fit_covariance",
     "fit_lda",
     "fit_linear",
     "fit_mahalanobis",

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from federation.models import (
     bayes,
+    covariance,
     evt,
     lda,
     linear,
@@ -29,6 +30,7 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
     for module in (
         linear,
         penalised,
+        covariance,
         svm,
         pls,
         pcr,

@@ -71,6 +71,11 @@ class Solver:
             previous = size / 2.0
         return scale(x, rows)
 
+    def full(self) -> FloatArray:
+        """A⁻¹, shape (p, p)."""
+        inverse: FloatArray = np.ldexp(self.inverse.hi, -(self.exponents[:, None] + self.exponents))
+        return inverse
+
     def diagonal(self) -> FloatArray:
         """Diagonal of A⁻¹, shape (p,)."""
         return np.ldexp(np.diagonal(self.inverse.hi), -2 * self.exponents)

@@ -16,6 +16,9 @@ def test_public_names() -> None:
             *("BayesModel", "MldaModel", "fit_bayes", "fit_mlda"),
             *("ModelError", "Parameter", "PcaModel", "PenalisedModel"),
             *("fit", "fit_lda", "fit_linear", "fit_pca", "fit_penalised", "from_dict"),
-            *("PcrModel", "fit_pcr", "PlsModel", "fit_pls", "SvmModel", "fit_svm", "fit_svr"),
+            *("PcrModel", "fit_pcr"),
+            *("PlsModel", "fit_pls"),
+            *("SvmModel", "fit_svm", "fit_svr"),
+            *("CovarianceModel", "fit_covariance"),
         ]
     )
