@@ -31,6 +31,11 @@ _SECURITY_SCHEMES = {
     },
 }
 
+_TEXT_BODIES = {
+    "encrypted": "The same JSON, AES-CBC under the user's key, in base64.",
+    "base64": "The same JSON in base64.",
+}
+
 _RESPONSES = {
     "NativeRefusal": {
         "description": "Refused: 400, 401, 403, 404, 408, 409, 413, 503; 500 names an incident only.",
@@ -124,13 +129,9 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _body(route: Route, model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": _schema(model, schemas, "validation")}}
-    if route.body_form == "encrypted":
-        content["text/plain"] = {
-            "schema": {
-                "type": "string",
-                "description": "The same JSON, AES-CBC under the user's key, in base64.",
-            }
-        }
+    if route.body_form in _TEXT_BODIES:
+        description = _TEXT_BODIES[route.body_form]
+        content["text/plain"] = {"schema": {"type": "string", "description": description}}
     return {"required": route.body_required, "content": content}
 
 

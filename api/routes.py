@@ -17,7 +17,7 @@ from node.node import Node
 
 Dialect = Literal["native", "symetry"]
 Access = Literal["open", "annotator", "user", "superuser", "admin"]
-BodyForm = Literal["json", "encrypted"]
+BodyForm = Literal["json", "encrypted", "base64"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,32 @@ def predict(model: Mapping[str, Any], table: Table) -> dict[str, NDArray[Any]]:
     return models.from_dict(model).predict(table)
 
 
+def one_target(moments: Moments, targets: Sequence[str]) -> str:
+    """The category whose levels the targets are, all of them. Raises ModelError."""
+    from federation.models.errors import ModelError, listed
+
+    kinds = {attribute.name: attribute.type.value for attribute in moments.schema.attributes}
+    categories = {attribute_of(name, kinds) for name in targets}
+    category = next(iter(categories))
+    if len(categories) > 1 or kinds.get(category) != "T":
+        raise ModelError(f"{len(targets)} targets, {listed(targets)}: give one, or all levels of a category")
+    lacking = {f"{category}$" + level for level in moments.level_counts(category)} - set(targets)
+    if lacking:
+        raise ModelError(
+            f"the targets are not all levels of {category!r}, {listed(sorted(lacking))} lacking: "
+            f"give {category!r} itself, or one of its levels"
+        )
+    return category
+
+
+def code(model: Mapping[str, Any], name: str, language: str) -> str:
+    """The model as a function in SQL or Java; see `federation.models.scoring_code`. Raises ModelError."""
+    from federation import models
+    from federation.models.scoring_code import scoring_code
+
+    return scoring_code(models.from_dict(model), name, language)
+
+
 def attribute_of(name: str, kinds: Mapping[str, str]) -> str:
     """The attribute whose column an input needs: itself, or the category of `category$level`."""
     end = len(name)

@@ -39,10 +39,13 @@ class ProjectModels:
         """Raises NotFound."""
         return await self.learning.think(modelling.algorithm, name)
 
-    async def check_fit(self, algorithm: str, parameters: Mapping[str, Any]) -> None:
+    async def check_fit(self, model: str, algorithm: str, parameters: Mapping[str, Any]) -> None:
         """Raise BadRequest for what no statistics could make a model of: unknown names, unreadable values."""
-        if not isinstance(algorithm, str) or not isinstance(parameters, Mapping):
-            raise BadRequest("algorithm is not a name, or parameters is not a map", "see /api/algorithms")
+        if not (isinstance(algorithm, str) and isinstance(model, str) and isinstance(parameters, Mapping)):
+            raise BadRequest(
+                "model and algorithm are names, parameters is a map", "see /api/algorithms for what there is"
+            )
+        rows.check_name(model)
         with refusing():
             await self.learning.think(modelling.check, algorithm, parameters)
 
@@ -63,6 +66,22 @@ class ProjectModels:
         """Raise NotFound for a model that there is not, BadRequest for one that has no target."""
         if (await self.model(name, model)).target is None:
             raise BadRequest(f"model {model!r} predicts no attribute", "assess a model that has a target")
+
+    async def one_target(self, name: str, targets: Sequence[str]) -> str | None:
+        """The one target that these are: none, one, or all levels of a category, which are the category.
+
+        Raises BadRequest for others.
+        """
+        if len(targets) < 2:
+            return targets[0] if targets else None
+        moments = (await self.statistics(name)).moments
+        with refusing():
+            return await self.learning.think(modelling.one_target, moments, targets)
+
+    async def code(self, record: ModelRecord, language: str) -> str:
+        """The model as a function in SQL or Java. Raises BadRequest if it is not a weighted sum."""
+        with refusing():
+            return await self.learning.think(modelling.code, record.model, record.name, language)
 
     async def fit(
         self,

@@ -1,8 +1,7 @@
-"""How a fitted model looks to people: a table for each of its axes, the rest as facts, whose rows are in it.
+"""How a fitted model looks to people: its sheets as tables, the rest as facts, whose rows are in it.
 
-A model is a record of plain values. Its lists of names (terms, classes, states, …) are its axes; a list of
-numbers as long as an axis is a column of that axis's table, a matrix is a table of two axes. So a model of
-any algorithm can be shown; linear models, which most are, get the summary that statisticians expect.
+What the sheets of a model are is `node.model_shape`'s to say, for any algorithm; linear models, which most
+are, get the summary that statisticians expect.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from node.model_shape import Sheet, shape
 from suffice.client import Json
 from suffice.render import contributions, count, facts, listing, number
 
@@ -27,9 +27,7 @@ HEADINGS: Final[Mapping[str, str]] = {
 }
 """What people call a field, where its name does not say it."""
 
-HIDDEN: Final = frozenset(
-    {"algorithm", "target", "columns", "reference_levels", "rows", "missing", "means", "scales", "categories"}
-)
+HIDDEN: Final = frozenset({"rows", "missing", "means", "scales"})
 """What prediction needs and nobody reads, or what is shown in words of its own."""
 MOST_LINES: Final = 100
 MOST_COLUMNS: Final = 6
@@ -120,25 +118,16 @@ _CELLS: Final[Mapping[str, Callable[[Any], str]]] = {"p": probability, "t": _rat
 
 
 def _parts(fitted: Json) -> Iterator[RenderableType]:
-    fields = {name: value for name, value in fitted.items() if name not in HIDDEN and value is not None}
-    found = {name: value for name, value in fields.items() if _is_names(value)}
-    axes = dict(sorted(found.items(), key=lambda axis: axis[0] != "terms"))
-    left = {name: value for name, value in fields.items() if name not in axes and value is not False}
-    if _is_matrix(left.get("components")):
-        yield from _components(fitted["terms"], left)
-    for axis, names in axes.items():
-        columns = {name: value for name, value in left.items() if _along(value, names)}
-        left = {name: value for name, value in left.items() if name not in columns}
-        if columns:
-            yield _table(axis, names, {name: _cells(value, names) for name, value in columns.items()})
-        for name, matrix in list(left.items()):
-            if _is_matrix(matrix) and (len(matrix[0]) == len(names) or len(matrix) == len(names)):
-                yield _matrix(name, matrix, axis, names, axes)
-                del left[name]
-        if not columns and axis != "terms":
-            left[axis] = names
-    for name in [name for name, value in left.items() if _is_matrix(value)]:
-        yield _matrix(name, left.pop(name), "", [], axes)
+    parts = shape(fitted)
+    for sheet in parts.sheets:
+        if HIDDEN.issuperset(sheet.columns):
+            continue
+        if sheet.name not in (sheet.axis, "components", "weights"):
+            yield Text(_heading(sheet.name))
+        yield _table(sheet)
+    left = {
+        name: value for name, value in parts.values.items() if name not in HIDDEN and value not in (False, [])
+    }
     references = fitted.get("reference_levels") or {}
     rows = fitted.get("rows")
     pairs = [
@@ -148,15 +137,6 @@ def _parts(fitted: Json) -> Iterator[RenderableType]:
         ("rows", f"{count(rows)} complete" if fitted.get("missing") == "listwise" else count(rows)),
     ]
     yield facts("", pairs)
-
-
-def _components(terms: Sequence[str], left: dict[str, Any]) -> Iterator[RenderableType]:
-    """Components are numbered: what is told of each, and their weights; taken out of `left`."""
-    matrix = left.pop("components")
-    numbers = [f"pc{at}" for at in range(1, len(matrix) + 1)]
-    columns = {name: left.pop(name) for name in list(left) if name.startswith("explained_")}
-    yield _table("component", numbers, {name: value for name, value in columns.items() if value})
-    yield _table("terms", terms, dict(zip(numbers, matrix, strict=True)))
 
 
 def _fit_of_regression(left: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -171,68 +151,18 @@ def _fit_of_regression(left: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "F", f"{left.pop('f'):,.2f} (p {probability(left.pop('f_p'))})"
 
 
-def _table(axis: str, names: Sequence[str], columns: Mapping[str, Sequence[Any]]) -> RenderableType:
-    """A line for each name. Nothing is lost by what is left out here: --json has all."""
+def _table(sheet: Sheet) -> RenderableType:
+    """A line for each label. Nothing is lost by what is left out here: --json has all."""
+    columns = {name: cells for name, cells in sheet.columns.items() if name not in HIDDEN}
     shown = dict(list(columns.items())[:MOST_COLUMNS])
-    headings = [_heading(name) for name in shown]
+    headings = [_term(_heading(name)) for name in shown]
     lines = [
-        (
-            _term(term),
-            *(_CELLS.get(name, figure)(value) for name, value in zip(shown, cells, strict=True)),
-        )
-        for term, *cells in zip(names, *shown.values(), strict=True)
+        (_term(label), *(_CELLS.get(name, figure)(value) for name, value in zip(shown, cells, strict=True)))
+        for label, *cells in zip(sheet.lines, *shown.values(), strict=True)
     ]
-    table = listing((_heading(axis), *headings), lines[:MOST_LINES], right=headings, empty="")
-    more = _more(len(names) - MOST_LINES, "lines") + _more(len(columns) - len(shown), "columns")
+    table = listing((_heading(sheet.axis), *headings), lines[:MOST_LINES], right=headings, empty="")
+    more = _more(len(lines) - MOST_LINES, "lines") + _more(len(columns) - len(shown), "columns")
     return Group(table, Text(more)) if more else table
-
-
-def _matrix(
-    field: str, matrix: Sequence[Sequence[Any]], axis: str, names: Sequence[str], axes: Json
-) -> RenderableType:
-    """A matrix with `names` along its lines, and what fits of the other axes (or numbers) as headings."""
-    if names and len(matrix[0]) == len(names):
-        columns = list(matrix)
-    else:
-        columns = [list(column) for column in zip(*matrix, strict=True)]
-    lines = names or [str(line + 1) for line in range(len(matrix))]
-    others = [other for other in axes.values() if len(other) == len(columns) and other is not names]
-    headings = [_term(name) for name in others[0]] if others else [str(at + 1) for at in range(len(columns))]
-    if not others and len(columns) == len(lines):
-        headings = list(lines)
-    table = _table(axis, lines, dict(zip(headings, columns, strict=True)))
-    return Group(Text(_heading(field)), table)
-
-
-def _is_names(value: Any) -> bool:
-    """Whether a value is a list of different texts."""
-    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-        return False
-    return len(set(value)) == len(value)
-
-
-def _is_matrix(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) > 0
-        and all(isinstance(line, list) and len(line) == len(value[0]) > 0 for line in value)
-        and not isinstance(value[0][0], list | dict)
-    )
-
-
-def _along(value: Any, names: Sequence[str]) -> bool:
-    """Whether a value is a number, text or flag for each of the names."""
-    if isinstance(value, dict):
-        return len(value) > 0 and set(value) == set(names) and _plain(value.values())
-    return isinstance(value, list) and len(value) == len(names) and _plain(value)
-
-
-def _plain(values: Any) -> bool:
-    return not any(isinstance(item, list | dict) for item in values)
-
-
-def _cells(value: Any, names: Sequence[str]) -> list[Any]:
-    return [value[name] for name in names] if isinstance(value, dict) else value
 
 
 def _heading(name: str) -> str:

@@ -134,6 +134,11 @@ async def _body(route: Route, model: type[BaseModel], key: AccessKey, data: byte
             data = decrypt(secret_bytes(key), data.decode()).encode()
         except (DecryptionError, UnicodeDecodeError):
             raise bad_request("The request body is not encrypted under the user's secret key") from None
+    if route.body_form == "base64" and not data.lstrip().startswith(b"{"):
+        try:
+            data = b64decode(data.strip().strip(b'"'), validate=True)
+        except ValueError:
+            raise bad_request("The request body is not a Base64 string") from None
     return _validated(model, await parse_json(data, constants=True), "request body")
 
 

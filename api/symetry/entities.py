@@ -270,8 +270,30 @@ class BuildQuery(NoQuery):
     modelid: Annotated[
         str, Field(min_length=1, max_length=200, validation_alias=AliasChoices("modelid", "modelId"))
     ]
-    algo: Literal["mlr", "ridge", "lda"]
+    algo: Text
     svdreduce: Flag = False
+
+
+class ModelQuery(NoQuery):
+    modelid: Annotated[
+        str, Field(min_length=1, max_length=200, validation_alias=AliasChoices("modelid", "modelId"))
+    ]
+
+
+class CodeQuery(NoQuery):
+    language: Literal["java", "sql"]
+
+
+class StoredModel(BaseModel):
+    """What an exported model is, before it becomes Base64."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    model: dict[str, Any]
+    inputs: Annotated[list[Text], Field(min_length=1, max_length=10_000)]
+    target: Text | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    rows: Annotated[int, Field(ge=0)] = 0
 
 
 class PredictQuery(NoQuery):

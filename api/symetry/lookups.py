@@ -21,9 +21,9 @@ async def project_of(call: Call, pid: str | None = None) -> ProjectInfo:
         ) from None
 
 
-async def model_of(call: Call) -> ModelRecord:
-    """The model that the path names; raises `Problem` 400 in the documented words."""
-    name = call.part("mid")
+async def model_of(call: Call, mid: str | None = None) -> ModelRecord:
+    """The model that the path names, or `mid`; raises `Problem` 400 in the documented words."""
+    name = call.part("mid") if mid is None else mid
     try:
         return await call.node.projects.model(call.part("pid"), name)
     except NotFound:

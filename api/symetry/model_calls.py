@@ -1,16 +1,29 @@
-"""Models: building, showing, removing, and predicting with them."""
+"""Models: building, showing, moving, removing, and predicting with them."""
 
 from __future__ import annotations
 
+from base64 import b64encode
+from dataclasses import asdict
+
 from aiohttp import web
+from pydantic_core import to_json
 
 from api.problems import bad_request
 from api.routes import Call
 from api.symetry.binding import envelope, envelope_of_rows
-from api.symetry.entities import BuildQuery, DataFrame, MLContext, PredictQuery
+from api.symetry.entities import (
+    BuildQuery,
+    CodeQuery,
+    DataFrame,
+    MLContext,
+    ModelQuery,
+    PredictQuery,
+    StoredModel,
+)
 from api.symetry.job_calls import started
 from api.symetry.lookups import model_of, project_of
-from api.symetry.views import Z1_BELOW_Z0, inputs_of, model_entity, rows_of, table_of, targets_of
+from api.symetry.model_views import Z1_BELOW_Z0, model_entity
+from api.symetry.views import inputs_of, rows_of, table_of, targets_of
 
 
 async def build(call: Call) -> web.Response:
@@ -20,15 +33,14 @@ async def build(call: Call) -> web.Response:
     if query.svdreduce:
         raise bad_request("svdreduce is not available.", "Leave it out.")
     targets, inputs = targets_of(context, project), inputs_of(context, project)
-    if len(targets) != 1 or not inputs:
+    if not inputs:
         raise bad_request(
-            f"The algorithm {query.algo} takes one target and at least one input, "
-            f"not {len(targets)} and {len(inputs)}."
+            f"The algorithm {query.algo} takes at least one input.", "Give inputAttributeNames."
         )
     parameters = {
         "model": query.modelid,
         "algorithm": query.algo,
-        "target": targets[0],
+        "target": await call.node.projects.one_target(project.name, targets),
         "inputs": inputs,
         "parameters": context.extra_parameters,
     }
@@ -39,6 +51,40 @@ async def build(call: Call) -> web.Response:
 async def info(call: Call) -> web.Response:
     project = await project_of(call)
     return envelope(values={"modelInfo": model_entity(await model_of(call), project)})
+
+
+async def code(call: Call) -> web.Response:
+    """The model as a function of its inputs, where it is a weighted sum of them."""
+    query: CodeQuery = call.query
+    await project_of(call)
+    record = await model_of(call)
+    text = await call.node.projects.code(record, query.language)
+    return envelope(values={"string": text})
+
+
+async def export(call: Call) -> web.Response:
+    """Base64 of the model's JSON."""
+    query: ModelQuery = call.query
+    await project_of(call)
+    record = asdict(await model_of(call, query.modelid))
+    del record["project"]
+    return envelope(values={"string": b64encode(to_json(record)).decode()})
+
+
+async def import_model(call: Call) -> web.Response:
+    query: ModelQuery = call.query
+    body: StoredModel = call.body
+    project = await project_of(call)
+    made = await call.node.projects.import_model(
+        project.name,
+        query.modelid,
+        body.model,
+        target=body.target,
+        inputs=body.inputs,
+        parameters=body.parameters,
+        rows_learned=body.rows,
+    )
+    return envelope(values={"modelInfo": model_entity(made, project)})
 
 
 async def delete(call: Call) -> web.Response:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from api.problems import bad_request
-from api.symetry.entities import DataFrame, JobInfo, MLContext, ModelInfo, ProjectEntity
+from api.symetry.entities import DataFrame, JobInfo, MLContext, ProjectEntity
 from api.tables import rows_from
 from federation.statistics import Table
 from node.answers import FederationInfo, LogLine, ModelRecord, ProjectInfo
@@ -18,9 +18,6 @@ from node.tasks import Task, TaskStatus
 
 # - is internal. D, columns of dates, is ours: SymetryML has no letter for them.
 _LETTERS: Final[Mapping[str, str]] = {letter: letter for letter in "CBTDSLPX"} | {"-": "X"}
-
-Z1_BELOW_Z0: Final = "false"
-"""The first class's mean score is never below the threshold: the covariance is positive definite."""
 
 _JOB_TYPES: Final[Mapping[str, str]] = {
     "learn": "DSUpdateJob",
@@ -36,15 +33,6 @@ _EXPLORE_JOB_TYPES: Final[Mapping[str, str]] = {
     "svd": "SVDJob",
     "svdfs": "SVDJob",
     "pca": "PCAJob",
-}
-
-_TABLE_COLUMNS: Final[Mapping[str, str]] = {
-    "coefficient": "coef",
-    "std.error": "std_error",
-    "scores(t)": "t",
-    "p.values": "p",
-    "ci.low": "ci_low",
-    "ci.high": "ci_high",
 }
 
 
@@ -116,9 +104,9 @@ def project_entity(
     params = {str(name): str(value) for name, value in info.parameters.items()}
     if federation is not None:
         params |= {
-            "fed_pulsing": _word(federation.pulse),
-            "fed_has_error": _word(federation.problem is not None),
-            "fed_is_admin": _word(federation.is_admin),
+            "fed_pulsing": word(federation.pulse),
+            "fed_has_error": word(federation.problem is not None),
+            "fed_is_admin": word(federation.is_admin),
         }
     return ProjectEntity(
         pid=info.name,
@@ -128,59 +116,8 @@ def project_entity(
         attribute_indexes=list(range(len(info.attributes))),
         attribute_types=[attribute.type for attribute in info.attributes],
         params=params,
-        creation_date=_milliseconds(info.created),
-        last_modification_date=_milliseconds(info.changed),
-    )
-
-
-def model_entity(record: ModelRecord, project: ProjectInfo) -> ModelInfo:
-    """SymetryML's ModelInfo: for a regression with its coefficient table, for LDA with its weights."""
-    places = {attribute.name: at for at, attribute in enumerate(project.attributes)}
-    kinds = {attribute.name: attribute.type for attribute in project.attributes}
-    inputs = list(record.inputs)
-    targets = [] if record.target is None else [record.target]
-    lda = record.algorithm == "lda"
-    return ModelInfo(
-        model_id=record.name,
-        model_type=record.algorithm,
-        attribute_names=inputs,
-        attribute_indexes=[places.get(name, -1) for name in inputs],
-        attribute_types=[kinds.get(name, "B") for name in inputs],  # a level of a category is a 0/1 attribute
-        predict_info=["resZ", "res", "normZ"] if lda else ["res"],
-        score_info=["normZ"] if lda else [],
-        target_names=targets,
-        targetindexes=[places.get(name, -1) for name in targets],
-        info={"buildStatus": "OK", "rows": str(record.rows)}
-        | (_lda_info(record) if lda else _fit_info(record)),
-        creation_date=_milliseconds(record.created),
-        extra={} if lda else {"coefficients": _coefficients(record.model)},
-    )
-
-
-def _fit_info(record: ModelRecord) -> dict[str, str]:
-    found = {"r2": "r2", "adjustedR2": "adjusted_r2", "sigma": "sigma", "df": "df", "f": "f", "fp": "f_p"}
-    return {name: str(record.model[key]) for name, key in found.items() if record.model.get(key) is not None}
-
-
-def _lda_info(record: ModelRecord) -> dict[str, str]:
-    model = record.model
-    weights = ",".join(repr(weight) for weight in model["weights"])
-    return {
-        "z": f"l0 <- c({weights})",
-        "z0": repr(model["z0"]),
-        "z1LTz0": Z1_BELOW_Z0,
-        "OverallContribution": repr(model["overall_contribution"]),
-    }
-
-
-def _coefficients(model: Mapping[str, Any]) -> DataFrame:
-    """One row a term; a column that the fit does not define (ridge has no standard errors) is left out."""
-    columns = {name: model[key] for name, key in _TABLE_COLUMNS.items() if model.get(key) is not None}
-    rows = [
-        [term, *(repr(values[at]) for values in columns.values())] for at, term in enumerate(model["terms"])
-    ]
-    return DataFrame(
-        attribute_names=["attribute", *columns], attribute_types=["S", *("C" for _ in columns)], data=rows
+        creation_date=milliseconds(info.created),
+        last_modification_date=milliseconds(info.changed),
     )
 
 
@@ -193,7 +130,7 @@ def job_entity(task: Task) -> JobInfo:
         job_id=task.number,
         job_type=_job_type(task),
         owner=task.owner,
-        starting_date=_milliseconds(task.started or 0.0),
+        starting_date=milliseconds(task.started or 0.0),
         current=task.current,
         maximum=task.maximum,
         is_on_bounded_executor=True,
@@ -225,7 +162,7 @@ def rows_of(columns: Mapping[str, NDArray[Any] | Sequence[Any]]) -> Iterator[dic
 def text(value: Any) -> str:
     """A value as SymetryML writes it in a map of texts: whole numbers without a fraction."""
     if isinstance(value, bool):
-        return _word(value)
+        return word(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)
@@ -236,9 +173,11 @@ def line(entry: LogLine) -> str:
     return f"{entry.message} time:{datetime.fromtimestamp(entry.time, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
-def _milliseconds(seconds: float) -> int:
+def milliseconds(seconds: float) -> int:
+    """A time as SymetryML writes it."""
     return round(seconds * 1000)
 
 
-def _word(value: bool) -> str:
+def word(value: bool) -> str:
+    """A truth value as text."""
     return "true" if value else "false"

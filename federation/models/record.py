@@ -71,7 +71,7 @@ def _restored(value: Any, hint: Any, where: str) -> Any:
         return _dataclass(kind, value, where)
     if (kind is Literal and value in arguments) or kind is Any:
         return value
-    if kind is float and type(value) in (float, int):
+    if kind is float and isinstance(value, (float, int)) and not isinstance(value, bool):
         return _finite(value, where)
     if kind in (str, bool, int) and type(value) is kind:
         return value
@@ -81,9 +81,7 @@ def _restored(value: Any, hint: Any, where: str) -> Any:
 
 def _series(values: Any, hint: Any, where: str) -> tuple[Any, ...]:
     """Many values of one type; numbers, of which there may be a million, without a call for each."""
-    if hint is float and set(map(type, values)) <= {float}:
-        if not all(map(math.isfinite, values)):
-            raise ModelError(f"{where} holds numbers that are not finite")
+    if hint is float and set(map(type, values)) <= {float} and all(map(math.isfinite, values)):
         return tuple(values)
     return tuple(_restored(item, hint, where) for item in values)
 

@@ -72,7 +72,8 @@ class Jobs:
         table = parameters.pop("table", None)
         _check(kind, project, parameters, table)
         if kind == "fit":
-            await self._projects.check_fit(parameters["algorithm"], parameters.get("parameters") or {})
+            name, algorithm = parameters["model"], parameters["algorithm"]
+            await self._projects.check_fit(name, algorithm, parameters.get("parameters") or {})
         if kind == "explore":
             await self._projects.check_exploration(parameters["metric"], questions_of(parameters))
         if kind == "select":

@@ -33,7 +33,6 @@ def test_each_class_has_its_line_and_a_matrix_its_headings() -> None:
         "classes": ["a", "b", "c"],
         "terms": ["x", "y"],
         "priors": [0.5, 0.25, 0.25],
-        "means": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
         "offsets": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
     }
     lines = [line.split() for line in shown(fitted).splitlines()]
