@@ -15,6 +15,10 @@ INTERNAL: Final = frozenset({"algorithm", "target", "columns", "reference_levels
 """What prediction needs, or what a model record tells anyway."""
 
 
+OF_TERMS: Final = frozenset({"coef", "weights", "std_error", "t", "p", "ci_low", "ci_high"})
+"""Lists that belong to the terms though there happen to be as many classes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A table: `lines` are the labels of its lines along `axis`, each column has one value a line.
@@ -59,7 +63,12 @@ def _along_axis(
     axis: str, names: Sequence[str], left: dict[str, Any], axes: Mapping[str, Sequence[str]]
 ) -> Iterator[Sheet]:
     """The sheets of an axis; what is in them is taken out of `left`."""
-    columns = {name: _cells(left.pop(name), names) for name in list(left) if _is_along(left[name], names)}
+    rival = axis == "terms" and any(len(other) == len(names) for other in axes.values() if other is not names)
+    columns = {
+        name: _cells(left.pop(name), names)
+        for name, value in list(left.items())
+        if _is_along(value, names) and not (rival and isinstance(value, list) and name not in OF_TERMS)
+    }
     if columns:
         yield Sheet(axis, axis, tuple(names), columns)
     for name, value in list(left.items()):
@@ -82,13 +91,16 @@ def _components(terms: Sequence[str], left: dict[str, Any]) -> Iterator[Sheet]:
 def _matrix(
     name: str, matrix: Sequence[list[Any]], axis: str, names: Sequence[str], axes: Mapping[str, Sequence[str]]
 ) -> Sheet:
-    """A matrix with `names` along its lines; its columns are another axis, or numbered."""
-    columns = [list(column) for column in zip(*matrix, strict=True)]
-    if names and len(matrix[0]) == len(names) and len(matrix) != len(names):
-        columns = list(matrix)
+    """A matrix with `names` along its lines; its columns are another axis, or numbered.
+
+    Where the lengths leave it open, a model's matrices have their terms across: one row a class or component.
+    """
+    twins = [other for other in axes.values() if len(other) == len(matrix) and other is not names]
+    across = len(matrix[0]) == len(names) and (len(matrix) != len(names) or bool(twins))
+    columns = list(matrix) if across else [list(column) for column in zip(*matrix, strict=True)]
     lines = tuple(names) or tuple(str(line + 1) for line in range(len(matrix)))
     others = [other for other in axes.values() if len(other) == len(columns) and other is not names]
-    if len(columns) == len(lines) and names:
+    if not others and len(columns) == len(names):
         others = [names]
     headings = others[0] if others else [str(at + 1) for at in range(len(columns))]
     return Sheet(name, axis, lines, dict(zip(headings, columns, strict=True)))

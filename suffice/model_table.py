@@ -27,7 +27,7 @@ HEADINGS: Final[Mapping[str, str]] = {
 }
 """What people call a field, where its name does not say it."""
 
-HIDDEN: Final = frozenset({"rows", "missing", "means", "scales"})
+HIDDEN: Final = frozenset({"rows", "missing", "means", "scales", "omegas"})
 """What prediction needs and nobody reads, or what is shown in words of its own."""
 MOST_LINES: Final = 100
 MOST_COLUMNS: Final = 6

@@ -114,5 +114,14 @@ def _lda(model: Mapping[str, Any]) -> dict[str, Any]:
     return {"z": f"l0 <- c({weights})", "z1LTz0": Z1_BELOW_Z0}
 
 
-_OWN_KEYS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {"lda": _lda}
+def _svm(model: Mapping[str, Any]) -> dict[str, Any]:
+    keys = {"svmNu": "nu", "svmGamma": "gamma", "svmOmegas": "omegas"}
+    return {name: model.get(key) for name, key in keys.items()}
+
+
+_OWN_KEYS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+    "lda": _lda,
+    "lsvm": _svm,
+    "lsvr": _svm,
+}
 """What an algorithm's info has under SymetryML's keys beside the fields of the model."""

@@ -134,7 +134,7 @@ FRAME = {
         ),
         ("/projects/p/build?modelid=x&algo=magic", {"targets": ["0"], "inputAttributes": ["1"]}, "algo"),
         ("/projects/p/build?algo=mlr", {"targets": ["0"], "inputAttributes": ["1"]}, "modelid"),
-        ("/projects/p/build?modelid=x&algo=mlr", {"inputAttributes": ["1"]}, "one target"),
+        ("/projects/p/build?modelid=x&algo=mlr", {"targets": ["0"]}, "one input"),
         ("/projects/p/build?modelid=x&algo=mlr&svdreduce=true", {"targets": ["0"]}, "svdreduce"),
         ("/projects/p/predict/none", FRAME, "Generic Exception <Error no such model <none>>"),
         ("/projects/p/predict/m?impute=true", FRAME, "imputer"),

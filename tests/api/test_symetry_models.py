@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import sqlite3
+from itertools import product
 
 import numpy as np
 import pytest
@@ -40,16 +41,14 @@ async def build(call, mid, algo, inputs, targets, **parameters):
 @pytest.mark.parametrize("algo", ALGORITHMS)
 async def test_every_algorithm_is_built_shown_and_predicts_or_says_why_not(learned, iris, algo):
     tried = []
-    for targets in (["3"], ["4"], ["5"], []):
-        done = await learned.finished(await build(learned, "m", algo, ["0", "1"], targets))
+    for targets, inputs in product((["3"], ["4"], ["5"], []), (["0", "1"], ["0"])):
+        done = await learned.finished(await build(learned, "m", algo, inputs, targets))
         if done.status == 200:
             break
         tried.append(done.json["statusString"])
         assert done.status == 400 and tried[-1].startswith("Job failed: ")
-    else:
-        assert all("profiles" in words or "conditionals" in words or "split" in words for words in tried), (
-            tried
-        )
+    else:  # it needs statistics that a project has only if they were asked for
+        assert any("profiles" in words or "split" in words for words in tried), tried
         return
     info = (await learned("GET", "/projects/p/models/m")).json["values"]["modelInfo"]
     assert set(info) == MODEL_INFO

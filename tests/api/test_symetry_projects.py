@@ -177,6 +177,7 @@ async def test_a_regression_with_its_coefficient_table(learned, iris):
     table = info["extra"]["coefficients"]
     assert table["attributeNames"] == [
         "attribute", "coefficient", "std.error", "scores(t)", "p.values", "ci.low", "ci.high",
+        "mean_petal_width",
     ]  # fmt: skip
     data = np.array([[float(cell) for cell in row] for row in iris["data"]])
     design = np.column_stack([np.ones(len(data)), data[:, :3]])
@@ -204,7 +205,8 @@ async def test_ridge_takes_its_penalty_as_text(learned):
     assert done.status == 200, done.text
     info = (await learned("GET", "/projects/p/models/r")).json["values"]["modelInfo"]
     assert info["modelType"] == "ridge"
-    assert info["extra"]["coefficients"]["attributeNames"] == ["attribute", "coefficient"]
+    columns = info["extra"]["coefficients"]["attributeNames"]
+    assert columns == ["attribute", "coefficient", "mean_petal_width"]
 
 
 async def test_lda_and_its_keys(learned, iris):
