@@ -186,34 +186,6 @@ def project(answer: Json) -> RenderableType:
     return Group(head, attributes)
 
 
-def exploration(answer: Json) -> RenderableType:
-    """Univariate: one column per attribute. Bivariate: one column for the pair."""
-    values, names = answer["values"], list(answer["attributes"])
-    columns = (
-        {name: values[name] for name in names} if answer["metric"] == "uni" else {" and ".join(names): values}
-    )
-    keys = list(dict.fromkeys(key for column in columns.values() for key in column))
-    flat = [
-        key
-        for key in keys
-        if not any(isinstance(column.get(key), dict | list) for column in columns.values())
-    ]
-    table = listing(
-        ("", *columns),
-        [(key, *(number(column.get(key)) for column in columns.values())) for key in flat],
-        right=tuple(columns),
-        empty="There is nothing to show.",
-    )
-    nested = [
-        _nested(key, column[key], name)
-        for key in keys
-        if key not in flat
-        for name, column in columns.items()
-        if column.get(key)
-    ]
-    return Group(table, *nested, facts("", _provenance(answer)))
-
-
 def jobs(answer: Sequence[Job]) -> RenderableType:
     return listing(
         ("job", "kind", "project", "status", "progress", "created"),
@@ -295,21 +267,6 @@ def moment(value: Any) -> str:
 
 def _result(key: str, value: Any) -> str:
     return short(value) if key == "digest" else f"{value:.2f}" if key == "seconds" else number(value)
-
-
-def _provenance(answer: Json) -> list[tuple[str, str]]:
-    return [
-        ("rows", count(answer.get("rows"))),
-        ("contributions", contributions(answer.get("contributions"))),
-    ]
-
-
-def _nested(key: str, values: Any, name: str) -> RenderableType:
-    pairs = values.items() if isinstance(values, dict) else enumerate(values)
-    cells = [
-        (str(item), number(value) if not isinstance(value, dict | list) else value) for item, value in pairs
-    ]
-    return facts(f"{key} of {name}", cells)
 
 
 def _member_rows(members: Sequence[Json]) -> Iterable[Sequence[Any]]:

@@ -24,6 +24,7 @@ from suffice.terminal import (
     emit,
     patiently,
     print_json,
+    setting,
 )
 
 ROWS_A_REQUEST = 10_000
@@ -118,7 +119,7 @@ def fit(
         suffice project fit flights delay --target arr_delay --inputs dep_delay,hour --set missing=mean
     """
     with about(name, node, home, as_json) as client:
-        given = dict(_pair(option) for option in parameters or ())
+        given = dict(setting(option) for option in parameters or ())
         names = [part.strip() for part in inputs.split(",") if part.strip()]
         answer = patiently(
             lambda: client.fit(
@@ -266,13 +267,6 @@ def _row(options: Iterable[str], inputs: Sequence[str]) -> Batch:
             )
         values[name] = value or None
     return list(values), [list(values.values())]
-
-
-def _pair(option: str) -> tuple[str, str]:
-    name, found, value = option.partition("=")
-    if not found or not name:
-        raise typer.BadParameter(f"--set {option!r}: write NAME=VALUE")
-    return name, value
 
 
 def _batches(path: Path) -> Iterator[Batch]:

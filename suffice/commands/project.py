@@ -1,4 +1,7 @@
-"""``suffice project``: what a node has learned, made, looked at and removed. Models are in ``models.py``."""
+"""``suffice project``: what a node has learned, made, shown and removed.
+
+Questions to it are in ``exploring.py``, its models in ``models.py``.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,17 @@ from typing import Annotated
 import typer
 
 from suffice.client import Client, Job, Json, SufficeError
-from suffice.commands import models
+from suffice.commands import exploring, models
 from suffice.commands.known_project import about
 from suffice.terminal import (
-    PATIENCE_SECONDS,
     ExitCode,
     HomeOption,
     JsonOption,
     NodeOption,
-    PatienceOption,
     connected,
     emit,
     new_group,
     note,
-    patiently,
     print_json,
 )
 
@@ -200,36 +200,6 @@ def forget(
 
 
 @app.command()
-def explore(
-    name: NameArgument,
-    attributes: Annotated[
-        list[str], typer.Argument(metavar="ATTRIBUTE...", help="One or more attributes.", show_default=False)
-    ],
-    pair: Annotated[bool, typer.Option("--pair", help="Show how two attributes go together.")] = False,
-    wait: PatienceOption = PATIENCE_SECONDS,
-    node: NodeOption = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Describe numeric attributes: count, missing, mean, variance; or with --pair, two of them together.
-
-    Examples:
-
-        suffice project explore flights arr_delay distance 'carrier$UA'
-
-        suffice project explore flights dep_delay arr_delay --pair
-    """
-    with about(name, node, home, as_json) as client:
-        if pair and len(attributes) != 2:
-            raise typer.BadParameter("--pair takes two attributes")
-        from suffice.render import exploration
-
-        metric = "bi" if pair else "uni"
-        answer = patiently(lambda: client.explore(name, attributes, metric=metric), wait)
-        emit(answer, as_json, exploration)
-
-
-@app.command()
 def delete(
     name: NameArgument, node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
@@ -244,6 +214,7 @@ def delete(
         emit(answer, as_json, lambda _: f"deleted {name}")
 
 
+exploring.add_to(app)
 models.add_to(app)
 
 

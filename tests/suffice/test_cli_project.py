@@ -111,9 +111,61 @@ def test_a_model_is_exported_and_imported(learned: Any) -> None:
 def test_explore_one_by_one_and_in_pairs(learned: Any) -> None:
     answer = learned.json("project", "explore", "trial", "delay", "distance")
     assert answer["values"]["distance"]["count"] == 300
-    assert "mean" in learned.run("project", "explore", "trial", "delay", "distance").stdout
-    assert "linCorr" in learned.run("project", "explore", "trial", "delay", "distance", "--pair").stdout
-    learned.run("project", "explore", "trial", "delay", "--pair", code=2)
+    shown = learned.run("project", "explore", "trial").stdout
+    assert all(word in shown for word in ("mean", "delay", "distance", "late"))
+    pair = learned.run("project", "explore", "trial", "delay", "distance", "--metric", "bi").stdout
+    assert "linCorr" in pair
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ["delay", "--metric", "ttest", "--by", "carrier$AA", "--by", "carrier$UA"],
+            ["delay of carrier$UA", "tpu"],
+        ),
+        (["delay", "distance", "--metric", "ftest"], ["std. deviation", "fp"]),
+        (["delay", "--metric", "ttestmu", "--set", "mu=5"], ["tp"]),
+        (["late", "late", "--metric", "ztestp"], ["zp"]),
+        (["delay", "--metric", "anova", "--by", "carrier"], ["between", "mean square"]),
+        (["carrier", "--metric", "chi2", "--by", "late"], ["not late", "chiStat"]),
+        (["--metric", "gain", "--by", "late"], ["carrier", "bits gained"]),
+        (["--metric", "vif"], ["variance inflation", "distance"]),
+        (["--metric", "pca", "--set", "correlation=true"], ["pc1", "share"]),
+        (["--metric", "svd"], ["singular value"]),
+        (["delay", "distance", "--metric", "svdfs"], ["singular value"]),
+    ],
+    ids=lambda item: "",
+)
+def test_every_metric_has_a_table(learned: Any, options: list[str], words: list[str]) -> None:
+    shown = learned.run("project", "explore", "trial", *options).stdout
+    for word in [*words, "here 300 rows (v"]:
+        assert word in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    assert learned.json("project", "explore", "trial", *options)["rows"] == 300
+
+
+def test_metrics_are_listed_by_the_help_and_with_their_parameters(learned: Any) -> None:
+    helped = learned.run("project", "explore", "--help").stdout
+    for name in ("uni", "ttest", "anova", "svdfs"):
+        assert name in helped
+    assert "whether two variances differ" in " ".join(helped.split())
+    assert "marginal_stat" in learned.run("project", "metrics").stdout
+    assert "the known mean" in learned.run("project", "metrics", "ttestmu").stdout
+    assert learned.json("project", "metrics", "pca")["name"] == "pca"
+    assert "no metric 'tri'" in learned.error("project", "metrics", "tri")["message"]
+    assert "no metric 'tri'" in learned.error("project", "explore", "trial", "--metric", "tri")["message"]
+    learned.run("project", "explore", "trial", "delay", "--set", "mu", code=2)
+
+
+def test_drift_from_another_project(learned: Any, write_table: Callable[..., Path]) -> None:
+    write_table(learned.folder / "later.csv", 100, seed=5)
+    learned.run("project", "create", "spring")
+    learned.run("project", "learn", "spring", "later.csv")
+    shown = learned.run("project", "drift", "spring", "trial", "--metric", "marginal_stat").stdout
+    assert all(word in shown for word in ("drift score", "carrier", "100", "300"))
+    answer = learned.json("project", "drift", "spring", "trial", "delay", "distance")
+    assert set(answer["values"]) == {"driftScore", "delay_drift", "distance_drift"}
 
 
 def test_predict_a_file_and_a_row(learned: Any) -> None:
