@@ -5,8 +5,10 @@ from federation.models.bayes import BayesModel, fit_bayes
 from federation.models.covariance import CovarianceModel, fit_covariance
 from federation.models.design import InputColumn
 from federation.models.dispatch import ALGORITHMS, fit, from_dict
+from federation.models.ecod import EcodModel, fit_ecod
 from federation.models.errors import ModelError
 from federation.models.evt import EvtModel, EvtSettings, watch
+from federation.models.hba import HbaModel, fit_hba
 from federation.models.lda import LdaModel, fit_lda
 from federation.models.linear import INTERCEPT, LinearModel, fit_linear
 from federation.models.mahalanobis import MahalanobisModel, fit_mahalanobis
@@ -24,8 +26,10 @@ __all__ = [
     "Algorithm",
     "BayesModel",
     "CovarianceModel",
+    "EcodModel",
     "EvtModel",
     "EvtSettings",
+    "HbaModel",
     "InputColumn",
     "LdaModel",
     "LinearModel",
@@ -43,6 +47,8 @@ __all__ = [
     "fit",
     "fit_bayes",
     "fit_covariance",
+    "fit_ecod",
+    "fit_hba",
     "fit_lda",
     "fit_linear",
     "fit_mahalanobis",

@@ -8,7 +8,9 @@ from typing import Any, Final
 from federation.models import (
     bayes,
     covariance,
+    ecod,
     evt,
+    hba,
     lda,
     linear,
     mahalanobis,
@@ -37,6 +39,8 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
         lda,
         mlda,
         bayes,
+        hba,
+        ecod,
         reconstruction,
         mahalanobis,
         evt,

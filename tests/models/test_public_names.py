@@ -13,6 +13,8 @@ def test_public_names() -> None:
             *("EvtModel", "EvtSettings", "watch"),
             *("MahalanobisModel", "fit_mahalanobis"),
             *("ReconstructionModel", "fit_reconstruction"),
+            *("EcodModel", "fit_ecod"),
+            *("HbaModel", "fit_hba"),
             *("BayesModel", "MldaModel", "fit_bayes", "fit_mlda"),
             *("ModelError", "Parameter", "PcaModel", "PenalisedModel"),
             *("fit", "fit_lda", "fit_linear", "fit_pca", "fit_penalised", "from_dict"),
