@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from api.problems import bad_request
@@ -16,16 +16,21 @@ _FEW: Final = 5_000
 
 
 async def rows_from(
-    names: Sequence[str], rows: Sequence[Any], letters: Mapping[str, str], known: Sequence[str] = ()
+    names: Sequence[str],
+    rows: Sequence[Any],
+    letters: Mapping[str, str],
+    known: Sequence[str] = (),
+    needed: Iterable[str] = (),
 ) -> Rows:
     """Columns from rows; `letters` gives the types of some columns, others are guessed.
 
     `known` are the attributes of the project that the rows are for: it may know a column of dates by its
-    parts. What is not learned is left out. Raises `Problem` 400 naming the row or column that is wrong.
+    parts. What is not learned is left out, unless it is `needed` to filter rows by. Raises `Problem` 400
+    naming the row or column that is wrong.
     """
     if len(names) * len(rows) <= _FEW:
-        return _rows(names, rows, letters, known)
-    return await asyncio.to_thread(_rows, names, rows, letters, known)
+        return _rows(names, rows, letters, known, needed)
+    return await asyncio.to_thread(_rows, names, rows, letters, known, needed)
 
 
 async def table_from(
@@ -44,11 +49,15 @@ async def check_rows(names: Sequence[str], rows: Sequence[Any]) -> None:
 
 
 def _rows(
-    names: Sequence[str], rows: Sequence[Any], letters: Mapping[str, str], known: Sequence[str]
+    names: Sequence[str],
+    rows: Sequence[Any],
+    letters: Mapping[str, str],
+    known: Sequence[str],
+    needed: Iterable[str],
 ) -> Rows:
     _check(names, rows)
     try:
-        return read_rows(names, rows, letters, known)
+        return read_rows(names, rows, letters, known, needed)
     except (StatisticsError, SourceError) as error:
         raise bad_request(f"The table cannot be read: {error}.", "Correct the rows or the types.") from None
 

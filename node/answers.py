@@ -48,6 +48,7 @@ class ProjectInfo:
     shared_as: str | None = None
     models: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

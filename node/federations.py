@@ -158,13 +158,15 @@ class Federations:
         owner: str,
         password: str | None = None,
         project: str | None = None,
+        parameters: dict[str, Any] | None = None,
         wait: float = 0.0,
     ) -> FederationInfo:
         """Ask to be admitted, and wait up to `wait` seconds for the answer.
 
-        `project`: the local project (made if there is none) that takes part in the federation's first project
-        once this node is admitted. Raises BadRequest for an invitation that is altered, expired or needs a
-        password, and with the admin's reason if it refuses within that time; AlreadyExists.
+        `project`: the local project (made with `parameters` if there is none) that takes part in the
+        federation's first project once this node is admitted. Raises BadRequest for an invitation that is
+        altered, expired or needs a password, and with the admin's reason if it refuses within that time;
+        AlreadyExists.
         """
         with refusing():
             given = await asyncio.to_thread(Invitation.parse, invitation, password)
@@ -181,6 +183,7 @@ class Federations:
             "terms": dict(given.broker),
             "guests": [],
             "project": project,
+            "parameters": parameters,
             "invitation": given.id,
         }
         driver = await self._add(machine, owner, broker, outputs)
@@ -424,7 +427,11 @@ class Federations:
                 info = await self._projects.info(project)
             except NotFound:
                 await self._projects.create(
-                    project, owner=driver.row.owner, federation=driver.row.name, shared_as=shared[0]
+                    project,
+                    owner=driver.row.owner,
+                    federation=driver.row.name,
+                    shared_as=shared[0],
+                    parameters=driver.row.broker.get("parameters"),
                 )
             else:
                 if info.federation is None:

@@ -17,10 +17,12 @@ import sqlalchemy as sa
 from federation.errors import ProtocolError, QuorumError
 from federation.statistics import Moments, Schema, StatisticsError, Table
 from node import project_rows as rows
+from node import window
 from node.answers import ProjectInfo
 from node.errors import BadRequest, Unavailable
 from node.forgetting import impossible
 from node.project_rows import ProjectRow
+from node.row_filter import naming_rows
 from node.sources import SourceError, offered_schema
 from node.store import Store
 from node.store.schema import projects
@@ -58,16 +60,34 @@ class Learning:
         """Add (or subtract) statistics learned elsewhere; `also` is part of the same transaction."""
         return await self._uninterrupted(self._merge(name, data, sign, also))
 
+    async def roll(self, name: str, data: bytes, also: Also) -> ProjectInfo:
+        """Learn the rows that `window.pack` packed into a rolling window; `also` as for `merge`."""
+        return await self._uninterrupted(self._roll(name, data, also))
+
     async def agree(self, name: str, offered: Schema, explicit: dict[str, str] | None) -> Schema:
         """Fix what a table with these columns will be learned as, before a worker learns it."""
         async with self.lock((await self._row(name)).id):
             row = await self._row(name)
             with refusing():
-                agreed, part = rows.agree(row, offered, explicit=explicit)
+                judged_by = row.options.judged_by
+                agreed, part = rows.agree(row, offered, explicit=explicit, judged_by=judged_by)
             if agreed != row.schema:
                 change = projects.update().where(projects.c.id == row.id).values(schema=agreed.to_dict())
                 await self._store.write(lambda c: c.execute(change))
             return part
+
+    async def changeable(self, name: str, sign: int) -> ProjectRow:
+        """The project as it is now. Raises BadRequest if it refuses to learn (sign 1) or to forget (-1)."""
+        row = await self._row(name)
+        if row.frozen:
+            raise BadRequest(f"project {name!r} is frozen", "unfreeze it first")
+        if sign < 0 and row.options.window is not None:
+            raise BadRequest(
+                f"project {name!r} has a rolling window of {row.options.window} rows: it forgets the oldest "
+                "by itself",
+                "learn the rows that should take their place",
+            )
+        return row
 
     async def moments(self, row: ProjectRow) -> Moments:
         """The statistics of this version of a project, whose lock the caller holds."""
@@ -97,24 +117,63 @@ class Learning:
 
     async def _change(self, name: str, table: Table, sign: int, types: Mapping[str, str]) -> ProjectInfo:
         async with self.lock((await self._row(name)).id):
-            row = await self._row(name)
+            row = await self.changeable(name, sign)
+            options = row.options
 
-            def summarise() -> tuple[Schema, Moments]:
-                agreed, part = rows.agree(row, offered_schema(table, types, row.schema_or_empty))
-                return agreed, Moments(part).learn(table)
+            def prepare() -> tuple[Schema, Schema, Table, Moments | None]:
+                rows_kept, kept = options.prepare(table)
+                offered = offered_schema(
+                    options.levels_of(table), types, row.schema_or_empty, options.precision
+                )
+                agreed, part = rows.agree(row, offered, judged_by=options.judged_by)
+                if options.window is not None:
+                    return agreed, part, rows_kept, None
+                with naming_rows(kept):
+                    return agreed, part, rows_kept, Moments(part).learn(rows_kept)
 
             with refusing():
-                schema, change = await self.think(summarise)
-            return await self._apply(row, schema, change, sign)
+                agreed, part, rows_kept, change = await self.think(prepare)
+            if change is None:
+                return await self._slide(row, agreed, part, rows_kept)
+            return await self._apply(row, agreed, change, sign)
 
     async def _merge(self, name: str, data: bytes, sign: int, also: Also) -> ProjectInfo:
         with refusing():
             change = await self.think(Moments.from_bytes, data)
         async with self.lock((await self._row(name)).id):
-            row = await self._row(name)
+            row = await self.changeable(name, sign)
             with refusing():
                 schema = row.schema_or_empty.union(change.schema)
             return await self._apply(row, schema, change, sign, also)
+
+    async def _roll(self, name: str, data: bytes, also: Also) -> ProjectInfo:
+        with refusing():
+            part, table = await self.think(window.unpack, data)
+        async with self.lock((await self._row(name)).id):
+            row = await self.changeable(name, 1)
+            with refusing():
+                schema = row.schema_or_empty.union(part)
+            return await self._slide(row, schema, part, table, also)
+
+    async def _slide(
+        self, row: ProjectRow, schema: Schema, part: Schema, table: Table, also: Also | None = None
+    ) -> ProjectInfo:
+        """Learn a table into a rolling window; the project's lock is held."""
+        size = row.options.window or 0
+        window.check_size(row.name, size, len(schema))
+        before = await self.moments(row)
+        new = window.last_rows(table, size)
+        leaving = 0 if new.rows == size else before.rows + new.rows - size
+        pieces = await self._store.read(lambda c: window.oldest(c, row.id, leaving))
+        with refusing():
+            change, slide = await self.think(window.slide, size, before, pieces, part, new)
+
+        def and_pieces(connection: sa.Connection, info: ProjectInfo) -> None:
+            window.save(connection, row.id, slide)
+            if also is not None:
+                also(connection, info)
+
+        return await self._apply(row, schema, change, 1, and_pieces)
 
     async def _apply(
         self, row: ProjectRow, schema: Schema, change: Moments, sign: int, also: Also | None = None

@@ -199,6 +199,7 @@ class ProjectModels:
     async def predict(self, name: str, model: str, table: Table) -> dict[str, NDArray[Any]]:
         """The model's answers for each row, by key."""
         record = await self.model(name, model)
+        table = (await self._row(name)).options.levels_of(table)
         with refusing():
             return await self.learning.think(modelling.predict, record.model, table)
 

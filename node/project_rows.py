@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from federation.statistics import Schema, SchemaError
 from node.answers import AttributeInfo, ModelRecord, ProjectInfo, Share
 from node.errors import BadRequest, NotFound
+from node.project_options import ProjectOptions
 from node.store.schema import models, projects
 
 
@@ -26,6 +27,7 @@ class ProjectRow:
     schema: Schema | None
     fixed: bool
     parameters: dict[str, Any]
+    frozen: bool
     version: int
     shared_version: int
     rows: int
@@ -36,6 +38,10 @@ class ProjectRow:
     @property
     def schema_or_empty(self) -> Schema:
         return self.schema or Schema(())
+
+    @property
+    def options(self) -> ProjectOptions:
+        return ProjectOptions.read(self.parameters)
 
     def info(self, model_names: tuple[str, ...]) -> ProjectInfo:
         return ProjectInfo(
@@ -54,6 +60,7 @@ class ProjectRow:
             shared_as=self.shared_as,
             models=model_names,
             parameters=self.parameters,
+            frozen=self.frozen,
         )
 
 
@@ -150,13 +157,17 @@ def model_from(data: dict[str, Any]) -> ModelRecord:
 
 
 def agree(
-    row: ProjectRow, offered: Schema, *, explicit: dict[str, str] | None = None
+    row: ProjectRow,
+    offered: Schema,
+    *,
+    explicit: dict[str, str] | None = None,
+    judged_by: frozenset[str] = frozenset(),
 ) -> tuple[Schema, Schema]:
     """(the project's schema, the part of it that is to be learned) for a table of `offered` columns.
 
     What the project knows stays as it is; what it does not know is added, unless its schema was given: then
-    all of it is to be learned and nothing else. `explicit` are the types that the caller insists on. Raises
-    SchemaError.
+    all of it is to be learned and nothing else. `explicit` are the types that the caller insists on;
+    `judged_by` may be there for the row filter alone. Raises SchemaError.
     """
     known = row.schema_or_empty
     for name, letter in (explicit or {}).items():
@@ -165,6 +176,8 @@ def agree(
                 f"attribute {name!r} of {row.name!r} has the type {known[name].type.value}, not {letter}"
             )
     new = [a for a in offered.attributes if a.name not in known and a.counted]
+    if row.fixed:
+        new = [a for a in new if a.name not in judged_by]
     if new and row.fixed:
         raise SchemaError(
             f"project {row.name!r} has no attribute {', '.join(repr(a.name) for a in new)}; "

@@ -40,22 +40,22 @@ class ProjectTasks:
         if task.kind == "project_info":
             return request | {"answer": asdict(await self._projects.info(task.project))}, b""
         payload = await self._store.read(lambda c: task_rows.payload(c, task.id))
+        row = await self._projects.row(task.project)
+        request |= {"options": row.parameters}
         if task.kind in ("learn", "forget"):
-            row = await self._projects.row(task.project)
+            await self._projects.learning.changeable(task.project, 1 if task.kind == "learn" else -1)
             request |= {key: given.get(key) for key in ("path", "format", "attributes", "types")}
             schema = None if row.schema is None else row.schema.to_dict()
             return request | {"schema": schema, "fixed": row.fixed}, payload
         if task.kind == "predict":
             record = await self._projects.model(task.project, given["model"])
-            project = await self._projects.row(task.project)
-            known = {a.name: a.type.value for a in project.schema_or_empty.attributes}
+            known = {a.name: a.type.value for a in row.schema_or_empty.attributes}
             return request | {"model": record.model, "known": known}, payload
         if task.kind == "assess":
             record = await self._projects.model(task.project, given["model"])
-            project = await self._projects.row(task.project)
             request |= {key: given.get(key) for key in ("path", "format")}
             request |= {"model": record.model, "target": record.target, "inputs": record.inputs}
-            request |= {"task_kind": given.get("task"), "schema": project.schema_or_empty.to_dict()}
+            request |= {"task_kind": given.get("task"), "schema": row.schema_or_empty.to_dict()}
             return request, payload
         of_all, own = self._projects.statistics, self._projects.own_statistics
         statistics = await (own if given.get("local") else of_all)(task.project)
@@ -105,7 +105,11 @@ class ProjectTasks:
             of_the_job = {key: result[key] for key in ("seconds", "remarks")}
             complete(connection, after | {"learned": result["rows"]} | of_the_job)
 
-        await self._projects.learning.merge(task.project, blob, 1 if task.kind == "learn" else -1, also)
+        learning = self._projects.learning
+        if (await self._projects.row(task.project)).options.window is not None:
+            await learning.roll(task.project, blob, also)
+        else:
+            await learning.merge(task.project, blob, 1 if task.kind == "learn" else -1, also)
 
     async def _keep_model(self, task: Task, fitted: dict[str, Any], complete: Complete) -> None:
         record = self._record(task, fitted)

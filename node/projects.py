@@ -23,6 +23,7 @@ from node.keys import AccessKey
 from node.learning import Learning, refusing
 from node.project_exploring import ProjectExploring
 from node.project_models import ProjectModels
+from node.project_options import ProjectOptions
 from node.project_rows import ProjectRow
 from node.sources import guess_schema, open_source
 from node.store import Store
@@ -74,6 +75,7 @@ class Projects(ProjectModels, ProjectExploring):
         name), by the schema agreed there; its admin's node makes that project if there is none.
         """
         rows.check_name(name)
+        ProjectOptions.read(parameters or {})
         version = 0
         if federation is not None:
             if name in {row.name for row in await self._store.read(rows.all_projects)}:
@@ -90,6 +92,7 @@ class Projects(ProjectModels, ProjectExploring):
             "schema": None if schema is None else schema.to_dict(),
             "fixed": schema is not None,
             "parameters": parameters or {},
+            "frozen": False,
             "version": version + 1 if version else 0,  # what the federation still holds of ours is void
             "shared_version": version,
             "rows": 0,
@@ -137,6 +140,18 @@ class Projects(ProjectModels, ProjectExploring):
         if not found:
             raise rows.unknown_project(name)
         return await self.info(new_name)
+
+    async def freeze(self, name: str, frozen: bool = True) -> ProjectInfo:
+        """Let a project refuse to learn and to forget, or let it change again."""
+        row = await self._row(name)
+        change = projects.update().where(projects.c.id == row.id).values(frozen=frozen)
+        async with self.learning.lock(row.id):
+            await self._store.write(lambda c: c.execute(change))
+        return await self.info(name)
+
+    async def unload(self, name: str) -> None:
+        """Free the memory that the project's statistics take, until they are needed again."""
+        self.learning.drop((await self._row(name)).id)
 
     async def delete(self, name: str) -> None:
         """Delete a project with its statistics and models; what it gave to a federation is taken back."""
@@ -197,11 +212,20 @@ class Projects(ProjectModels, ProjectExploring):
         actor: AccessKey,
         attributes: Sequence[str] | None = None,
         types: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> GuessedSchema:
-        """The schema that a file's first rows suggest, and remarks on the columns that it leaves out."""
+        """The schema that a file's first rows suggest, and remarks on the columns that it leaves out.
+
+        `parameters` are those of the project that is to have it.
+        """
         check_may_read(actor, path)
+        precision = ProjectOptions.read(parameters or {}).precision
+
+        def guess() -> GuessedSchema:
+            return guess_schema(open_source(path), attributes, types, precision=precision)
+
         with refusing():
-            return await self.learning.think(lambda: guess_schema(open_source(path), attributes, types))
+            return await self.learning.think(guess)
 
     # --- inside -------------------------------------------------------------------------------------------
 

@@ -171,6 +171,8 @@ def project(answer: Json) -> RenderableType:
             ("contributions", contributions(fused.get("contributions"))),
             ("not fused", answer.get("problem")),
             ("models", ", ".join(_name(item) for item in answer.get("models", ()))),
+            ("frozen", "yes: it neither learns nor forgets" if answer.get("frozen") else None),
+            *_options(answer.get("parameters") or {}),
             *(("remark", remark) for remark in answer.get("remarks", ())),
         ],
     )
@@ -184,6 +186,18 @@ def project(answer: Json) -> RenderableType:
         empty="It has no attributes yet: the first file learned decides them.",
     )
     return Group(head, attributes)
+
+
+def _options(parameters: Json) -> list[tuple[str, Any]]:
+    """What was asked of a project when it was made, in words."""
+    window, bits = parameters.get("sml_project_rolling_window_size"), parameters.get("precision")
+    lower_case = str(parameters.get("lower_case")).lower() in ("true", "1")
+    return [
+        ("row filter", parameters.get("sml_project_predicate_row_filter")),
+        ("rolling window", f"the last {window} rows" if window else None),
+        ("precision", f"{bits} bits" if bits else None),
+        ("levels", "in lower case" if lower_case else None),
+    ]
 
 
 def jobs(answer: Sequence[Job]) -> RenderableType:

@@ -16,6 +16,7 @@ from api.routes import Call
 from api.tables import rows_from
 from federation.statistics import Schema, StatisticsError
 from node.errors import Unavailable
+from node.project_options import ProjectOptions
 
 NAME = "project"
 
@@ -40,7 +41,11 @@ async def _schema(call: Call, body: NewProject) -> tuple[Schema | None, list[str
     if body.schema_from is not None:
         source = body.schema_from
         return await call.node.projects.schema_from(
-            source.path, actor=call.key, attributes=source.attributes, types=source.types
+            source.path,
+            actor=call.key,
+            attributes=source.attributes,
+            types=source.types,
+            parameters=body.parameters,
         )
     if body.given_schema is None:
         return None, []
@@ -89,8 +94,10 @@ async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
         )
     if body.attributes is not None or body.format is not None:
         raise bad_request("attributes and format belong to a path.", "Send only the columns that are meant.")
-    known = letters(await call.node.projects.info(name))
-    read = await rows_from(body.names, body.rows, known | (body.types or {}), tuple(known))
+    project = await call.node.projects.info(name)
+    known = letters(project)
+    needed = ProjectOptions.read(project.parameters).judged_by
+    read = await rows_from(body.names, body.rows, known | (body.types or {}), tuple(known), needed)
     service = call.node.projects.learn if kind == "learn" else call.node.projects.forget
     changed = await service(name, read.table, read.types)
     return answer(asdict(changed) | {"remarks": read.remarks})

@@ -25,6 +25,7 @@ from api.symetry.lookups import entity_of, federated_project_of
 from api.symetry.views import line
 from node.answers import FederationInfo, LogLine, ProjectInfo
 from node.errors import AlreadyExists, NodeError, NotFound
+from node.project_options import LOWER_CASE
 
 _SCHEDULE = re.compile(r"[mhd][0-9]{1,4}")
 _SCHEDULE_KEY: Final = "sync_sched"
@@ -84,6 +85,7 @@ async def create_join(call: Call) -> web.Response:
         owner=call.key.user,
         password=options.get("passwd"),
         project=query.pid,
+        parameters={LOWER_CASE: True},
         wait=_ADMISSION_SECONDS,
     )
     if joined.state not in ("joining", "active"):
@@ -113,7 +115,7 @@ async def _project(call: Call, pid: str, federation: str, schedule: str) -> Proj
             owner=call.key.user,
             federation=federation,
             shared_as=federation,
-            parameters={_SCHEDULE_KEY: schedule},
+            parameters={_SCHEDULE_KEY: schedule, LOWER_CASE: True},
         )
     except NodeError:
         await call.node.federations.leave(federation)

@@ -14,17 +14,14 @@ from api.symetry.job_calls import started
 from api.symetry.lookups import entity_of, project_of
 from api.symetry.views import letters_of, rows_of_frame
 from api.tables import check_rows
-
-_OPTIONS = frozenset({"sml_project_autosave", "sml_project_learn_merge"})
-"""Both are how every project is anyway: committed when acknowledged, learned all or nothing."""
+from node.project_options import LOWER_CASE
 
 
 async def create(call: Call) -> web.Response:
     query: NewProjectQuery = call.query
     body: Parameters | None = call.body
-    options = body.flat() if body is not None else {}
-    if unknown := sorted(set(options) - _OPTIONS):
-        raise bad_request(f"Project option [{unknown[0][:200]}] is not available.", "Leave it out.")
+    # SymetryML's levels are trimmed and in lower case.
+    options = {LOWER_CASE: "true"} | (body.flat() if body is not None else {})
     if query.enable_histogram:
         raise bad_request("Histograms are not available.", "Leave enableHistogram out.")
     made = await call.node.projects.create(query.pid, owner=call.key.user, parameters=options)
@@ -88,6 +85,26 @@ async def delete(call: Call) -> web.Response:
 async def save(call: Call) -> web.Response:
     """What was acknowledged is on disk already: there is nothing left to save."""
     await project_of(call)
+    return envelope()
+
+
+async def freeze(call: Call) -> web.Response:
+    """From now on whoever lets it learn or forget is refused."""
+    project = await project_of(call)
+    await call.node.projects.freeze(project.name)
+    return envelope()
+
+
+async def unfreeze(call: Call) -> web.Response:
+    project = await project_of(call)
+    await call.node.projects.freeze(project.name, frozen=False)
+    return envelope()
+
+
+async def unload(call: Call) -> web.Response:
+    """Free the memory that the project's statistics take; what is on disk stays."""
+    project = await project_of(call)
+    await call.node.projects.unload(project.name)
     return envelope()
 
 

@@ -106,6 +106,9 @@ ROUTES: Final[tuple[Route, ...]] = (
         "DELETE", _P, project_calls.delete, "user", "Delete a project", {200: "deleted Project with id[...]"}
     ),
     _call("GET", _P + "/save", project_calls.save, "user", "Nothing to do: all is saved", {200: "OK"}),
+    _call("GET", _P + "/freeze", project_calls.freeze, "user", "Let it learn no more", {200: "OK"}),
+    _call("GET", _P + "/unfreeze", project_calls.unfreeze, "user", "Let it learn again", {200: "OK"}),
+    _call("GET", _P + "/unload", project_calls.unload, "user", "Free its memory", {200: "OK"}),
     _call(
         "GET",
         _P + "/rename",

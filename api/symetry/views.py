@@ -13,6 +13,7 @@ from api.symetry.entities import DataFrame, JobInfo, MLContext, ProjectEntity
 from api.tables import rows_from
 from federation.statistics import Table
 from node.answers import FederationInfo, LogLine, ModelRecord, ProjectInfo
+from node.project_options import ProjectOptions
 from node.sources import Rows
 from node.tasks import Task, TaskStatus
 
@@ -39,7 +40,8 @@ _EXPLORE_JOB_TYPES: Final[Mapping[str, str]] = {
 async def rows_of_frame(frame: DataFrame, project: ProjectInfo) -> Rows:
     """What is learned of a DataFrame. Raises `Problem` 400: unknown letters, ragged rows, unfit cells."""
     known = tuple(attribute.name for attribute in project.attributes)
-    return await rows_from(frame.attribute_names, frame.data, letters_of(frame), known)
+    needed = ProjectOptions.read(project.parameters).judged_by
+    return await rows_from(frame.attribute_names, frame.data, letters_of(frame), known, needed)
 
 
 async def table_of(frame: DataFrame, project: ProjectInfo) -> Table:
@@ -101,7 +103,8 @@ def project_entity(
 ) -> ProjectEntity:
     """SymetryML's ProjectInfo."""
     types = {record.name: record.algorithm for record in models}
-    params = {str(name): str(value) for name, value in info.parameters.items()}
+    params = {name: text(value) for name, value in info.parameters.items()}
+    params["sml_project_is_freeze"] = word(info.frozen)
     if federation is not None:
         params |= {
             "fed_pulsing": word(federation.pulse),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from federation.statistics import Schema, Table
+from node.project_options import ProjectOptions
 from node.sources import Rows, SourceError, guess_schema, joined, open_source, read_batches, read_rows
 
 if TYPE_CHECKING:
@@ -16,16 +17,16 @@ MOST_ROWS: Final = 1_000_000
 """Rows of a file that are held at once, to judge models by."""
 
 
-def rows_from_json(data: bytes, known: Mapping[str, str]) -> Rows:
+def rows_from_json(data: bytes, known: Mapping[str, str], needed: Iterable[str] = ()) -> Rows:
     """A table from {"names": [...], "rows": [[...]], "types": [...] or {name: letter} or null}.
 
-    `known` are the types of the project's attributes.
+    `known` are the types of the project's attributes; `needed` columns are read though they are not learned.
     """
     given = json.loads(data)
     types = given.get("types") or {}
     if not isinstance(types, dict):
         types = dict(zip(given["names"], types, strict=True))
-    return read_rows(given["names"], given["rows"], {**known, **types}, known)
+    return read_rows(given["names"], given["rows"], {**known, **types}, known, needed)
 
 
 def whole_file(path: str, form: str | None, columns: Sequence[str], known: Schema, channel: Channel) -> Table:
@@ -54,9 +55,10 @@ def whole_file(path: str, form: str | None, columns: Sequence[str], known: Schem
 def given_table(
     request: Mapping[str, Any], payload: bytes, columns: Sequence[str], known: Schema, channel: Channel
 ) -> Table | None:
-    """The rows that a request names or brings; None if it does neither."""
+    """The rows that a request names or brings, levels as the project has them; None if it does neither."""
+    levels_of = ProjectOptions.read(request["options"]).levels_of
     if request.get("path") is not None:
-        return whole_file(request["path"], request.get("format"), columns, known, channel)
+        return levels_of(whole_file(request["path"], request.get("format"), columns, known, channel))
     if not payload:
         return None
-    return rows_from_json(payload, {a.name: a.type.value for a in known.attributes}).table
+    return levels_of(rows_from_json(payload, {a.name: a.type.value for a in known.attributes}).table)

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Any
 from federation.statistics import Moments, Schema, StatisticsError
 from node import answering, judging, modelling
 from node.errors import NodeError
+from node.jobs.learned import Learned
 from node.jobs.pipes import Message
 from node.jobs.tables import given_table, rows_from_json
-from node.sources import SourceError, guess_schema, offered_schema, open_source, read_batches
+from node.project_options import ProjectOptions
+from node.sources import (
+    SourceError,
+    guess_schema,
+    judging_schema,
+    offered_schema,
+    open_source,
+    read_batches,
+)
 
 if TYPE_CHECKING:
     from federation.selection import Candidate, Progress
@@ -35,42 +44,47 @@ def refusal(error: Exception) -> str | None:
 def learn(request: Message, blob: bytes, channel: Channel) -> Outcome:
     """The statistics of a file's rows, or of the table in the blob, by the schema that the node agrees to."""
     begun = time.perf_counter()
-    remarks: list[str] = []
-    if request["path"] is None:
-        known = Schema(()) if request["schema"] is None else Schema.from_dict(request["schema"])
-        read = rows_from_json(blob, {a.name: a.type.value for a in known.attributes})
-        remarks = [*read.remarks]
-        schema = _agree(channel, offered_schema(read.table, read.types, known))
-        moments = Moments(schema).learn(read.table)
-        rows = read.table.rows
-        channel.progress(rows, rows)
-    else:
-        moments, remarks = _learn_file(request, channel)
-        rows = moments.rows
+    options = ProjectOptions.read(request["options"])
+    learn_rows = _learn_table if request["path"] is None else _learn_file
+    learned, remarks = learn_rows(request, blob, options, channel)
     for remark in remarks:
         channel.log(remark)
     seconds = time.perf_counter() - begun
-    channel.scalar("rows per second", 0, rows / seconds if seconds else 0.0)
-    return {"rows": rows, "seconds": seconds, "remarks": remarks}, moments.to_bytes()
+    channel.scalar("rows per second", 0, learned.read / seconds if seconds else 0.0)
+    return {"rows": learned.rows, "seconds": seconds, "remarks": remarks}, learned.to_bytes()
 
 
-def _learn_file(request: Message, channel: Channel) -> tuple[Moments, list[str]]:
+def _learn_table(
+    request: Message, blob: bytes, options: ProjectOptions, channel: Channel
+) -> tuple[Learned, list[str]]:
+    known = Schema(()) if request["schema"] is None else Schema.from_dict(request["schema"])
+    letters = {a.name: a.type.value for a in known.attributes}
+    read = rows_from_json(blob, letters, options.judged_by)
+    offered = offered_schema(options.levels_of(read.table), read.types, known, options.precision)
+    learned = Learned(_agree(channel, offered), options)
+    learned.learn(read.table, 0)
+    channel.progress(read.table.rows, read.table.rows)
+    return learned, [*read.remarks, *learned.remarks()]
+
+
+def _learn_file(
+    request: Message, _blob: bytes, options: ProjectOptions, channel: Channel
+) -> tuple[Learned, list[str]]:
     source = open_source(request["path"], request["format"])
     known = None if request["schema"] is None else Schema.from_dict(request["schema"])
     attributes = request["attributes"]
     if attributes is None and request["fixed"] and known is not None:
         attributes = [a.name for a in known.attributes if a.counted]
-    guessed, remarks = guess_schema(source, attributes, request["types"], known)
-    schema = _agree(channel, guessed)
-    moments = Moments(schema)
-    for batch in read_batches(source, schema):
+    guessed, remarks = guess_schema(source, attributes, request["types"], known, options.precision)
+    learned = Learned(_agree(channel, guessed), options)
+    for batch in read_batches(source, judging_schema(source, learned.schema, options.judged_by)):
         try:
-            moments.learn(batch.table, batch.first)
+            learned.learn(batch.table, batch.first)
         except StatisticsError as error:
             raise SourceError(f"{source.path.name}, {error}") from None
         channel.progress(batch.done, batch.total)
-    channel.log(f"{moments.rows} rows of {source.path.name} read")
-    return moments, remarks
+    channel.log(f"{learned.read} rows of {source.path.name} read")
+    return learned, [*remarks, *learned.remarks()]
 
 
 def _agree(channel: Channel, guessed: Schema) -> Schema:
@@ -96,7 +110,9 @@ def fit(request: Message, blob: bytes, _channel: Channel) -> Outcome:
 
 
 def predict(request: Message, blob: bytes, _channel: Channel) -> Outcome:
-    columns = modelling.predict(request["model"], rows_from_json(blob, request["known"]).table)
+    options = ProjectOptions.read(request["options"])
+    read = rows_from_json(blob, request["known"])
+    columns = modelling.predict(request["model"], options.levels_of(read.table))
     return {"columns": {key: values.tolist() for key, values in columns.items()}}, b""
 
 

@@ -4,7 +4,7 @@ A `Source` knows its columns, guesses a schema from its first rows, and gives ba
 """
 
 from node.sources.files import FORMATS, open_source
-from node.sources.guessing import guess_schema
+from node.sources.guessing import guess_schema, judging_schema
 from node.sources.reading import Batch, joined, read_batches
 from node.sources.rows import Rows, offered_schema, read_rows
 from node.sources.source import Source, SourceError
@@ -17,6 +17,7 @@ __all__ = [
     "SourceError",
     "guess_schema",
     "joined",
+    "judging_schema",
     "offered_schema",
     "open_source",
     "read_batches",

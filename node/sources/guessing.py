@@ -7,7 +7,7 @@ not learned: no attribute stands for them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from federation.statistics import Attribute, AttributeType, Quantum, Schema, StatisticsError, Table
@@ -40,11 +40,11 @@ def text_remark(column: str, levels: int, rows: int) -> str:
     )
 
 
-def why_ignored(column: str, letter: str) -> str | None:
-    """The remark on a column whose type says that it is not learned; None where that is what X asks for."""
+def why_ignored(column: str, letter: str) -> list[str]:
+    """The remark on a column whose type says that it is not learned; none where that is what X asks for."""
     if letter in _UNUSABLE:
-        return f"column {column!r} is ignored: it is {_UNUSABLE[letter]}, usable only through an encoder"
-    return f"column {column!r} is ignored: patient ids are never counted" if letter == "P" else None
+        return [f"column {column!r} is ignored: it is {_UNUSABLE[letter]}, usable only through an encoder"]
+    return [f"column {column!r} is ignored: patient ids are never counted"] if letter == "P" else []
 
 
 def check_letter(column: str, letter: str) -> None:
@@ -148,7 +148,7 @@ class _Guess:
 
         kind = column.type
         if letter is not None and letter not in LEARNED:
-            return self._ignored(why_ignored(name, letter))
+            return self._ignored(*why_ignored(name, letter))
         if letter in ("B", "T"):
             return (Attribute(name, AttributeType(letter)),)
         if pt.is_boolean(kind):
@@ -163,7 +163,7 @@ class _Guess:
                 return (Attribute(name, AttributeType.CATEGORY),)
             return self._ignored(text_remark(name, len(coded.dictionary), len(column)))
         if pt.is_list(kind) or pt.is_large_list(kind):
-            return self._ignored(why_ignored(name, "L"))
+            return self._ignored(*why_ignored(name, "L"))
         why = "no value in its first rows" if pt.is_null(kind) else f"its type is {kind}"
         return self._ignored(f"column {name!r} is ignored: {why}; give it a type to learn it")
 
@@ -182,7 +182,34 @@ class _Guess:
             return (Attribute(name, AttributeType.CONTINUOUS, Quantum.decimal(0)),)
         return (guessed,)
 
-    def _ignored(self, remark: str | None) -> tuple[Attribute, ...]:
-        if remark is not None:
-            self._remarks.append(remark)
+    def _ignored(self, *remarks: str) -> tuple[Attribute, ...]:
+        self._remarks += remarks
         return ()
+
+
+def judging_schema(source: Source, schema: Schema, names: Iterable[str]) -> Schema:
+    """The schema with the columns that rows are judged by, though they may not be learned.
+
+    Raises SourceError for a column that the file does not have, or that holds dates.
+    """
+    import pyarrow.types as pt
+
+    more: list[Attribute] = []
+    for name in names:
+        if name in schema:
+            continue
+        if name not in source.names:
+            if column_of(name) not in source.names:
+                raise SourceError(
+                    f"{source.path.name} has no column {name!r}, by which its rows are filtered"
+                )
+            more.append(part_attribute(name))
+            continue
+        kind = source.sample().column(name).type
+        if is_dated(kind):
+            raise SourceError(f"column {name!r} holds dates: filter rows by its parts, such as {name}.year")
+        if pt.is_boolean(kind) or pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind):
+            more.append(Attribute(name, AttributeType.CONTINUOUS, Quantum.decimal(0)))
+        else:
+            more.append(Attribute(name, AttributeType.CATEGORY))
+    return Schema((*schema.attributes, *more))

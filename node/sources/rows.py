@@ -13,7 +13,7 @@ from node.sources.guessing import LEARNED, check_letter, is_text, text_remark, w
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is to be learned of rows. `types`: C, B or T of columns that were told or are parts of dates."""
+    """What is to be learned of rows. `types`: letters of columns that were told or are parts of dates."""
 
     table: Table
     types: Mapping[str, str]
@@ -25,17 +25,19 @@ def read_rows(
     rows: Sequence[Sequence[Any]],
     types: Mapping[str, str] | None = None,
     known: Iterable[str] = (),
+    needed: Iterable[str] = (),
 ) -> Rows:
     """Columns from rows of cells, of which "" and None are missing.
 
     `types` gives letters for some columns, or for the parts of a column of dates; `known` are attributes that
     the project has: a column of which it knows parts is read as dates. The rest is told from the cells. What
-    is not learned (S, L, P, X) is left out. Raises StatisticsError naming column and row.
+    is not learned (S, L, P, X) is left out, unless it is `needed` to judge the rows by: then it is there as
+    text, with the type X. Raises StatisticsError naming column and row.
     """
     told = dict(types or {})
     for name, letter in told.items():
         check_letter(name, letter)
-    known = frozenset(known)
+    known, needed = frozenset(known), frozenset(needed)
     columns: dict[str, Column] = {}
     found: dict[str, str] = {}
     remarks: list[str] = []
@@ -52,24 +54,22 @@ def read_rows(
         elif type_ is None or type_ in LEARNED or (type_ == "S" and name in known):
             plain.append(at)
             found |= {} if type_ is None else {name: type_}
-        elif remark := why_ignored(name, type_):
-            remarks.append(remark)
+        else:
+            if name in needed:
+                columns |= _plain([name], [[row[at]] for row in rows], [0], {name: "T"})
+                found[name] = "X"
+            remarks += why_ignored(name, type_)
     for lettered in (True, False):
         places = [at for at in plain if (names[at] in found) is lettered]
         if places:
             columns |= _plain(names, rows, places, found if lettered else None)
     for name in [name for name in columns if name not in found and name not in known]:
-        if remark := _text_remark(name, columns[name]):
-            del columns[name]
-            remarks.append(remark)
+        column = columns[name]
+        if isinstance(column, Coded) and is_text(len(column.levels), len(column)):
+            found[name] = "X"
+            remarks.append(text_remark(name, len(column.levels), len(column)))
+    columns = {name: column for name, column in columns.items() if name in needed or found.get(name) != "X"}
     return Rows(Table({name: columns[name] for name in _ordered(names, columns)}), found, tuple(remarks))
-
-
-def _text_remark(name: str, column: Column) -> str | None:
-    """Why a column whose type was not told is left out; None if it is not."""
-    if isinstance(column, Coded) and is_text(len(column.levels), len(column)):
-        return text_remark(name, len(column.levels), len(column))
-    return None
 
 
 def _dated(rows: Sequence[Sequence[Any]], at: int) -> bool:
@@ -102,10 +102,13 @@ def offered_schema(
     """What the columns of a table would be learned as: as known, as told, else as their values suggest."""
     found: list[Attribute] = []
     for name in table.names:
+        letter = types.get(name)
         if known is not None and name in known:
             found.append(known[name])
             continue
-        guessed, letter = table.infer_attribute(name, precision), types.get(name)
+        if letter == "X":
+            continue
+        guessed = table.infer_attribute(name, precision)
         if letter in ("B", "T"):
             guessed = Attribute(name, AttributeType(letter))
         elif letter == "C" and guessed.type is AttributeType.BINARY:

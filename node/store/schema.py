@@ -56,6 +56,8 @@ projects = Table(
     # Whether the schema was given: then it does not grow with what is learned.
     Column("fixed", Boolean, nullable=False),
     Column("parameters", JSON, nullable=False),
+    # A frozen project refuses to learn and to forget.
+    Column("frozen", Boolean, nullable=False, default=False),
     Column("version", BigInteger, nullable=False),
     # The version last handed to the federation: less than `version` means that a contribution is due.
     Column("shared_version", BigInteger, nullable=False, default=0),
@@ -74,6 +76,19 @@ models = Table(
     Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
     Column("name", String(200), primary_key=True),
     Column("record", JSON, nullable=False),
+)
+
+# The rows that projects with a rolling window still count, oldest first.
+window_pieces = Table(
+    "window_pieces",
+    metadata,
+    Column("id", _ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("gone", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("window_pieces_by_project", "project_id", "id"),
+    sqlite_autoincrement=True,
 )
 
 tasks = Table(

@@ -77,6 +77,35 @@ def create(
         Path | None,
         typer.Option(metavar="FILE", help="Take the attributes from this JSON file.", show_default=False),
     ] = None,
+    row_filter: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="PREDICATES",
+            help="Count only rows that satisfy all: 'delay >= 15; carrier != UA'.",
+            show_default=False,
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="ROWS",
+            help="Count only the last so many rows learned here.",
+            show_default=False,
+        ),
+    ] = None,
+    precision: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BITS",
+            help="40 (default), 60 or 80: how finely a value that is no short decimal is counted.",
+            show_default=False,
+        ),
+    ] = None,
+    lower_case: Annotated[
+        bool, typer.Option("--lower-case", help="Trim and lower-case the levels of categories.")
+    ] = False,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -86,6 +115,9 @@ def create(
     The schema names each attribute, its type, and the unit in which it is counted (its quantum). Take it
     from a file that looks like everybody's, or write it: {"attributes": [{"name": "x", "type": "C",
     "quantum": "0.1"}]}. A local project may go without: the first file learned decides.
+
+    What is asked here holds for every row learned afterwards, from files, by REST and by streams. A filter
+    may name a column that is not an attribute.
 
     Types are guessed from a file's first rows: truth values and 0/1 are binary, numbers continuous, texts of
     few values categories. Dates are learned as numbers (day.year, day.day, day.hour ...) and categories
@@ -97,6 +129,8 @@ def create(
 
         suffice project create flights --federation airports --like ewr.csv
         --attributes arr_delay,dep_delay,month,time_hour.hour --type month=T
+
+        suffice project create recent --filter 'delay >= 15; carrier == UA' --window 10000
     """
     with connected(node, home, as_json) as client:
         if like is not None and schema is not None:
@@ -117,6 +151,7 @@ def create(
             federation=federation,
             schema=_read_schema(schema) if schema is not None else None,
             schema_from=source,
+            parameters=_options(row_filter, window, precision, lower_case),
         )
         emit(answer, as_json, _project)
 
@@ -240,6 +275,17 @@ def _project(answer: Json) -> object:
     from suffice.render import project
 
     return project(answer)
+
+
+def _options(row_filter: str | None, window: int | None, precision: int | None, lower_case: bool) -> Json:
+    """What the options of `create` are called in a project's parameters."""
+    named = {
+        "sml_project_predicate_row_filter": row_filter,
+        "sml_project_rolling_window_size": window,
+        "precision": precision,
+        "lower_case": lower_case or None,
+    }
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _names(text: str) -> list[str]:

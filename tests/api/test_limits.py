@@ -184,7 +184,8 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 async def test_a_full_disk_is_named_and_nothing_is_half_written(served):
-    project = {"name": "p", "parameters": {"note": "x" * 900_000}}
+    attributes = [{"name": f"{at:0200}", "type": "B"} for at in range(4000)]
+    project = {"name": "p", "schema": {"attributes": attributes}}
     with files_of_at_most(2**19):
         answer = await served.native("POST", "/api/projects", project)
     assert answer.status == 503

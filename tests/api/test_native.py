@@ -123,10 +123,14 @@ async def test_keys_are_told_once_and_can_be_revoked(served):
 
 async def test_a_projects_life(served):
     call = served.native
-    made = await call("POST", "/api/projects", {"name": "flights", "schema": SCHEMA, "parameters": {"a": 1}})
+    made = await call(
+        "POST", "/api/projects", {"name": "flights", "schema": SCHEMA, "parameters": {"precision": 60}}
+    )
     assert made.status == 201
     assert [a["quantum"] for a in made.json["attributes"]] == ["0.1", "1"]
-    assert made.json["parameters"] == {"a": 1}
+    assert made.json["parameters"] == {"precision": 60}
+    refused = await call("POST", "/api/projects", {"name": "f", "parameters": {"a": 1}})
+    assert (refused.status, refused.error["message"]) == (400, "there is no project option 'a'")
     again = await call("POST", "/api/projects", {"name": "flights"})
     assert (again.status, again.error["code"]) == (409, "already_exists")
     assert [p["name"] for p in (await call("GET", "/api/projects")).json["projects"]] == ["flights"]

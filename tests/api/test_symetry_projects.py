@@ -129,6 +129,69 @@ async def test_the_types_of_a_frame_are_those_of_the_project(served, query):
     assert statistics.moments.level_counts("day.month") == {"1": 1, "2": 1, "5": 1}
 
 
+async def test_options_of_a_project_hold_for_all_that_is_learned(served, iris):
+    call = served.symetry
+    options = {
+        "sml_project_predicate_row_filter": "petal_width >= 1; species != setosa",
+        "sml_project_rolling_window_size": "5",
+        "precision": "80",
+    }
+    assert (await call("POST", "/projects?pid=p", options)).status == 201
+    frame = {
+        "attributeNames": [*iris["attributeNames"], "species"],
+        "attributeTypes": [*iris["attributeTypes"], "S"],
+        "data": [[*row, "setosa" if at < 4 else "other"] for at, row in enumerate(iris["data"])],
+    }
+    await call("POST", "/projects/p/learn", frame)
+    await call.finished(
+        await call("POST", "/projects/p/learn?async=true", frame | {"data": frame["data"][:6]})
+    )
+    statistics = await served.node.projects.statistics("p")
+    kept = [row for row in frame["data"] if float(row[3]) >= 1] + frame["data"][4:6]
+    widths = [float(row[3]) for row in kept][-5:]
+    assert statistics.moments.rows == 5
+    assert statistics.moments.univariate("petal_width").mean == pytest.approx(sum(widths) / 5, rel=1e-12)
+    assert "species" not in statistics.moments.schema
+    params = (await call("GET", "/projects/p/info")).json["values"]["smlInfo"]["params"]
+    assert options.items() <= params.items()
+    refused = await call(
+        "POST", "/projects?pid=q", {"sml_project_predicate_row_filter": "petal_width > wide"}
+    )
+    assert (refused.status, "'petal_width > wide'" in refused.json["statusString"]) == (400, True)
+    unknown = await call("POST", "/projects?pid=q", {"sml_project_rolling_widow_size": "5"})
+    assert (unknown.status, "sml_project_rolling_widow_size" in unknown.json["statusString"]) == (400, True)
+
+
+async def test_levels_are_trimmed_and_in_lower_case_as_symetryml_has_them(served):
+    frame = {
+        "attributeNames": ["x", "kind"],
+        "attributeTypes": ["C", "T"],
+        "data": [["1", "Iris_Setosa "], ["2", "iris_setosa"], ["4", " IRIS_VIRGINICA"]],
+    }
+    await served.symetry("POST", "/projects?pid=p")
+    for query in ("", "?async=true"):
+        answer = await served.symetry("POST", f"/projects/p/learn{query}", frame)
+        assert answer.status == 200 or (await served.symetry.finished(answer)).status == 200
+    statistics = await served.node.projects.statistics("p")
+    assert statistics.moments.level_counts("kind") == {"iris_setosa": 4, "iris_virginica": 2}
+
+
+async def test_a_frozen_project_refuses_rows_until_it_is_thawed(served, iris):
+    call = served.symetry
+    await call("POST", "/projects?pid=p")
+    assert (await call("GET", "/projects/p/freeze")).status == 200
+    refused = await call("POST", "/projects/p/learn", iris)
+    assert (refused.status, "is frozen" in refused.json["statusString"]) == (400, True)
+    later = await call.finished(await call("POST", "/projects/p/learn?async=true", iris))
+    assert (later.status, "is frozen" in later.json["statusString"]) == (400, True)
+    params = (await call("GET", "/projects/p/info")).json["values"]["smlInfo"]["params"]
+    assert params["sml_project_is_freeze"] == "true"
+    assert (await call("GET", "/projects/p/unfreeze")).status == 200
+    assert (await call("POST", "/projects/p/learn", iris)).status == 200
+    assert (await call("GET", "/projects/p/unload")).status == 200
+    assert (await served.node.projects.statistics("p")).moments.rows == len(iris["data"])
+
+
 async def test_univariate(learned, iris):
     question = {"values": [{"inputAttributes": ["0"]}, {"inputAttributeNames": ["petal_width"]}]}
     answer = await learned("POST", "/projects/p/explore?metric=uni", question)

@@ -237,6 +237,22 @@ def test_a_project_takes_its_schema_from_a_file_or_as_written(learned: Any) -> N
     learned.run("project", "create", "x", "--like", "table.csv", "--type", "a=Q", code=2)
 
 
+def test_options_of_a_project_are_kept_shown_and_followed(learned: Any) -> None:
+    options = ["--filter", "carrier == UA; distance > 500", "--window", "50", "--precision", "60"]
+    shown = learned.run("project", "create", "picky", *options, "--lower-case").stdout
+    for words in ("carrier == UA; distance > 500", "the last 50 rows", "60 bits", "in lower case"):
+        assert words in shown
+    assert "pass the row filter" in learned.run("project", "learn", "picky", "table.csv").stdout
+    info = learned.json("project", "info", "picky")
+    assert info["rows"] == 50
+    assert info["parameters"]["precision"] == 60
+    assert "rolling window" in learned.error("project", "forget", "picky", "table.csv")["message"]
+    assert "precision 7" in learned.error("project", "create", "other", "--precision", "7")["message"]
+    wrong = learned.error("project", "create", "other", "--filter", "delay = 3")
+    assert "'delay = 3' is not of the form" in wrong["message"]
+    learned.run("project", "delete", "picky")
+
+
 def test_the_columns_left_out_are_named(learned: Any) -> None:
     lines = [f"{i},note {i}" for i in range(60)]
     (learned.folder / "noted.csv").write_text("\n".join(["delay,note", *lines, ""]))

@@ -1,0 +1,120 @@
+"""What can be asked of a project when it is made, beside its schema: options under SymetryML's names.
+
+They are kept as the project's `parameters`, in whichever dialect they came: values as they are or as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.statistics import Coded, Table
+from node.errors import BadRequest
+from node.row_filter import RowFilter
+
+ROW_FILTER: Final = "sml_project_predicate_row_filter"
+WINDOW: Final = "sml_project_rolling_window_size"
+PRECISION: Final = "precision"
+LOWER_CASE: Final = "lower_case"
+
+WITHOUT_EFFECT: Final = frozenset({"sml_project_autosave", "sml_project_learn_merge", "sync_sched"})
+"""Autosave and learn_merge are how every project is: committed when acknowledged, learned all or nothing.
+The schedule belongs to a federation and is only remembered here."""
+
+KNOWN: Final = frozenset({ROW_FILTER, WINDOW, PRECISION, LOWER_CASE}) | WITHOUT_EFFECT
+PRECISIONS: Final = (40, 60, 80)
+MAX_WINDOW: Final = 1_000_000
+
+Kept = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOptions:
+    """row_filter: which rows count. window: only the last so many rows do. precision: bits that a value which
+    is no short decimal keeps below its column's largest. lower_case: levels are trimmed and lower-cased."""
+
+    row_filter: RowFilter | None = None
+    window: int | None = None
+    precision: int = PRECISIONS[0]
+    lower_case: bool = False
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, Any]) -> ProjectOptions:
+        """Raises BadRequest naming an option that is not known, or whose value cannot be."""
+        for name in parameters:
+            if name not in KNOWN:
+                raise BadRequest(
+                    f"there is no project option {str(name)[:200]!r}", f"use: {', '.join(sorted(KNOWN))}"
+                )
+        row_filter, window = parameters.get(ROW_FILTER), parameters.get(WINDOW)
+        precision = _whole(PRECISION, parameters.get(PRECISION, PRECISIONS[0]))
+        if precision not in PRECISIONS:
+            raise BadRequest(
+                f"precision {precision} is not one", f"use {', '.join(map(str, PRECISIONS))} (bits)"
+            )
+        return cls(
+            None if row_filter in (None, "") else RowFilter.parse(str(row_filter)),
+            None if window is None else _window(window),
+            precision,
+            flag(LOWER_CASE, parameters.get(LOWER_CASE, False)),
+        )
+
+    @property
+    def judged_by(self) -> frozenset[str]:
+        """The attributes that the row filter needs, learned or not."""
+        return frozenset() if self.row_filter is None else frozenset(self.row_filter.attributes)
+
+    def prepare(self, table: Table) -> tuple[Table, Kept | None]:
+        """The rows that count, as they are learned, and their positions in `table` (None: all).
+
+        Raises BadRequest if the row filter does not fit the table.
+        """
+        kept = None if self.row_filter is None else self.row_filter.kept(table)
+        if kept is not None and len(kept) < table.rows:
+            table = table.take(kept)
+        return self.levels_of(table), kept
+
+    def levels_of(self, table: Table) -> Table:
+        """The table with its levels as this project writes them."""
+        if not self.lower_case:
+            return table
+        return Table(
+            {
+                name: Coded(column.codes, tuple(level.strip().lower() for level in column.levels))
+                if isinstance(column, Coded)
+                else column
+                for name, column in table.columns.items()
+            }
+        )
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or false, also as text. Raises BadRequest."""
+    known = {"true": True, "1": True, "false": False, "0": False}
+    found = known.get(str(value).strip().lower())
+    if found is None:
+        raise BadRequest(f"{name} {str(value)[:80]!r} is neither true nor false", "use true or false")
+    return found
+
+
+def _window(value: Any) -> int:
+    size = _whole(WINDOW, value)
+    if not 1 <= size <= MAX_WINDOW:
+        raise BadRequest(f"{WINDOW} {size} is out of range", f"use 1 to {MAX_WINDOW} rows")
+    return size
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = float(value)
+        if not number.is_integer():
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise BadRequest(f"{name} {str(value)[:80]!r} is not a whole number", "correct it") from None
+    return int(number)
