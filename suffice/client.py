@@ -295,6 +295,35 @@ class Client:
         body = {"names": list(names), "rows": [list(row) for row in rows]}
         return self._post(f"/api/projects/{_part(name)}/models/{_part(model)}/predict", body)
 
+    def select(
+        self,
+        name: str,
+        model: str,
+        *,
+        target: str,
+        inputs: Sequence[str],
+        algorithm: str | None = None,
+        task: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        path: str | None = None,
+    ) -> Job:
+        """Start selecting a model by a file (on the node's machine): of one algorithm, or for a task."""
+        body = _given(
+            model=model,
+            target=target,
+            inputs=list(inputs),
+            algorithm=algorithm,
+            task=task,
+            parameters=dict(parameters or {}),
+            path=path,
+        )
+        return Job.from_dict(self._post(f"/api/projects/{_part(name)}/select", body))
+
+    def assess(self, name: str, model: str, *, path: str) -> Job:
+        """Start judging a model by a file with the target (on the node's machine)."""
+        body = {"model": model, "path": path}
+        return Job.from_dict(self._post(f"/api/projects/{_part(name)}/assess", body))
+
     # Jobs
 
     def jobs(self, *, project: str | None = None) -> list[Job]:

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from suffice.client import Client, Job, Json, SufficeError
-from suffice.commands import exploring, models
+from suffice.commands import exploring, judging, models
 from suffice.commands.known_project import about
 from suffice.terminal import (
     ExitCode,
@@ -251,6 +251,7 @@ def delete(
 
 exploring.add_to(app)
 models.add_to(app)
+judging.add_to(app)
 
 
 def _follow(client: Client, job: Job, label: str, wait: bool, as_json: bool) -> None:
