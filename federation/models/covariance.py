@@ -93,13 +93,66 @@ class CovarianceModel:
 
 
 @dataclass(frozen=True, slots=True)
-class _Estimate:
+class Estimate:
+    """A covariance (p, p) and its inverse, the α or λ used, and the path of EBIC; see `CovarianceModel`."""
+
     covariance: FloatArray
     precision: FloatArray
     alpha: float | None = None
     penalty: float | None = None
     scores: tuple[float, ...] = ()
     penalties: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimator:
+    """How to estimate; parameters as in `fit_covariance`. Raises `ModelError` for those out of range."""
+
+    estimate_type: str = "l2_reg_sig"
+    tuning_type: str | None = None
+    alpha: float | None = None
+    penalty: float | None = None
+    q: int | None = None
+    gamma: float = 0.5
+    maxiter: int = 1000
+    tolerance: float = 1e-10
+
+    def __post_init__(self) -> None:
+        if self.estimate_type == "l2_reg_sig" and self.alpha is None and self.tuning_type is None:
+            object.__setattr__(self, "tuning_type", "oas")
+        object.__setattr__(self, "alpha", 0.1 if self.alpha is None else self.alpha)
+        object.__setattr__(self, "penalty", 1.0 if self.penalty is None else self.penalty)
+        _check_options(
+            self.estimate_type,
+            self.tuning_type,
+            float(self.alpha or 0.0),
+            float(self.penalty or 0.0),
+            self.gamma,
+            self.maxiter,
+            self.tolerance,
+        )
+
+    def estimate(self, covariance: FloatArray, rows: int, terms: Sequence[str]) -> Estimate:
+        """From the plain covariance (p, p) of so many rows; `terms` name its columns in errors."""
+        alpha, penalty = float(self.alpha or 0.0), float(self.penalty or 0.0)
+        if self.estimate_type == "graph_lasso":
+            search = {"maxiter": self.maxiter, "tolerance": self.tolerance}
+            return _sparse(covariance, rows, penalty, self.tuning_type, self.gamma, search)
+        if self.estimate_type == "eigen_trunc":
+            return _truncated(covariance, self.q)
+        return _shrunk(covariance, rows, self.estimate_type, self.tuning_type, alpha, penalty, terms)
+
+
+def estimator_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of `ESTIMATOR` as `Estimator` takes them; raises `ModelError` for any that disagree."""
+    kind = given.get("estimate_type", "l2_reg_sig")
+    foreign = sorted(set(given) & frozenset().union(*_READS.values()) - _READS[kind])
+    if foreign:
+        raise ModelError(f"{kind} does not read {listed(foreign)}: it reads {listed(sorted(_READS[kind]))}")
+    for fixed in ("lambda", "alpha"):
+        if "tuning_type" in given and fixed in given:
+            raise ModelError(f"{given['tuning_type']} chooses {fixed}: leave {fixed} out, or tuning_type")
+    return {"penalty" if name == "lambda" else name: value for name, value in given.items()}
 
 
 def fit_covariance(
@@ -123,26 +176,16 @@ def fit_covariance(
     without it. Raises `ModelError` for parameters out of range or that the type does not read, constant
     columns, and everything that `design.design` refuses.
     """
-    if estimate_type == "l2_reg_sig" and alpha is None and tuning_type is None:
-        tuning_type = "oas"
-    alpha, penalty = 0.1 if alpha is None else alpha, 1.0 if penalty is None else penalty
-    _check_options(estimate_type, tuning_type, alpha, penalty, gamma, maxiter, tolerance)
+    estimator = Estimator(estimate_type, tuning_type, alpha, penalty, q, gamma, maxiter, tolerance)
     sums = design(moments, None, inputs, missing)
     require_varying(sums)
     if not 0 <= ddof < sums.rows:
         raise ModelError(f"ddof is {ddof}: it must lie between 0 and {sums.rows - 1}, one less than the rows")
-    covariance = sums.scatter.hi / (sums.rows - ddof)
-    if estimate_type == "graph_lasso":
-        search = {"maxiter": maxiter, "tolerance": tolerance}
-        estimate = _sparse(covariance, sums.rows, penalty, tuning_type, gamma, search)
-    elif estimate_type == "eigen_trunc":
-        estimate = _truncated(covariance, q)
-    else:
-        estimate = _shrunk(covariance, sums.rows, estimate_type, tuning_type, alpha, penalty, sums.terms)
+    estimate = estimator.estimate(sums.scatter.hi / (sums.rows - ddof), sums.rows, sums.terms)
     return CovarianceModel(
         algorithm="covest",
         estimate_type=estimate_type,
-        tuning_type=tuning_type,
+        tuning_type=estimator.tuning_type,
         terms=sums.terms,
         cxx_est=_rows(estimate.covariance),
         theta=_rows(estimate.precision),
@@ -168,13 +211,13 @@ def _sparse(
     tuning_type: str | None,
     gamma: float,
     search: Mapping[str, Any],
-) -> _Estimate:
+) -> Estimate:
     if tuning_type is None:
         found = graphical_lasso(covariance, penalty, **search)
-        return _Estimate(found.covariance, found.precision, penalty=penalty)
+        return Estimate(found.covariance, found.precision, penalty=penalty)
     path = choose_by_ebic(covariance, rows, gamma, **search)
     best = path.best
-    return _Estimate(best.covariance, best.precision, None, best.penalty, path.scores, path.penalties)
+    return Estimate(best.covariance, best.precision, None, best.penalty, path.scores, path.penalties)
 
 
 def _shrunk(
@@ -185,7 +228,7 @@ def _shrunk(
     alpha: float,
     penalty: float,
     terms: Sequence[str],
-) -> _Estimate:
+) -> Estimate:
     p = len(covariance)
     if estimate_type == "l2_reg_thinkhonov":
         shrunk = covariance + penalty * np.eye(p)
@@ -197,8 +240,8 @@ def _shrunk(
         shrunk = (1.0 - alpha) * covariance + alpha * centre * np.eye(p)
     precision = solver(wide(shrunk), terms).full()
     if estimate_type == "l2_reg_thinkhonov":
-        return _Estimate(shrunk, precision, penalty=penalty)
-    return _Estimate(shrunk, precision, alpha=alpha)
+        return Estimate(shrunk, precision, penalty=penalty)
+    return Estimate(shrunk, precision, alpha=alpha)
 
 
 def _least_error(covariance: FloatArray, rows: int, tuning_type: str) -> float:
@@ -212,14 +255,14 @@ def _least_error(covariance: FloatArray, rows: int, tuning_type: str) -> float:
     return min(1.0, above / below) if below > 0.0 else 1.0
 
 
-def _truncated(covariance: FloatArray, q: int | None) -> _Estimate:
+def _truncated(covariance: FloatArray, q: int | None) -> Estimate:
     values, vectors = np.linalg.eigh(covariance)
     values, vectors = values[::-1], vectors[:, ::-1]
     rank = int(np.count_nonzero(values > 1e-13 * len(values) * values[0]))
     if q is None or not 1 <= q <= rank:
         raise ModelError(f"q is {q}: eigen_trunc keeps from 1 to {rank} eigenvalues of these inputs; give q")
     kept, leading = values[:q], vectors[:, :q]
-    return _Estimate((leading * kept) @ leading.T, (leading / kept) @ leading.T)
+    return Estimate((leading * kept) @ leading.T, (leading / kept) @ leading.T)
 
 
 def _regressions(precision: FloatArray) -> FloatArray:
@@ -263,18 +306,25 @@ def _covest(
 ) -> CovarianceModel:
     if target:
         raise ModelError(f"covest has no target: leave {target!r} out, or make it an input")
-    kind = options.get("estimate_type", "l2_reg_sig")
-    foreign = sorted(set(options) & frozenset().union(*_READS.values()) - _READS[kind])
-    if foreign:
-        raise ModelError(f"{kind} does not read {listed(foreign)}: it reads {listed(sorted(_READS[kind]))}")
-    tuned = "tuning_type" in options
-    for fixed in ("lambda", "alpha"):
-        if tuned and fixed in options:
-            raise ModelError(f"{options['tuning_type']} chooses {fixed}: leave {fixed} out, or tuning_type")
-    if "lambda" in options:
-        options["penalty"] = options.pop("lambda")
-    return fit_covariance(moments, inputs, **options)
+    return fit_covariance(moments, inputs, **estimator_options(options))
 
+
+ESTIMATOR: Final = (
+    Parameter(
+        "estimate_type",
+        one_of("graph_lasso", "l2_reg_thinkhonov", "l2_reg_sig", "identity_mixture", "eigen_trunc"),
+        "how to estimate the covariance (l2_reg_sig)",
+    ),
+    Parameter(
+        "tuning_type",
+        one_of("ebic", "rblw", "oas"),
+        "how to choose lambda of graph_lasso (ebic) or alpha of l2_reg_sig (rblw, oas)",
+    ),
+    Parameter("alpha", number, "of l2_reg_sig, identity_mixture: the identity's share (by oas, 0.1)"),
+    Parameter("lambda", number, "of graph_lasso, l2_reg_thinkhonov: the penalty, above 0 (1)"),
+    Parameter("q", whole, "of eigen_trunc: how many eigenvalues to keep"),
+)
+"""The parameters that choose an estimator and its strength."""
 
 ALGORITHMS: Final = (
     Algorithm(
@@ -284,20 +334,8 @@ ALGORITHMS: Final = (
         CovarianceModel,
         (
             MISSING,
-            Parameter(
-                "estimate_type",
-                one_of("graph_lasso", "l2_reg_thinkhonov", "l2_reg_sig", "identity_mixture", "eigen_trunc"),
-                "how to estimate (l2_reg_sig)",
-            ),
-            Parameter(
-                "tuning_type",
-                one_of("ebic", "rblw", "oas"),
-                "how to choose lambda of graph_lasso (ebic) or alpha of l2_reg_sig (rblw, oas)",
-            ),
-            Parameter("alpha", number, "of l2_reg_sig, identity_mixture: the identity's share (by oas, 0.1)"),
-            Parameter("lambda", number, "of graph_lasso, l2_reg_thinkhonov: the penalty, above 0 (1)"),
+            *ESTIMATOR,
             Parameter("gamma", number, "of ebic: how much a pair costs, from 0 (BIC) to 1; 0.5"),
-            Parameter("q", whole, "of eigen_trunc: how many eigenvalues to keep"),
             Parameter("ddof", whole, "the covariances divide by rows less this (0)"),
             Parameter("maxiter", whole, "of graph_lasso: passes over the columns at most (1000)"),
             Parameter("tolerance", number, "of graph_lasso: largest change of the last pass (1e-10)"),

@@ -114,9 +114,9 @@ def fit_ecod(
     """The tails of numeric attributes; the schema counts profiles.
 
     Without a threshold it is half the 0.99 quantile of a chi-square distribution of 2p degrees, which p
-    independent tail probabilities pass once in a hundred (Fisher's method); dependent ones pass it more often:
-    set another, or watch the score with evt. Raises `ModelError` for inputs that are not numeric or have no
-    values, and without histograms.
+    independent tail probabilities pass once in a hundred (Fisher's method); dependent ones pass it more
+    often: set another, or watch the score with evt. Raises `ModelError` for inputs that are not numeric or
+    have no values, and without histograms.
     """
     check_names(moments.schema, None, inputs)
     unwanted = sorted(set(desired_prob_feats) - set(inputs))

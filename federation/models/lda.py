@@ -5,21 +5,25 @@ covariance within classes, (S - (n₁n₀/n) d dᵀ) / (n - 2), S the centred su
 row scores resZ = β·x and is put on the side of m₁ if it passes z0 = β·(m₁ + m₀)/2. (Fisher, "The use of
 multiple measurements in taxonomic problems", 1936.) d = n·Σ(x - x̄)(t - t̄) / (n₁n₀), so the same formulas
 apply to any numeric target, each row counting t times for the first class and 1 - t times for the other.
+
+C may be a regularised estimate instead (`covariance`), which also serves where C is singular: β is then the
+estimate's inverse times d.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federation.models.algorithm import MISSING, Algorithm, required
+from federation.models.covariance import ESTIMATOR, Estimator, estimator_options
 from federation.models.design import Design, InputColumn, design, require_varying
-from federation.models.errors import ModelError
+from federation.models.errors import ModelError, listed
 from federation.models.linear_algebra import solver
 from federation.models.prediction import weighted_sum
 from federation.models.record import to_record
@@ -37,7 +41,8 @@ class LdaModel:
     z0 is the threshold halfway between the classes; β·m₁ is always above it, C being positive definite, so
     that SymetryML's z1LTz0 is false. z0_prior is the threshold that takes the classes' shares of the rows
     into account, z0 + ln(n₀/n₁); None unless n₁ and n₀ are both positive. overall_contribution is Mahalanobis
-    distance of the class means. n1 and n0 are the rows of each class.
+    distance of the class means. n1 and n0 are the rows of each class. estimate_type says how C was estimated,
+    None for the plain one, and alpha and penalty with which α or λ.
     """
 
     algorithm: str
@@ -50,6 +55,9 @@ class LdaModel:
     n1: float
     n0: float
     rows: int
+    estimate_type: str | None
+    alpha: float | None
+    penalty: float | None
     reference_levels: Mapping[str, str]
     means: Mapping[str, float]
     missing: str
@@ -77,13 +85,18 @@ class LdaModel:
 
 
 def fit_lda(
-    moments: Moments, target: str, inputs: Sequence[str], *, missing: Missing = "listwise"
+    moments: Moments,
+    target: str,
+    inputs: Sequence[str],
+    *,
+    missing: Missing = "listwise",
+    estimator: Estimator | None = None,
 ) -> LdaModel:
     """Discriminate the rows with target 1 from those with 0.
 
     Inputs are as in `design.design`; the target is a numeric attribute (meant: binary) or one indicator
-    `species$virginica`. Raises `ModelError` if only one class has rows, for constant or dependent columns,
-    too few rows, and everything that `design.design` refuses.
+    `species$virginica`. Raises `ModelError` if only one class has rows, for constant columns, without an
+    estimator for dependent columns and too few rows, and for everything that `design.design` refuses.
     """
     sums = design(moments, target, inputs, missing)
     require_varying(sums)
@@ -96,14 +109,20 @@ def fit_lda(
             f"target {target!r} has one class only in the {sums.rows} rows used "
             f"({float(n1.hi):g} of them are 1): learn rows of the other class"
         )
-    if sums.rows - 2 < len(sums.columns):
+    least = 3 if estimator else len(sums.columns) + 2
+    if sums.rows < least:
         raise ModelError(
-            f"{sums.rows} rows for {len(sums.columns)} inputs: at least {len(sums.columns) + 2} are needed; "
-            "leave inputs out or learn more rows"
+            f"{sums.rows} rows for {len(sums.columns)} inputs: at least {least} are needed; "
+            "leave inputs out, learn more rows, or give an estimate_type"
         )
     difference, within = _between_and_within(sums, n, n1, n0)
-    solved = solver(within, sums.terms).solve(_column(difference))
-    beta = times(wide(np.array(float(sums.rows - 2))), pick(solved, slice(None), 0))
+    estimate = None
+    if estimator:
+        estimate = estimator.estimate(within.hi / (sums.rows - 2), sums.rows, sums.terms)
+        beta = wide(estimate.precision @ difference.hi)
+    else:
+        solved = solver(within, sums.terms).solve(_column(difference))
+        beta = times(wide(np.array(float(sums.rows - 2))), pick(solved, slice(None), 0))
     # (m₁ + m₀)/2 = x̄ + (n₀ - n₁)/(2n) d
     shift = divide(add(n0, negate(n1)), times(wide(np.array(2.0)), n))
     middle = dot(beta, add(sums.means, times(shift, difference)))
@@ -119,6 +138,9 @@ def fit_lda(
         n1=first,
         n0=other,
         rows=sums.rows,
+        estimate_type=estimator.estimate_type if estimator else None,
+        alpha=estimate.alpha if estimate else None,
+        penalty=estimate.penalty if estimate else None,
         reference_levels=sums.reference_levels,
         means={column.term: column.mean for column in sums.columns},
         missing=missing,
@@ -145,10 +167,33 @@ def _passes(score: FloatArray, threshold: float) -> FloatArray:
     return (score >= threshold).astype(np.float64)
 
 
-def _lda(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> LdaModel:
-    return fit_lda(moments, required(target), inputs, **options)
+def _lda(
+    moments: Moments,
+    target: str | None,
+    inputs: Sequence[str],
+    /,
+    *,
+    missing: Missing = "listwise",
+    **options: Any,
+) -> LdaModel:
+    if options and "estimate_type" not in options:
+        raise ModelError(f"{listed(sorted(options))} belong to a covariance estimate: name estimate_type")
+    estimator = Estimator(**estimator_options(options)) if options else None
+    return fit_lda(moments, required(target), inputs, missing=missing, estimator=estimator)
 
 
 ALGORITHMS: Final = (
-    Algorithm("lda", "linear discriminant analysis of two classes", _lda, LdaModel, (MISSING,)),
+    Algorithm(
+        "lda",
+        "linear discriminant analysis of two classes",
+        _lda,
+        LdaModel,
+        (
+            MISSING,
+            replace(
+                ESTIMATOR[0], help="how to estimate the covariance in the classes (without it, as it is)"
+            ),
+            *ESTIMATOR[1:],
+        ),
+    ),
 )
