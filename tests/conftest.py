@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from federation.statistics import Attribute, AttributeType, Coded, Moments, Quantum, Schema, Table
+from federation.statistics import Attribute, AttributeType, Coded, Extra, Moments, Quantum, Schema, Table
 
 Learned = Callable[..., Moments]
 
@@ -46,9 +47,15 @@ def tabulated() -> Callable[[dict[str, Any]], Table]:
 
 @pytest.fixture(scope="session")
 def learned(tabulated: Callable[[dict[str, Any]], Table]) -> Learned:
-    """Statistics of columns; `precision` bits for non-decimal numbers, `types` where guesses are wrong."""
+    """Statistics of columns; `precision` bits for non-decimal numbers, `types` where guesses are wrong, and
+    `extras` to be counted beside."""
 
-    def build(columns: dict[str, Any], precision: int = 60, types: dict[str, str] | None = None) -> Moments:
+    def build(
+        columns: dict[str, Any],
+        precision: int = 60,
+        types: dict[str, str] | None = None,
+        extras: Iterable[Extra] = (),
+    ) -> Moments:
         table = tabulated(columns)
         schema = Schema.infer(table, precision)
         if types:
@@ -60,6 +67,6 @@ def learned(tabulated: Callable[[dict[str, Any]], Table]) -> Learned:
                     for a in schema.attributes
                 )
             )
-        return Moments(schema).learn(table)
+        return Moments(replace(schema, extras=frozenset(extras))).learn(table)
 
     return build

@@ -70,6 +70,13 @@ def marginal_stat(baseline: Moments, analysis: Moments, names: Sequence[str]) ->
     return {name: _hellinger(baseline, analysis, name) for name in names}
 
 
+def marginal_non_stat(baseline: Moments, analysis: Moments, names: Sequence[str]) -> dict[str, float]:
+    """Distances that suppose no law: Kolmogorov and Smirnov's largest difference of the two distribution
+    functions, read off the histograms, and of a category, a level or a 0/1 attribute the total variation,
+    half the sum of the differences of its frequencies."""
+    return {name: _largest_difference(baseline, analysis, name) for name in names}
+
+
 def global_(baseline: Moments, analysis: Moments, names: Sequence[str]) -> dict[str, float]:
     """Each attribute together with every one: the mean Hellinger distance of the normal laws of the pairs
     (attribute, other), and of the attribute alone. So a change of correlations counts as much as one of means
@@ -167,13 +174,31 @@ def _hellinger(baseline: Moments, analysis: Moments, name: str) -> float:
         return math.sqrt(max(1.0 - shared, 0.0))
     before, after = (single(moments, column(moments, name)) for moments in (baseline, analysis))
     if min(before.count, after.count) <= 0:
-        raise ModelError(f"attribute {name!r} has no value in one of the projects: leave it out")
+        raise _without_values(name)
     step = real((before.total / before.count - after.total / after.count) ** 2)
     first, second = real(before.variance), real(after.variance)
     if first + second == 0.0:
         return 0.0 if step == 0.0 else 1.0
     shared = math.sqrt(2.0 * math.sqrt(first) * math.sqrt(second) / (first + second))
     return math.sqrt(max(1.0 - shared * math.exp(-step / (4.0 * (first + second))), 0.0))
+
+
+def _largest_difference(baseline: Moments, analysis: Moments, name: str) -> float:
+    laws = [_frequencies(moments, name) for moments in (baseline, analysis)]
+    if laws[0] is not None and laws[1] is not None:
+        levels = {*laws[0], *laws[1]}
+        return math.fsum(abs(laws[0].get(level, 0.0) - laws[1].get(level, 0.0)) for level in levels) / 2.0
+    histograms = [moments.histogram(name) for moments in (baseline, analysis)]
+    if not all(histogram.count for histogram in histograms):
+        raise _without_values(name)
+    places = np.union1d(*(histogram.middle for histogram in histograms))
+    before, after = (np.searchsorted(histogram.middle, places, side="right") for histogram in histograms)
+    steps = [np.concatenate([[0], np.cumsum(histogram.counts)]) / histogram.count for histogram in histograms]
+    return float(np.abs(steps[0][before] - steps[1][after]).max())
+
+
+def _without_values(name: str) -> ModelError:
+    return ModelError(f"attribute {name!r} has no value in one of the projects: leave it out")
 
 
 def _frequencies(moments: Moments, name: str) -> Mapping[str, float] | None:
@@ -188,7 +213,7 @@ def _frequencies(moments: Moments, name: str) -> Mapping[str, float] | None:
         counts = {"1": int(sums.total), "0": sums.count - int(sums.total)}
     n = sum(counts.values())
     if n <= 0:
-        raise ModelError(f"attribute {name!r} has no value in one of the projects: leave it out")
+        raise _without_values(name)
     return {key: count / n for key, count in counts.items()}
 
 
@@ -197,6 +222,12 @@ DRIFTS: Final[Mapping[str, Drift]] = {
     for entry in (
         Drift("global", "means, variances and correlations of all pairs", global_, True),
         Drift("marginal_stat", "each attribute's mean and variance, or frequencies", marginal_stat, False),
+        Drift(
+            "marginal_non_stat",
+            "each attribute's distribution, whatever its law (from profiles), or frequencies",
+            marginal_non_stat,
+            False,
+        ),
         Drift(
             "pca_reconstruction_error",
             "how well the baseline's components still describe the rows",

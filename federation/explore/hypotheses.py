@@ -142,7 +142,7 @@ def _ratio(difference: Fraction, squared_error: Fraction, *samples: Sample) -> f
     if squared_error <= 0:
         names = " and ".join(repr(sample.name) for sample in samples)
         raise ModelError(f"{names} {'is' if len(samples) == 1 else 'are'} constant: there is nothing to test")
-    return math.copysign(math.sqrt(real(difference**2 / squared_error)), difference)
+    return math.sqrt(real(difference**2 / squared_error)) * (1.0 if difference >= 0 else -1.0)
 
 
 def _described(letter: str, a: Sample, b: Sample) -> dict[str, float]:

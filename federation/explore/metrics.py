@@ -11,6 +11,7 @@ from federation.explore import (
     collinearity,
     contingency,
     decomposition,
+    density,
     hypotheses,
     univariate,
 )
@@ -20,7 +21,16 @@ from federation.statistics import Moments, StatisticsError
 
 METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric
-    for module in (univariate, bivariate, hypotheses, anova, contingency, collinearity, decomposition)
+    for module in (
+        univariate,
+        bivariate,
+        hypotheses,
+        anova,
+        contingency,
+        collinearity,
+        decomposition,
+        density,
+    )
     for metric in module.METRICS
 }
 """All metrics, by name."""

@@ -72,6 +72,8 @@ def column(moments: Moments, name: str) -> Column:
             raise ModelError(
                 f"attribute {name!r} is a category: explore one of its levels, as in '{name}{SEPARATOR}level'"
             )
+        if schema[name].type is AttributeType.TEXT:
+            raise ModelError(f"attribute {name!r} is text: explore a category, or an encoding of it")
         raise ModelError(f"attribute {name!r} is ignored by the schema and was not learned")
     split = category_and_level(schema, name)
     if split is None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.outliers_influence import variance_inflation_factor
+
+from federation.statistics import Extra
 
 NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
@@ -144,3 +148,37 @@ async def test_drift_between_two_projects(learned, metric):
     (still,) = (await learned("POST", "/projects/dataDrift", body("p"))).json["values"]["KSVDMap"]["values"]
     assert still["driftScore"] == pytest.approx(0.0, abs=1e-6)
     assert moved["driftScore"] > 1e-4
+
+
+async def test_densities_at_once_and_by_a_job(learned, served, iris, columns):
+    given = (await served.node.projects.statistics("p")).moments.schema
+    schema = replace(given, extras=frozenset({Extra.PROFILES}))
+    await served.node.projects.create("profiled", owner="admin", schema=schema)
+    rows = [[*row, "any"] for row in iris["data"]]
+    frame = {
+        "attributeNames": [*iris["attributeNames"], "kind"],
+        "attributeTypes": [*iris["attributeTypes"], "T"],
+        "data": rows,
+    }
+    assert (await learned("POST", "/projects/profiled/learn", frame)).status == 200
+    body = {"values": [named(["petal_length"], hist_bins="7"), named(["sepal_width"], hist_bins="5")]}
+    now = await learned("POST", "/projects/profiled/densityEstimate?useLocal=true", body)
+    first, second = now.json["values"]["densityList"]["values"]
+    assert (first["attrName"], second["attrName"]) == ("petal_length", "sepal_width")
+    x = columns["petal_length"]
+    width = (x.max() - x.min()) / 7
+    assert (first["min"], first["max"], first["width"]) == pytest.approx((x.min(), x.max(), width))
+    places = np.minimum((x - x.min()) / width, 6).astype(int)
+    assert first["histogram"] == np.bincount(places, minlength=7).tolist()
+    later = await learned.finished(
+        await learned("POST", "/projects/profiled/densityEstimate?async=true", body)
+    )
+    assert later.json["values"] == now.json["values"]
+    refused = await learned("POST", "/projects/p/densityEstimate", body)
+    assert (refused.status, refused.json["statusCode"]) == (400, "BAD_REQUEST")
+    assert "profiles" in refused.json["statusString"]
+    question = {"values": [named(["petal_length"])]}
+    (found,) = (await learned("POST", "/projects/profiled/explore?metric=uni", question)).json["values"][
+        "KSVDMap"
+    ]["values"]
+    assert {"skewness", "kurtosis", "min", "max", "median"} < set(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.decomposition import PCA
 
 from federation.explore import DRIFTS, drift
 from federation.models import ModelError
-from federation.statistics import Moments, Schema, Table
+from federation.statistics import Extra, Moments, Schema, Table
 
 Learned = Callable[..., Moments]
 TABLES = ("iris", "wine", "breast_cancer")
@@ -36,7 +37,7 @@ def halves(real_tables: Any, learned: Learned) -> Callable[[str], tuple[Any, Any
 
         half = len(order) // 2
         parts = [taken(rows) for rows in (order[:half], order[half:])]
-        return parts[0], parts[1], learned(parts[0]), learned(parts[1])
+        return parts[0], parts[1], *(learned(part, extras=[Extra.PROFILES]) for part in parts)
 
     return cut
 
@@ -63,6 +64,21 @@ def test_marginal_drift_is_hellingers_distance(table: str, halves: Any) -> None:
     distance = np.linalg.norm(np.sqrt(p) - np.sqrt(q)) / np.sqrt(2)
     assert answer["kind_drift"] == pytest.approx(distance, rel=1e-9)
     assert answer["driftScore"] == pytest.approx(np.mean([answer[f"{name}_drift"] for name in names]))
+
+
+@pytest.mark.parametrize(("table", "tolerance"), [("iris", 1e-12), ("wine", 0.03), ("breast_cancer", 0.03)])
+def test_drift_without_a_law_is_kolmogorovs_distance(table: str, tolerance: float, halves: Any) -> None:
+    before, after, baseline, analysis = halves(table)
+    answer = drift("marginal_non_stat", baseline, analysis)
+    for name in [name for name in before if name != "kind"]:
+        expected = stats.ks_2samp(before[name], after[name]).statistic
+        assert answer[f"{name}_drift"] == pytest.approx(expected, abs=tolerance)
+    kinds = {*before["kind"], *after["kind"]}
+    moved = [
+        abs(before["kind"].count(k) / len(before["kind"]) - after["kind"].count(k) / len(after["kind"]))
+        for k in kinds
+    ]
+    assert answer["kind_drift"] == pytest.approx(sum(moved) / 2, rel=1e-12)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -102,14 +118,14 @@ def test_reconstruction_error_is_that_of_scikit_learns_components(table: str, ha
     assert found == pytest.approx(np.abs(errors[1] - errors[0]), abs=1e-8)
 
 
-@pytest.mark.parametrize("metric", [name for name in DRIFTS if name != "marginal_non_stat"])
+@pytest.mark.parametrize("metric", list(DRIFTS))
 def test_rows_have_not_moved_from_themselves(metric: str, halves: Any) -> None:
     *_, baseline, _ = halves("wine")
     assert drift(metric, baseline, baseline)["driftScore"] == pytest.approx(0.0, abs=1e-6)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from(["global", "marginal_stat"]))
+@given(st.integers(0, 10_000), st.sampled_from(["global", "marginal_stat", "marginal_non_stat"]))
 def test_distances_are_symmetric_and_within_0_and_1(seed: int, metric: str) -> None:
     rng = np.random.default_rng(seed)
 
@@ -117,7 +133,7 @@ def test_distances_are_symmetric_and_within_0_and_1(seed: int, metric: str) -> N
         values = rng.normal(rng.normal(), rng.exponential() + 0.1, size=(3, 30)).round(2)
         values[2] = values[0] * rng.integers(1, 3)  # a pair of columns that are one
         table = Table({"x": values[0], "y": values[1], "z": values[2]})
-        return Moments(Schema.infer(table)).learn(table)
+        return Moments(replace(Schema.infer(table), extras=frozenset({Extra.PROFILES}))).learn(table)
 
     a, b = statistics(), statistics()
     there, back = drift(metric, a, b), drift(metric, b, a)
@@ -149,5 +165,7 @@ def test_what_does_not_vary_has_no_law_of_its_own(learned: Learned) -> None:
         drift("global", still, moving)
     assert drift("marginal_stat", still, moving)["x_drift"] == 1.0
     assert drift("marginal_stat", still, still)["x_drift"] == 0.0
+    with pytest.raises(ModelError, match='whose extras include "profiles"'):
+        drift("marginal_non_stat", still, moving)
     with pytest.raises(ModelError, match="have no attribute in common"):
         drift("global", still, learned({"z": [1.0, 2.5]}))

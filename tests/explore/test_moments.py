@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy import stats
 
 from federation.explore import explore
 from federation.models import ModelError
-from federation.statistics import Moments, Schema, Table
+from federation.statistics import Extra, Moments, Schema, Table
 
 Learned = Callable[..., Moments]
 ALL_BIVARIATE = {
@@ -38,6 +39,48 @@ def test_documented_univariate_sample(iris_of_the_reference: dict[str, Any], lea
     assert answer["stderr"] == pytest.approx(answer["stddev"] / np.sqrt(150))
     assert answer["meanMarginErrorC95"] == pytest.approx(1.959963984540054 * answer["stderr"])
     assert set(answer) == {"count", "mean", "variance", "stddev", "stderr", "meanMarginErrorC95"}
+
+
+def test_documented_skewness_and_the_quantiles(
+    iris_of_the_reference: dict[str, Any], learned: Learned
+) -> None:
+    moments = learned(iris_of_the_reference, extras=[Extra.PROFILES])
+    assert univariate(moments, "sepal_length")["skewness"] == pytest.approx(0.31808651443435426, rel=1e-14)
+    for name in list(iris_of_the_reference)[:-1]:
+        x, answer = iris_of_the_reference[name], univariate(moments, name)
+        assert (answer["min"], answer["median"], answer["max"]) == (x.min(), np.median(x), x.max())
+        quartiles = np.quantile(x, [0.25, 0.75], method="inverted_cdf")
+        assert (answer["q1"], answer["q3"]) == tuple(quartiles)
+
+
+@pytest.mark.parametrize("table", ["iris", "wine", "breast_cancer"])
+def test_shape_and_quantiles_of_real_columns(table: str, real_tables: Any, learned: Learned) -> None:
+    columns = real_tables[table]
+    moments = learned(columns, extras=[Extra.PROFILES])
+    for name in [name for name in columns if name != "kind"]:
+        x, answer = columns[name], univariate(moments, name)
+        n, z = len(x), (x - x.mean()) / x.std()
+        kurtosis = n * (n + 1) / ((n - 1) * (n - 2) * (n - 3)) * (z**4).sum()
+        kurtosis -= 3 * (n - 1) ** 2 / ((n - 2) * (n - 3))
+        assert answer["skewness"] == pytest.approx(n / ((n - 1) * (n - 2)) * (z**3).sum(), rel=1e-9)
+        assert answer["kurtosis"] == pytest.approx(kurtosis, rel=1e-9)
+        # Other corrections for small n are stated in the same moments: SciPy's, with its own.
+        biased = answer["skewness"] * (n - 1) * (n - 2) / n**2
+        assert biased == pytest.approx(stats.skew(x), rel=1e-9)
+        found = [answer[key] for key in ("min", "q1", "median", "q3", "max")]
+        quartiles = np.quantile(x, [0.25, 0.75], method="inverted_cdf")
+        expected = [x.min(), quartiles[0], np.median(x), quartiles[1], x.max()]
+        assert found == pytest.approx(expected, rel=1 / 128)
+
+
+def test_shape_of_what_is_binary_needs_no_profiles(
+    iris_of_the_reference: dict[str, Any], learned: Learned
+) -> None:
+    answer = univariate(learned(iris_of_the_reference), "species$setosa")
+    z = (np.repeat([1.0, 0.0], [50, 100]) - 1 / 3) / np.sqrt(2 / 9)
+    assert answer["skewness"] == pytest.approx(150 / (149 * 148) * (z**3).sum(), rel=1e-12)
+    assert "kurtosis" in answer
+    assert "median" not in answer
 
 
 def test_documented_bivariate_sample(iris_of_the_reference: dict[str, Any], learned: Learned) -> None:
@@ -136,6 +179,10 @@ def test_what_is_not_defined_is_absent(learned: Learned) -> None:
     )
     assert set(bivariate(moments, "x", "still")) == {"covar", "condCount", "condSum", "condMean"}
     assert set(bivariate(moments, "x", "zero")) == {"covar", "condCount", "condSum"}
+    with_profiles = learned({"still": [2.5] * 4, "pair": [1.5, 2.5, np.nan, np.nan]}, extras=[Extra.PROFILES])
+    for name in ("still", "pair"):
+        assert not {"skewness", "kurtosis"} & set(univariate(with_profiles, name))
+    assert univariate(with_profiles, "pair")["median"] == 2.0
     perfect = bivariate(moments, "x", "y")
     assert perfect["linCorr"] == 1.0
     assert "biCi95Down" not in perfect
@@ -151,7 +198,7 @@ def test_what_is_not_defined_is_absent(learned: Learned) -> None:
 )
 def test_no_answer_is_ever_nan_or_infinite(values: list[float]) -> None:
     table = Table({"x": np.array(values), "y": np.arange(float(len(values)))})
-    moments = Moments(Schema.infer(table)).learn(table)
+    moments = Moments(replace(Schema.infer(table), extras=frozenset({Extra.PROFILES}))).learn(table)
     try:
         answers = univariate(moments, "x") | bivariate(moments, "x", "y") | bivariate(moments, "y", "x")
     except ModelError:
