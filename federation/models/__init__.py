@@ -17,6 +17,7 @@ from federation.models.pca import PcaModel, fit_pca
 from federation.models.pcr import PcrModel, fit_pcr
 from federation.models.penalised import PenalisedModel, fit_penalised
 from federation.models.pls import PlsModel, fit_pls
+from federation.models.power import PowerModel, expand, fit_power, powers_between
 from federation.models.reconstruction import ReconstructionModel, fit_reconstruction
 from federation.models.svm import SvmModel, fit_svm, fit_svr
 
@@ -42,8 +43,10 @@ __all__ = [
     "PcrModel",
     "PenalisedModel",
     "PlsModel",
+    "PowerModel",
     "ReconstructionModel",
     "SvmModel",
+    "expand",
     "fit",
     "fit_bayes",
     "fit_covariance",
@@ -57,9 +60,11 @@ __all__ = [
     "fit_pcr",
     "fit_penalised",
     "fit_pls",
+    "fit_power",
     "fit_reconstruction",
     "fit_svm",
     "fit_svr",
     "from_dict",
+    "powers_between",
     "watch",
 ]

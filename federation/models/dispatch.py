@@ -19,6 +19,7 @@ from federation.models import (
     pcr,
     penalised,
     pls,
+    power,
     reconstruction,
     svm,
 )
@@ -32,6 +33,7 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
     for module in (
         linear,
         penalised,
+        power,
         covariance,
         svm,
         pls,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 from sklearn import datasets
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import PCA
@@ -19,7 +20,7 @@ from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from federation.models import fit
+from federation.models import expand, fit, powers_between
 
 EXACT = {"tol": 1e-14, "max_iter": 1_000_000}
 
@@ -127,6 +128,24 @@ REGRESSIONS: tuple[Regression, ...] = (
     ("lsvr", {}, ProximalRegression, "lstsq on the rows", 1e-9),
 )
 
+
+def best_power(data: Data, learned: Any, tabulated: Any) -> tuple[Any, Any]:
+    """Predictions with the best of nine powers of the third column, which SciPy transforms for the rows."""
+    X, y = data()
+    columns = {f"x{i}": X[:, i] for i in range(X.shape[1])} | {"y": y}
+    powers = powers_between(-2.0, 2.0, 9)
+    table = expand(tabulated(columns), "x2", powers)
+    model = fit("powerreg", learned(dict(table.columns)), "y", list(columns)[:-1])
+    tried = []
+    for power in powers:
+        Z = X.copy()
+        Z[:, 2] = stats.yeojohnson(X[:, 2], power)
+        tried.append(LinearRegression().fit(Z, y).predict(Z))
+    return model.predict(tabulated(columns))["res"], min(
+        tried, key=lambda fitted: np.square(y - fitted).sum()
+    )
+
+
 CASES = [
     (
         algorithm,
@@ -136,5 +155,8 @@ CASES = [
         partial(predictions, algorithm, options, data, reference),
     )
     for algorithm, options, reference, name, tolerance in REGRESSIONS
+    for data in DATA
+] + [
+    ("powerreg", data.__name__, "predictions, yeojohnson, lstsq", 1e-8, partial(best_power, data))
     for data in DATA
 ]

@@ -21,6 +21,7 @@ def test_public_names() -> None:
             *("PcrModel", "fit_pcr"),
             *("PlsModel", "fit_pls"),
             *("SvmModel", "fit_svm", "fit_svr"),
+            *("PowerModel", "fit_power", "expand", "powers_between"),
             *("CovarianceModel", "fit_covariance"),
         ]
     )
