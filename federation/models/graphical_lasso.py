@@ -46,15 +46,16 @@ def graphical_lasso(
 ) -> Sparse:
     """W and Θ for S = `covariance` and λ = `penalty` above 0, beginning at W = `start`.
 
-    At most `maxiter` passes over the columns are made, until none changes a correlation by more than
-    `tolerance`; raises `ModelError` if they do not suffice.
+    The passes increase ln det W among the W that are positive definite, have S's diagonal, and elsewhere
+    differ from S by at most λ; `start` must be one of them, or nearly so. At most `maxiter` passes over the
+    columns are made, until none changes a correlation by more than `tolerance`; raises `ModelError` if they
+    do not suffice.
     """
     unit = np.sqrt(np.diagonal(covariance))
     scaled = covariance / unit[:, None] / unit
     weights = penalty / unit[:, None] / unit
     p = len(unit)
-    # Off the diagonal a little less than S, so that W is positive definite where S is not.
-    estimate = 0.95 * scaled if start is None else start / unit[:, None] / unit
+    estimate = (_nearby(covariance, penalty) if start is None else start) / unit[:, None] / unit
     np.fill_diagonal(estimate, 1.0)
     slopes = np.zeros((p, p))
     for _ in range(maxiter):
@@ -100,8 +101,10 @@ def choose_by_ebic(
     penalties = largest * np.logspace(0.0, -2.0, PATH)
     found: list[Sparse] = []
     scores = []
-    start = np.diag(np.diagonal(covariance))
+    start, last = np.diag(np.diagonal(covariance)), largest
     for penalty in penalties.tolist():
+        # Between S and a W that is near it by the last λ is one that is near by this.
+        start, last = covariance + penalty / last * (start - covariance), penalty
         estimate = graphical_lasso(
             covariance, penalty, maxiter=maxiter, tolerance=tolerance**0.5, start=start
         )
@@ -116,6 +119,12 @@ def choose_by_ebic(
         covariance, rough.penalty, maxiter=maxiter, tolerance=tolerance, start=rough.covariance
     )
     return Path(tuple(penalties.tolist()), tuple(map(float, scores)), best)
+
+
+def _nearby(covariance: FloatArray, penalty: float) -> FloatArray:
+    """A matrix between S and its diagonal that differs from S by at most λ; definite though S may not be."""
+    difference = np.diag(np.diagonal(covariance)) - covariance
+    return covariance + min(1.0, penalty / max(float(np.abs(difference).max()), penalty)) * difference
 
 
 def _precision(estimate: FloatArray, slopes: FloatArray) -> FloatArray:
