@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from node.errors import AlreadyExists, BadRequest, Forbidden, NodeError, NotFound, Unavailable
+from node.errors import AlreadyExists, BadRequest, Forbidden, InUse, NodeError, NotFound, Unavailable
 
 MOST_DETAILS = 5
 """How many of a body's mistakes an answer names."""
@@ -29,6 +29,7 @@ _STATUS: dict[type[NodeError], int] = {
     Forbidden: 403,
     NotFound: 404,
     AlreadyExists: 409,
+    InUse: 409,
     Unavailable: 503,
 }
 

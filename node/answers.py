@@ -29,6 +29,70 @@ class AttributeInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderUse:
+    """The encoder that a project's rows pass through: its name, the digest of its encoding as it was when it
+    was assigned, and the columns that are read as texts."""
+
+    name: str
+    digest: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An encoder as a project keeps it; data: the JSON of its encoding."""
+
+    use: EncoderUse
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderInfo:
+    """An encoder as it stands. rows: those it has learned; project: whose statistics it has instead.
+
+    columns: for each column that it encodes, what it is learned as afterwards; digest: of the encoding, None
+    as long as there is nothing to encode. used_by: the projects it is assigned to.
+    """
+
+    name: str
+    owner: str
+    kind: str
+    target: str | None
+    binary: bool
+    keys: tuple[str, ...]
+    parameters: dict[str, Any]
+    project: str | None
+    rows: int
+    version: int
+    columns: dict[str, tuple[AttributeInfo, ...]]
+    digest: str | None
+    used_by: tuple[str, ...]
+    created: float
+    changed: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatistics:
+    """Of the values of an encoder's column: how many there are, and mean and spread (divided by n) of the
+    rows that each has."""
+
+    key: str
+    count: int
+    mean: float
+    stddev: float
+    variance: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValue:
+    """One value of an encoder's column: rows that have it, and the sum of the target in them."""
+
+    value: str
+    count: float
+    sum: float
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectInfo:
     """A project as it stands.
 
@@ -49,6 +113,7 @@ class ProjectInfo:
     models: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     frozen: bool = False
+    encoder: EncoderUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,12 @@ class AlreadyExists(NodeError):
     code = "already_exists"
 
 
+class InUse(NodeError):
+    """Something else needs it."""
+
+    code = "in_use"
+
+
 class Unavailable(NodeError):
     """It would be possible at another time: a quorum is missing, the broker is away, the node is stopping."""
 

@@ -6,11 +6,13 @@ Projects are known here by their rows; who may change what, and what else happen
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -19,13 +21,18 @@ from federation.statistics import Moments, Schema, StatisticsError, Table
 from node import project_rows as rows
 from node import window
 from node.answers import ProjectInfo
+from node.encoding import known_after, restored
 from node.errors import BadRequest, Unavailable
 from node.forgetting import impossible
+from node.project_options import ProjectOptions
 from node.project_rows import ProjectRow
 from node.row_filter import naming_rows
 from node.sources import SourceError, offered_schema
 from node.store import Store
 from node.store.schema import projects
+
+if TYPE_CHECKING:
+    from federation.encoders import Encoding
 
 T = TypeVar("T")
 Also = Callable[[sa.Connection, ProjectInfo], None]
@@ -41,6 +48,7 @@ class Learning:
         self._store, self._numbers, self._on_change = store, numbers, on_change
         self._locks: dict[int, asyncio.Lock] = {}
         self._cache: OrderedDict[int, tuple[int, Moments]] = OrderedDict()
+        self._encodings: dict[int, tuple[str, Encoding | None]] = {}
         self._pending: set[asyncio.Task[Any]] = set()
 
     def lock(self, project_id: int) -> asyncio.Lock:
@@ -103,9 +111,26 @@ class Learning:
         self._remember(row.id, row.version, moments)
         return moments
 
+    async def options(self, row: ProjectRow) -> ProjectOptions:
+        """The project's options, with what its encoder makes of its columns."""
+        return replace(row.options, encoding=await self._encoding(row))
+
+    async def _encoding(self, row: ProjectRow) -> Encoding | None:
+        if row.encoder is None:
+            return None
+        digest, encoding = self._encodings.get(row.id, ("", None))
+        if encoding is None or digest != row.encoder.digest:
+            found = await self._store.read(lambda c: rows.encoding_of(c, row.id))
+            if found is None:
+                raise rows.unknown_project(row.name)
+            encoding = await self.think(lambda: restored(json.loads(found)))
+            self._encodings[row.id] = (row.encoder.digest, encoding)
+        return encoding
+
     def drop(self, project_id: int) -> None:
         """The project is gone."""
         self._cache.pop(project_id, None)
+        self._encodings.pop(project_id, None)
 
     async def settle(self) -> None:
         """Wait for the changes that have begun."""
@@ -118,13 +143,12 @@ class Learning:
     async def _change(self, name: str, table: Table, sign: int, types: Mapping[str, str]) -> ProjectInfo:
         async with self.lock((await self._row(name)).id):
             row = await self.changeable(name, sign)
-            options = row.options
+            options = await self.options(row)
 
             def prepare() -> tuple[Schema, Schema, Table, Moments | None]:
                 rows_kept, kept = options.prepare(table)
-                offered = offered_schema(
-                    options.levels_of(table), types, row.schema_or_empty, options.precision
-                )
+                known = known_after(options.encoding, table.names, row.schema_or_empty)
+                offered = offered_schema(options.levels_of(table), types, known, options.precision)
                 agreed, part = rows.agree(row, offered, judged_by=options.judged_by)
                 if options.window is not None:
                     return agreed, part, rows_kept, None

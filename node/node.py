@@ -11,6 +11,7 @@ from typing import Self
 from federation.identity import Identity
 from node.broker import Broker
 from node.config import NodeConfig
+from node.encoders import Encoders
 from node.events import Events
 from node.federations import Federations
 from node.files import HomeLock, prepare_home, write_private
@@ -57,6 +58,7 @@ class Node:
         self._exit.callback(numbers.shutdown)
         self.events = Events(self.store)
         self.projects = Projects(self.store, numbers, self.node_id, self.name)
+        self.encoders = Encoders(self.store, self.projects)
         self._exit.push_async_callback(self.projects.learning.settle)
         self._broker = Broker(self.config)
         await self._broker.start()

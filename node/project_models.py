@@ -199,9 +199,10 @@ class ProjectModels:
     async def predict(self, name: str, model: str, table: Table) -> dict[str, NDArray[Any]]:
         """The model's answers for each row, by key."""
         record = await self.model(name, model)
-        table = (await self._row(name)).options.levels_of(table)
+        options = await self.learning.options(await self._row(name))
         with refusing():
-            return await self.learning.think(modelling.predict, record.model, table)
+            seen = await self.learning.think(options.levels_of, table)
+            return await self.learning.think(modelling.predict, record.model, seen)
 
     async def _row(self, name: str) -> rows.ProjectRow:
         return await self._store.recall(("row", name), lambda c: rows.find_project(c, name))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from federation.statistics import Coded, Table
 from node.errors import BadRequest
 from node.row_filter import RowFilter
+
+if TYPE_CHECKING:
+    from federation.encoders import Encoding
 
 ROW_FILTER: Final = "sml_project_predicate_row_filter"
 WINDOW: Final = "sml_project_rolling_window_size"
@@ -35,15 +38,17 @@ Kept = NDArray[np.int64]
 @dataclass(frozen=True, slots=True)
 class ProjectOptions:
     """row_filter: which rows count. window: only the last so many rows do. precision: bits that a value which
-    is no short decimal keeps below its column's largest. lower_case: levels are trimmed and lower-cased."""
+    is no short decimal keeps below its column's largest. lower_case: levels are trimmed and lower-cased.
+    encoding: what the project's encoder makes of its columns, before all that."""
 
     row_filter: RowFilter | None = None
     window: int | None = None
     precision: int = PRECISIONS[0]
     lower_case: bool = False
+    encoding: Encoding | None = None
 
     @classmethod
-    def read(cls, parameters: Mapping[str, Any]) -> ProjectOptions:
+    def read(cls, parameters: Mapping[str, Any], encoding: Encoding | None = None) -> ProjectOptions:
         """Raises BadRequest naming an option that is not known, or whose value cannot be."""
         for name in parameters:
             if name not in KNOWN:
@@ -61,6 +66,7 @@ class ProjectOptions:
             None if window is None else _window(window),
             precision,
             flag(LOWER_CASE, parameters.get(LOWER_CASE, False)),
+            encoding,
         )
 
     @property
@@ -79,7 +85,12 @@ class ProjectOptions:
         return self.levels_of(table), kept
 
     def levels_of(self, table: Table) -> Table:
-        """The table with its levels as this project writes them."""
+        """The table as this project has it: encoded, with its levels as they are written here.
+
+        Raises ModelError for columns that cannot be encoded.
+        """
+        if self.encoding is not None:
+            table = self.encoding.transform(table)
         if not self.lower_case:
             return table
         return Table(

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from federation.statistics import Schema, SchemaError
-from node.answers import AttributeInfo, ModelRecord, ProjectInfo, Share
+from node.answers import AttributeInfo, EncoderUse, ModelRecord, ProjectInfo, Share
 from node.errors import BadRequest, NotFound
 from node.project_options import ProjectOptions
 from node.store.schema import models, projects
@@ -27,6 +27,7 @@ class ProjectRow:
     schema: Schema | None
     fixed: bool
     parameters: dict[str, Any]
+    encoder: EncoderUse | None
     frozen: bool
     version: int
     shared_version: int
@@ -61,16 +62,21 @@ class ProjectRow:
             models=model_names,
             parameters=self.parameters,
             frozen=self.frozen,
+            encoder=self.encoder,
         )
 
 
-_COLUMNS = [column for column in projects.c if column.name != "moments"]
+_COLUMNS = [column for column in projects.c if column.name not in ("moments", "encoding")]
 
 
 def _of(row: sa.Row[Any]) -> ProjectRow:
     values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
-    schema = values.pop("schema")
-    return ProjectRow(schema=None if schema is None else Schema.from_dict(schema), **values)
+    schema, encoder = values.pop("schema"), values.pop("encoder")
+    return ProjectRow(
+        schema=None if schema is None else Schema.from_dict(schema),
+        encoder=None if encoder is None else EncoderUse(**{**encoder, "texts": tuple(encoder["texts"])}),
+        **values,
+    )
 
 
 def unknown_project(name: str) -> NotFound:
@@ -110,6 +116,22 @@ def moments_of(connection: sa.Connection, project_id: int) -> tuple[int, bytes |
         sa.select(projects.c.version, projects.c.moments).where(projects.c.id == project_id)
     ).one_or_none()
     return None if row is None else (row.version, row.moments)
+
+
+def encoding_of(connection: sa.Connection, project_id: int) -> bytes | None:
+    """The JSON of the encoding that a project's rows pass through."""
+    return connection.scalar(sa.select(projects.c.encoding).where(projects.c.id == project_id))
+
+
+def assign_encoder(connection: sa.Connection, name: str, use: EncoderUse, encoding: bytes) -> None:
+    """Let a project's rows pass through this encoding. Raises NotFound, BadRequest if it has learned rows."""
+    if find_project(connection, name).rows:
+        raise BadRequest(
+            f"project {name!r} has learned rows already, as they were",
+            "assign it to an empty project",
+        )
+    values = {"encoder": asdict(use), "encoding": encoding}
+    connection.execute(projects.update().where(projects.c.name == name).values(values))
 
 
 def model_names(connection: sa.Connection, project_id: int) -> tuple[str, ...]:

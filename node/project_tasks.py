@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -20,6 +20,9 @@ from node.project_exploring import answers
 from node.projects import Projects
 from node.store import Store
 from node.tasks import Task
+
+_READING: Final = frozenset({"learn", "forget", "predict", "assess", "select"})
+"""Tasks that read rows, which pass through the project's encoder."""
 
 
 class ProjectTasks:
@@ -42,6 +45,9 @@ class ProjectTasks:
         payload = await self._store.read(lambda c: task_rows.payload(c, task.id))
         row = await self._projects.row(task.project)
         request |= {"options": row.parameters}
+        if task.kind in _READING:
+            encoding = (await self._projects.learning.options(row)).encoding
+            request |= {"encoding": None if encoding is None else encoding.to_dict()}
         if task.kind in ("learn", "forget"):
             await self._projects.learning.changeable(task.project, 1 if task.kind == "learn" else -1)
             request |= {key: given.get(key) for key in ("path", "format", "attributes", "types")}
@@ -70,7 +76,11 @@ class ProjectTasks:
         assert task.project is not None  # noqa: S101
         try:
             offered = Schema.from_dict(question["schema"])
-            agreed = await self._projects.learning.agree(task.project, offered, task.parameters.get("types"))
+            row = await self._projects.row(task.project)
+            texts = () if row.encoder is None else row.encoder.texts  # they are learned as something else
+            types = task.parameters.get("types") or {}
+            told = {name: letter for name, letter in types.items() if name not in texts}
+            agreed = await self._projects.learning.agree(task.project, offered, told)
         except NodeError as error:
             return {"error": error.message}
         return {"schema": agreed.to_dict()}

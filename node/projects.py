@@ -11,13 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 from federation.statistics import Moments, Schema, Table
 from node import project_rows as rows
-from node.answers import ProjectInfo, Share, Statistics
+from node.answers import ProjectInfo, Share, Snapshot, Statistics
 from node.errors import AlreadyExists, BadRequest, Forbidden, Unavailable
 from node.keys import AccessKey
 from node.learning import Learning, refusing
@@ -68,8 +69,11 @@ class Projects(ProjectModels, ProjectExploring):
         federation: str | None = None,
         shared_as: str | None = None,
         parameters: dict[str, Any] | None = None,
+        encoder: Snapshot | None = None,
     ) -> ProjectInfo:
         """Make a project. With a schema only its attributes are learned; without, the first rows decide.
+
+        With an encoder, all rows pass through it, as it is now, before they are learned or predicted.
 
         In a federation the project takes part in the federation's project `shared_as` (default: the same
         name), by the schema agreed there; its admin's node makes that project if there is none.
@@ -92,6 +96,8 @@ class Projects(ProjectModels, ProjectExploring):
             "schema": None if schema is None else schema.to_dict(),
             "fixed": schema is not None,
             "parameters": parameters or {},
+            "encoder": None if encoder is None else asdict(encoder.use),
+            "encoding": None if encoder is None else encoder.data,
             "frozen": False,
             "version": version + 1 if version else 0,  # what the federation still holds of ours is void
             "shared_version": version,
@@ -140,6 +146,16 @@ class Projects(ProjectModels, ProjectExploring):
         if not found:
             raise rows.unknown_project(name)
         return await self.info(new_name)
+
+    async def assign_encoder(self, name: str, encoder: Snapshot) -> ProjectInfo:
+        """Let the rows of a project that has none yet pass through an encoder, as it is now.
+
+        Raises NotFound, BadRequest.
+        """
+        row = await self._row(name)
+        async with self.learning.lock(row.id):
+            await self._store.write(lambda c: rows.assign_encoder(c, name, encoder.use, encoder.data))
+        return await self.info(name)
 
     async def freeze(self, name: str, frozen: bool = True) -> ProjectInfo:
         """Let a project refuse to learn and to forget, or let it change again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from federation.encoders.columns import Binned, ColumnEncoding, Hashed, OneHot, TargetMeans
 from federation.encoders.errors import EncoderError
-from federation.statistics import Attribute, AttributeType, Coded, Column, Schema, Table
+from federation.statistics import Attribute, AttributeType, Coded, Column, Quantum, Schema, Table
 
 _KINDS: Final[Mapping[str, type[Any]]] = {
     "target": TargetMeans,
@@ -63,17 +63,22 @@ class Encoding:
                 attributes[made.name] = made
         return Schema(tuple(attributes.values()))
 
-    def before(self, schema: Schema) -> Schema:
-        """What a table looks like that becomes `schema`, as far as that is known: texts in place of what is
-        made of them."""
-        made = {a.name for key, column in self.columns.items() for a in column.attributes(key)}
-        kept = (a for a in schema.attributes if a.name not in made and a.name not in self.columns)
-        needed = (
-            key
-            for key in self.texts
-            if not schema.attributes or any(a.name in schema for a in self.columns[key].attributes(key))
+    def before(self, schema: Schema, names: Collection[str] = ()) -> Schema:
+        """What is known of a table that is to become `schema`: the columns encoded in place of those made.
+
+        A column that is encoded belongs to it if something made of it is in `schema`, or if it is among
+        `names`. Its type is the one to read it by.
+        """
+        made = {key: {a.name for a in column.attributes(key)} for key, column in self.columns.items()}
+        needed = [key for key in made if key in names or any(name in schema for name in made[key])]
+        hidden = {*self.columns, *(name for outputs in made.values() for name in outputs)}
+        read = (
+            Attribute(key, AttributeType.TEXT)
+            if key in self.texts
+            else Attribute(key, AttributeType.CONTINUOUS, Quantum(0))
+            for key in needed
         )
-        return Schema((*(Attribute(key, AttributeType.TEXT) for key in needed), *kept))
+        return Schema((*read, *(a for a in schema.attributes if a.name not in hidden)))
 
     def digest(self) -> str:
         """SHA-256 of the JSON form with sorted keys, in hex: equal encodings have equal digests."""

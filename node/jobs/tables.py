@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from federation.statistics import Schema, Table
+from node.encoding import restored
 from node.project_options import ProjectOptions
 from node.sources import Rows, SourceError, guess_schema, joined, open_source, read_batches, read_rows
 
@@ -55,8 +56,12 @@ def whole_file(path: str, form: str | None, columns: Sequence[str], known: Schem
 def given_table(
     request: Mapping[str, Any], payload: bytes, columns: Sequence[str], known: Schema, channel: Channel
 ) -> Table | None:
-    """The rows that a request names or brings, levels as the project has them; None if it does neither."""
-    levels_of = ProjectOptions.read(request["options"]).levels_of
+    """The rows that a request names or brings, as the project has them; None if it does neither."""
+    options = ProjectOptions.read(request["options"], restored(request["encoding"]))
+    levels_of, encoding = options.levels_of, options.encoding
+    if encoding is not None:
+        known = encoding.before(known.restrict([name for name in columns if name in known]))
+        columns = known.names
     if request.get("path") is not None:
         return levels_of(whole_file(request["path"], request.get("format"), columns, known, channel))
     if not payload:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from federation.statistics import Moments, Schema, StatisticsError
 from node import answering, judging, modelling
+from node.encoding import known_after, letters_before, restored
 from node.errors import NodeError
 from node.jobs.learned import Learned
 from node.jobs.pipes import Message
@@ -44,7 +45,7 @@ def refusal(error: Exception) -> str | None:
 def learn(request: Message, blob: bytes, channel: Channel) -> Outcome:
     """The statistics of a file's rows, or of the table in the blob, by the schema that the node agrees to."""
     begun = time.perf_counter()
-    options = ProjectOptions.read(request["options"])
+    options = ProjectOptions.read(request["options"], restored(request["encoding"]))
     learn_rows = _learn_table if request["path"] is None else _learn_file
     learned, remarks = learn_rows(request, blob, options, channel)
     for remark in remarks:
@@ -58,8 +59,9 @@ def _learn_table(
     request: Message, blob: bytes, options: ProjectOptions, channel: Channel
 ) -> tuple[Learned, list[str]]:
     known = Schema(()) if request["schema"] is None else Schema.from_dict(request["schema"])
-    letters = {a.name: a.type.value for a in known.attributes}
+    letters = letters_before(options.encoding, {a.name: a.type.value for a in known.attributes})
     read = rows_from_json(blob, letters, options.judged_by)
+    known = known_after(options.encoding, read.table.names, known)
     offered = offered_schema(options.levels_of(read.table), read.types, known, options.precision)
     learned = Learned(_agree(channel, offered), options)
     learned.learn(read.table, 0)
@@ -72,12 +74,16 @@ def _learn_file(
 ) -> tuple[Learned, list[str]]:
     source = open_source(request["path"], request["format"])
     known = None if request["schema"] is None else Schema.from_dict(request["schema"])
+    encoding = options.encoding
+    if encoding is not None:
+        known = encoding.before(known or Schema(()), () if request["fixed"] else source.names)
     attributes = request["attributes"]
     if attributes is None and request["fixed"] and known is not None:
         attributes = [a.name for a in known.attributes if a.counted]
     guessed, remarks = guess_schema(source, attributes, request["types"], known, options.precision)
-    learned = Learned(_agree(channel, guessed), options)
-    for batch in read_batches(source, judging_schema(source, learned.schema, options.judged_by)):
+    learned = Learned(_agree(channel, guessed if encoding is None else encoding.encoded(guessed)), options)
+    read = learned.schema if encoding is None else guessed
+    for batch in read_batches(source, judging_schema(source, read, options.judged_by)):
         try:
             learned.learn(batch.table, batch.first)
         except StatisticsError as error:
@@ -110,8 +116,8 @@ def fit(request: Message, blob: bytes, _channel: Channel) -> Outcome:
 
 
 def predict(request: Message, blob: bytes, _channel: Channel) -> Outcome:
-    options = ProjectOptions.read(request["options"])
-    read = rows_from_json(blob, request["known"])
+    options = ProjectOptions.read(request["options"], restored(request["encoding"]))
+    read = rows_from_json(blob, letters_before(options.encoding, request["known"]))
     columns = modelling.predict(request["model"], options.levels_of(read.table))
     return {"columns": {key: values.tolist() for key, values in columns.items()}}, b""
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised with every change of the tables below; a store of another version is not opened."""
 
 metadata = MetaData()
@@ -56,6 +56,9 @@ projects = Table(
     # Whether the schema was given: then it does not grow with what is learned.
     Column("fixed", Boolean, nullable=False),
     Column("parameters", JSON, nullable=False),
+    # The encoder through which all rows pass (its name, its digest, the columns of texts), and its encoding.
+    Column("encoder", JSON),
+    Column("encoding", LargeBinary),
     # A frozen project refuses to learn and to forget.
     Column("frozen", Boolean, nullable=False, default=False),
     Column("version", BigInteger, nullable=False),
@@ -68,6 +71,21 @@ projects = Table(
     Column("changed", Float, nullable=False),
     UniqueConstraint("federation", "shared_as"),
     sqlite_autoincrement=True,  # the number of a deleted project never means another one
+)
+
+encoders = Table(
+    "encoders",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("owner", String(200), nullable=False),
+    # The project whose statistics it has, if it does not learn by itself.
+    Column("project", String(200)),
+    Column("definition", JSON, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("moments", LargeBinary),
+    Column("created", Float, nullable=False),
+    Column("changed", Float, nullable=False),
 )
 
 models = Table(
