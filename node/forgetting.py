@@ -18,11 +18,16 @@ def impossible(moments: Moments) -> str | None:
     if moments.rows < 0:
         return f"{-moments.rows} rows more were forgotten than learned"
     names = sorted(attribute.name for attribute in moments.schema.numeric)
-    for stratum in moments.strata:
-        if stratum is not None:
+    for counts in moments.split_counts.values():
+        for stratum in filter(None, counts.strata):
             problem = _impossible(stratum, names)
             if problem is not None:
                 return problem
+        if counts.profile is not None:
+            below = np.flatnonzero(counts.profile.counts.to_float() < 0)
+            if below.size:
+                owner = names[counts.profile.owners[below[0]]]
+                return f"values of {owner!r} were forgotten that were never learned"
     return None
 
 

@@ -2,7 +2,9 @@
 
     "SUFM", u8 version
     the schema's canonical bytes
-    u8 what follows: 1 = complete stratum, 2 = partial stratum, 4 = profile
+    if the schema is split: u32 number of parts; each, by level: u16 length, UTF-8 (none for the rows in
+        which the level is missing), then its counts; else the counts
+    counts: u8 what follows: 1 = complete stratum, 2 = partial stratum, 4 = profile
     each stratum:
         rows, sums, products and, if partial, present
         for each category and text, by name: u32 number of levels; each u16 length, UTF-8;
@@ -42,6 +44,7 @@ from federation.statistics.schema import (
     Extra,
     Schema,
 )
+from federation.statistics.split import REST, Parts
 from federation.statistics.stratum import Cells, Group, Levelled, Stratum
 
 MAGIC: Final = b"SUFM"
@@ -51,14 +54,21 @@ MAX_LEVELS: Final = 1 << 24
 MAX_LEVEL_BYTES: Final = 4000
 
 
-def encode(schema: Schema, counts: Counts) -> bytes:
+def encode(schema: Schema, parts: Parts) -> bytes:
     """The canonical bytes of canonical counts."""
-    parts = [MAGIC, bytes([VERSION]), schema.canonical()]
-    _encode_counts(parts, counts)
-    return b"".join(parts)
+    pieces = [MAGIC, bytes([VERSION]), schema.canonical()]
+    if schema.split is None:
+        _encode_counts(pieces, parts.get(REST, Counts()))
+        return b"".join(pieces)
+    pieces.append(struct.pack("<I", len(parts)))
+    for level in sorted(parts):
+        encoded = level.encode()
+        pieces.append(struct.pack("<H", len(encoded)) + encoded)
+        _encode_counts(pieces, parts[level])
+    return b"".join(pieces)
 
 
-def decode(data: bytes) -> tuple[Schema, Counts]:
+def decode(data: bytes) -> tuple[Schema, dict[str, Counts]]:
     """Read `encode` back; raises `MomentsFormatError` for anything that `encode` would not have written.
 
     Memory grows with the length of the data only: every count is compared with the bytes that are there
@@ -76,16 +86,17 @@ def decode(data: bytes) -> tuple[Schema, Counts]:
         schema = reader.schema()
     except (SchemaError, UnicodeDecodeError) as error:
         raise MomentsFormatError(f"the schema is malformed: {error}") from None
-    counts = reader.counts(schema)
+    parts = reader.parts(schema)
     reader.finish()
-    for stratum in filter(None, counts.strata):
-        if stratum.is_zero() or stratum.compact() is not stratum:
-            raise MomentsFormatError(
-                "the statistic is not in its canonical form: it has levels or strata without rows"
-            )
-    if (counts.profile is not None and counts.profile.is_zero()) or encode(schema, counts) != data:
+    for counts in parts.values():
+        for stratum in filter(None, counts.strata):
+            if stratum.compact() is not stratum:
+                raise MomentsFormatError("the statistic is not in its canonical form: a level has no rows")
+        if any(part is not None and part.is_zero() for part in counts.parts):
+            raise MomentsFormatError("the statistic is not in its canonical form: a part has no rows")
+    if encode(schema, parts) != data:
         raise MomentsFormatError("the statistic is not in its canonical form")
-    return schema, counts
+    return schema, parts
 
 
 def _encode_counts(parts: list[bytes], counts: Counts) -> None:
@@ -181,7 +192,7 @@ class _Reader:
             type_ = AttributeType(letter)
             quantum = Quantum(twos, fives) if type_ is AttributeType.CONTINUOUS else None
             attributes.append(Attribute(name, type_, quantum))
-        return Schema(tuple(attributes), self.extras())
+        return Schema(tuple(attributes), self.extras(), self.text(4 * MAX_NAME) or None)
 
     def extras(self) -> frozenset[Extra]:
         bits = self.unpack("<B")
@@ -189,6 +200,22 @@ class _Reader:
         if bits != sum(EXTRA_BITS[extra] for extra in extras):
             raise MomentsFormatError(f"unknown extras {bits:#x}")
         return extras
+
+    def parts(self, schema: Schema) -> dict[str, Counts]:
+        if schema.split is None:
+            counts = self.counts(schema)
+            return {} if counts.is_zero() else {REST: counts}
+        parts: dict[str, Counts] = {}
+        for _ in range(self.unpack("<I")):
+            level = self.text(MAX_LEVEL_BYTES)
+            if parts and level <= next(reversed(parts)):
+                raise MomentsFormatError("the parts of the statistic are not in order")
+            if level != REST and schema.split not in schema:
+                raise MomentsFormatError(f"there is a part {level!r} of an attribute that is not there")
+            parts[level] = self.counts(schema.inner)
+            if parts[level].is_zero():
+                raise MomentsFormatError(f"nothing is counted in part {level!r}")
+        return parts
 
     def counts(self, schema: Schema) -> Counts:
         flags = self.unpack("<B")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from federation.statistics.profile import Profile
+from federation.statistics.schema import Extra
 from federation.statistics.stratum import Index, Levelled, Stratum
 
 
@@ -47,6 +48,10 @@ class Counts:
     def scale(self, factors: list[int]) -> Counts:
         """Every numeric attribute in units finer by its factor."""
         return self._map(lambda part: part.scale(factors))
+
+    def reduced(self, extras: frozenset[Extra]) -> Counts:
+        """The same rows with only these extras."""
+        return replace(self, profile=self.profile if Extra.PROFILES in extras else None)
 
     def select(self, numeric: Index, levelled: Levelled) -> Counts:
         """Only these numeric attributes (ascending positions), categories and texts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import Final
@@ -16,23 +16,64 @@ from federation.statistics.digits import BoolArray, FloatArray, block_for, norms
 from federation.statistics.errors import LearnError
 from federation.statistics.profiler import Profiler, blocks
 from federation.statistics.schema import Attribute, AttributeType, Extra, Schema
+from federation.statistics.split import REST
 from federation.statistics.stratum import Levelled
 from federation.statistics.table import Coded, Table, number_label
 
 MAX_LEVEL: Final = 1000  # characters in the name of a level
 _CHUNK: Final = 4  # blocks that a thread takes at a time
+_SPLIT_ROWS: Final = 1 << 18  # rows that are sorted by level at a time
 _WORTH_THREADS: Final = 1 << 18  # values: below this, starting threads takes longer than learning
 _FEW_COLUMNS: Final = 24  # up to here a block is so quickly done that threads mostly wait for the interpreter
 
 
-def summarise(schema: Schema, table: Table, offset: int = 0) -> Counts:
-    """Count every row of a table.
+def summarise(schema: Schema, table: Table, offset: int = 0) -> dict[str, Counts]:
+    """Count every row of a table, apart for each level if the schema is split; see `split`.
 
     Columns that the schema does not have are passed over; one that it has and the table lacks, a value that
     is infinite or too large for its unit, or text where numbers belong, raises `LearnError` naming the
     column and the row (`offset` + its position in the table).
     """
-    source = _Source(schema, table, offset)
+    if schema.split is None or schema.split not in schema:
+        return _canonical({REST: _count(schema.inner, table, range(offset, offset + table.rows))})
+    for attribute in schema.attributes:
+        if attribute.counted:
+            _column(table, attribute.name)
+    parts: dict[str, Counts] = {}
+    for start, batch in table.batches(_SPLIT_ROWS):
+        for level, counts in _by_level(schema, batch, offset + start):
+            parts[level] = parts.get(level, Counts()).add(counts)
+    return _canonical(parts)
+
+
+def _canonical(parts: dict[str, Counts]) -> dict[str, Counts]:
+    return {level: counts for level, counts in parts.items() if not counts.is_zero()}
+
+
+def _by_level(schema: Schema, table: Table, offset: int) -> Iterator[tuple[str, Counts]]:
+    """The counts of the rows of each level that occurs; the earliest bad row is reported."""
+    coded = _levels_of(table, str(schema.split))
+    order = np.argsort(coded.codes, kind="stable")
+    codes, starts = np.unique(coded.codes[order], return_index=True)
+    failures: list[LearnError] = []
+    for code, rows in zip(codes.tolist(), np.split(order, starts[1:]), strict=True):
+        try:
+            counts = _count(schema.inner, table.take(rows), (offset + rows).tolist())
+        except LearnError as error:
+            failures.append(error)
+        else:
+            yield (REST if code < 0 else coded.levels[code]), counts
+    if failures:
+        raise min(failures, key=_row_of)
+
+
+def _row_of(error: BaseException) -> int:
+    return int(getattr(error, "row", None) or -1)
+
+
+def _count(schema: Schema, table: Table, numbers: Sequence[int]) -> Counts:
+    """Count every row of a table; `numbers` are those of the rows in error messages."""
+    source = _Source(schema, table, numbers)
     starts = range(0, table.rows, source.chunk)
     chunks = iter(starts)
     few = len(source.numeric) <= _FEW_COLUMNS and not source.profiled
@@ -46,7 +87,7 @@ def summarise(schema: Schema, table: Table, offset: int = 0) -> Counts:
     failures = [error for error in (future.exception() for future in work) if error is not None]
     if failures:
         # The earliest row is reported whichever thread was faster.
-        raise min(failures, key=lambda error: getattr(error, "row", -1))
+        raise min(failures, key=_row_of)
     return reduce(Counts.add, [future.result() for future in work])
 
 
@@ -67,8 +108,8 @@ def _learn(source: _Source, chunks: Iterator[int]) -> Counts:
 class _Source:
     """A table seen through a schema: numeric columns and those with levels in order of name."""
 
-    def __init__(self, schema: Schema, table: Table, offset: int) -> None:
-        self.rows, self._offset = table.rows, offset
+    def __init__(self, schema: Schema, table: Table, numbers: Sequence[int]) -> None:
+        self.rows, self._numbers = table.rows, numbers
         self.numeric = sorted(schema.numeric, key=lambda attribute: attribute.name)
         self.profiled = Extra.PROFILES in schema.extras and bool(self.numeric)
         self.block = block_for(len(self.numeric))
@@ -124,8 +165,9 @@ class _Source:
 
     def _error(self, column: int, row: int, what: str) -> LearnError:
         name, value = self.numeric[column].name, float(self.values[column][row])
-        error = LearnError(f"column {name!r}, row {self._offset + row}: {value!r} {what}")
-        error.row = self._offset + row
+        number = self._numbers[row]
+        error = LearnError(f"column {name!r}, row {number}: {value!r} {what}")
+        error.row = number
         return error
 
 

@@ -7,7 +7,7 @@ How rows become integers is in `learner`, the algebra of the integers in `stratu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -18,6 +18,7 @@ from federation.statistics.counts import Counts
 from federation.statistics.errors import SchemaError
 from federation.statistics.learner import summarise
 from federation.statistics.schema import AttributeType, Extra, Schema
+from federation.statistics.split import REST, Parts, whole
 from federation.statistics.stratum import Levelled, Stratum
 
 if TYPE_CHECKING:
@@ -33,17 +34,18 @@ class Moments:
     `Moments` are associative, commutative and invertible to the bit.
     """
 
-    __slots__ = ("_counts", "_schema")
+    __slots__ = ("_parts", "_schema", "_whole")
 
     def __init__(self, schema: Schema) -> None:
         """Zero rows of this schema."""
         self._schema = schema
-        self._counts = Counts()
+        self._parts: Parts = {}
+        self._whole: Counts | None = None
 
     @classmethod
-    def _of(cls, schema: Schema, counts: Counts) -> Moments:
+    def _of(cls, schema: Schema, parts: Parts) -> Moments:
         moments = cls(schema)
-        moments._counts = counts
+        moments._parts = {level: counts for level, counts in parts.items() if not counts.is_zero()}
         return moments
 
     @property
@@ -54,12 +56,12 @@ class Moments:
     @property
     def rows(self) -> int:
         """Number of rows learned less those forgotten."""
-        return self._counts.rows
+        return sum(counts.rows for counts in self._parts.values())
 
     @property
     def complete_rows(self) -> int:
         """Number of those in which no attribute is missing."""
-        complete = self._counts.complete
+        complete, _ = self.strata
         return 0 if complete is None else complete.rows
 
     def learn(self, table: Table, offset: int = 0) -> Self:
@@ -67,23 +69,25 @@ class Moments:
 
         Raises `LearnError` naming column and row, and then nothing was counted.
         """
-        self._counts = self._counts.add(summarise(self._schema, table, offset))
-        return self
+        return self._take(summarise(self._schema, table, offset), 1)
 
     def forget(self, table: Table, offset: int = 0) -> Self:
         """Undo `learn` of the same rows, exactly; raises `LearnError` as it does."""
-        self._counts = self._counts.add(summarise(self._schema, table, offset), -1)
+        return self._take(summarise(self._schema, table, offset), -1)
+
+    def _take(self, change: Parts, sign: int) -> Self:
+        self._parts, self._whole = _sum(self._parts, change, sign), None
         return self
 
     def copy(self) -> Moments:
         """An independent copy."""
-        return Moments._of(self._schema, self._counts)
+        return Moments._of(self._schema, self._parts)
 
     def __add__(self, other: Moments) -> Moments:
         """Both sets of rows, over the union of the schemas at the common refinement of their units.
 
-        An attribute absent on one side counts as missing there. Raises `SchemaError` if types or extras
-        differ.
+        An attribute absent on one side counts as missing there. Raises `SchemaError` if types, extras
+        or splits differ.
         """
         return self._plus(other, 1)
 
@@ -95,10 +99,10 @@ class Moments:
         if not isinstance(other, Moments):
             return NotImplemented
         a, b = self.grow(other.schema), other.grow(self._schema)
-        return Moments._of(a.schema, a.counts.add(b.counts, sign))
+        return Moments._of(a.schema, _sum(a.split_counts, b.split_counts, sign))
 
     def __neg__(self) -> Moments:
-        return Moments._of(self._schema, self._counts.negate())
+        return self._each(self._schema, Counts.negate)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Moments):
@@ -117,37 +121,50 @@ class Moments:
         union = self._schema.union(schema)
         if union == self._schema:
             return self.copy()
-        scaled = self.rescale(union.restrict(self._schema.names))
+        same = tuple(union[name] for name in self._schema.names)
+        scaled = self.rescale(replace(self._schema, attributes=same))
         old, new = _numeric(self._schema), _numeric(union)
-        levelled = Levelled.of(union)
-        if len(old) == len(new) and levelled == Levelled.of(self._schema):
-            return Moments._of(union, scaled.counts)
+        levelled = Levelled.of(union.inner)
+        if len(old) == len(new) and levelled == Levelled.of(self._schema.inner):
+            return Moments._of(union, scaled.split_counts)
         position = {name: i for i, name in enumerate(new)}
         moves = np.array([position[name] for name in old], dtype=np.intp)
-        return Moments._of(union, scaled.counts.spread(moves, len(new), levelled))
+        return Moments._of(
+            union,
+            {
+                level: counts.spread(moves, len(new), levelled)
+                for level, counts in scaled.split_counts.items()
+            },
+        )
 
     def restrict(self, names: Sequence[str]) -> Moments:
         """The same rows with just these attributes, in this order; an unknown one raises `SchemaError`."""
         schema = self._schema.restrict(names)
-        kept = set(names)
+        if schema.split != self._schema.split:
+            return self.unsplit().restrict(names)
+        kept, levelled = set(names), Levelled.of(schema.inner)
         index = np.array([i for i, name in enumerate(_numeric(self._schema)) if name in kept], dtype=np.intp)
-        return Moments._of(schema, self._counts.select(index, Levelled.of(schema)))
+        return self._each(schema, lambda counts: counts.select(index, levelled))
+
+    def unsplit(self) -> Moments:
+        """The same rows, no longer kept apart."""
+        return Moments._of(replace(self._schema, split=None), {REST: self.counts})
 
     def without(self, *extras: Extra) -> Moments:
         """The same rows without these extras."""
         schema = replace(self._schema, extras=self._schema.extras.difference(extras))
-        profile = self._counts.profile if Extra.PROFILES in schema.extras else None
-        return Moments._of(schema, replace(self._counts, profile=profile))
+        return self._each(schema, lambda counts: counts.reduced(schema.extras))
 
     def rescale(self, schema: Schema) -> Moments:
         """The same rows, each attribute counted in the finer unit that `schema` gives it; exact.
 
-        Raises `SchemaError` unless names, types and extras agree and every unit divides the present one.
+        Raises `SchemaError` unless names, types, extras and split agree and every unit divides the present
+        one.
         """
         if schema == self._schema:
-            return Moments._of(schema, self._counts)
-        if self._schema.attributes and schema.extras != self._schema.extras:
-            raise SchemaError("rescaling keeps the extras: use without to take one out")
+            return Moments._of(schema, self._parts)
+        if (schema.extras, schema.split) != (self._schema.extras, self._schema.split):
+            raise SchemaError("rescaling keeps extras and split: without and unsplit take them out")
         if set(schema.names) != set(self._schema.names):
             raise SchemaError("rescaling keeps the attributes: use grow or restrict to change them")
         factors = []
@@ -159,11 +176,11 @@ class Moments:
                 )
             if attribute.numeric:
                 factors.append(attribute.unit.factor_to(twin.unit))
-        return Moments._of(schema, self._counts.scale(factors))
+        return self._each(schema, lambda counts: counts.scale(factors))
 
     def to_bytes(self) -> bytes:
         """The canonical bytes: equal statistics, in whatever order they were learned, have equal bytes."""
-        return codec.encode(self._schema, self._counts)
+        return codec.encode(self._schema, self._parts)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Moments:
@@ -180,12 +197,37 @@ class Moments:
 
         Numeric attributes stand in order of their names.
         """
-        return self._counts.strata
+        return self.counts.strata
 
     @property
     def counts(self) -> Counts:
-        """All of the exact integers: the strata and the extras."""
-        return self._counts
+        """All of the exact integers, over all rows: the strata and the extras."""
+        if self._whole is None:
+            self._whole = whole(self._schema, self._parts)
+        return self._whole
+
+    @property
+    def split_counts(self) -> Parts:
+        """The exact integers of each level, those of rows without a level under ""; see `split`."""
+        return self._parts
+
+    def parts(self) -> dict[str, Moments]:
+        """The statistics of the rows of each level of the category that splits the schema, sorted.
+
+        They have all attributes but that one. Rows in which it is missing are in none of them, though the
+        whole counts them. Raises `SchemaError` if the schema is not split.
+        """
+        inner = self._require_split().inner
+        levels = sorted(level for level in self._parts if level != REST)
+        return {level: Moments._of(inner, {REST: self._parts[level]}) for level in levels}
+
+    def part(self, level: str) -> Moments:
+        """The statistics of the rows of one level, as in `parts`; raises `SchemaError` if it has none."""
+        schema = self._require_split()
+        if level == REST or level not in self._parts:
+            there = ", ".join(repr(known) for known in sorted(self._parts) if known != REST) or "none"
+            raise SchemaError(f"{schema.split!r} has no level {level[:80]!r}; it has {there[:400]}")
+        return Moments._of(schema.inner, {REST: self._parts[level]})
 
     def centred(self, names: Sequence[str], missing: Missing = "listwise") -> Centred:
         """Means and centred sums of products of these attributes; see `centred.centred`."""
@@ -244,6 +286,16 @@ class Moments:
                 totals[key] = totals.get(key, 0) + count
         return {key: totals[key] for key in sorted(totals) if totals[key]}
 
+    def _each(self, schema: Schema, change: Callable[[Counts], Counts]) -> Moments:
+        return Moments._of(schema, {level: change(counts) for level, counts in self._parts.items()})
+
+    def _require_split(self) -> Schema:
+        if self._schema.split is None:
+            raise SchemaError(
+                "these statistics are not kept apart: learn with a schema whose split names a category"
+            )
+        return self._schema
+
     def _require(self, name: str, *types: AttributeType) -> None:
         attribute = self._schema[name]
         if attribute.type not in types:
@@ -252,6 +304,12 @@ class Moments:
 
     def __repr__(self) -> str:
         return f"Moments({len(self._schema)} attributes, {self.rows} rows)"
+
+
+def _sum(a: Parts, b: Parts, sign: int) -> Parts:
+    none = Counts()
+    sums = {level: a.get(level, none).add(b.get(level, none), sign) for level in {**a, **b}}
+    return {level: counts for level, counts in sums.items() if not counts.is_zero()}
 
 
 def _numeric(schema: Schema) -> list[str]:

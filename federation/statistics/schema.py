@@ -97,13 +97,16 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Schema:
-    """Attributes in their order of display, and what is counted beside their sums and products.
+    """Attributes in their order of display, and how they are counted.
 
-    Equality and digest do not depend on the order. A schema without attributes agrees with any extras.
+    `extras` are counted beside the strata; `split` names a category for each of whose levels the rows are
+    counted apart (it may be an attribute that has yet to come). Equality and digest do not depend on the
+    order of display. A schema without attributes agrees with any extras and split. Raises `SchemaError`.
     """
 
     attributes: tuple[Attribute, ...]
     extras: frozenset[Extra] = frozenset()
+    split: str | None = None
     _by_name: dict[str, Attribute] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -115,6 +118,8 @@ class Schema:
                 raise SchemaError(f"attribute {attribute.name!r} appears twice in the schema")
             by_name[attribute.name] = attribute
         object.__setattr__(self, "_by_name", by_name)
+        if self.split is not None:
+            _check_split(by_name.get(self.split) or Attribute(self.split, AttributeType.CATEGORY))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -151,16 +156,20 @@ class Schema:
         return len(self.attributes)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Schema) and (self._by_name, self.extras) == (other._by_name, other.extras)
+        if not isinstance(other, Schema):
+            return NotImplemented
+        mine, theirs = (self._by_name, self.extras, self.split), (other._by_name, other.extras, other.split)
+        return mine == theirs
 
     def __hash__(self) -> int:
-        return hash((frozenset(self.attributes), self.extras))
+        return hash((frozenset(self.attributes), self.extras, self.split))
 
     def canonical(self) -> bytes:
         """The bytes that equal schemas share: attributes sorted by name, little-endian.
 
         u32 count, then for each: u16 length of the name, the name in UTF-8, its type's letter, i16 twos,
-        i16 fives (both 0 without a quantum). Then u8 extras: 1 = profiles.
+        i16 fives (both 0 without a quantum). Then u8 extras: 1 = profiles; u16 length
+        and the UTF-8 of the split, if any.
         """
         parts = [struct.pack("<I", len(self.attributes))]
         for name in sorted(self._by_name):
@@ -169,7 +178,9 @@ class Schema:
             encoded = name.encode()
             parts.append(struct.pack("<H", len(encoded)) + encoded + attribute.type.value.encode())
             parts.append(struct.pack("<hh", quantum.twos, quantum.fives))
-        parts.append(bytes([sum(EXTRA_BITS[extra] for extra in self.extras)]))
+        split = (self.split or "").encode()
+        extras = sum(EXTRA_BITS[extra] for extra in self.extras)
+        parts.append(struct.pack("<BH", extras, len(split)) + split)
         return b"".join(parts)
 
     def digest(self) -> str:
@@ -179,7 +190,7 @@ class Schema:
     def union(self, other: Schema) -> Schema:
         """All attributes of both, each at the common refinement of its units.
 
-        Raises `SchemaError` naming an attribute whose types differ, or the extras that one side lacks.
+        Raises `SchemaError` naming an attribute whose types differ, or extras and splits that differ.
         """
         if self == other:
             return self
@@ -192,6 +203,11 @@ class Schema:
             raise SchemaError(
                 f"only one of two schemas counts {differing}: learn both with it, or take it out of the one "
                 "that has it with Moments.without"
+            )
+        if self.split != other.split:
+            raise SchemaError(
+                f"one of two schemas is split by {self.split!r}, the other by {other.split!r}: learn both "
+                "with the same split, or take it out with Moments.unsplit"
             )
         merged: list[Attribute] = []
         for attribute in self.attributes:
@@ -209,8 +225,19 @@ class Schema:
         return replace(self, attributes=tuple(merged))
 
     def restrict(self, names: Iterable[str]) -> Schema:
-        """The schema of just these attributes, in this order; raises `SchemaError` for an unknown name."""
-        return replace(self, attributes=tuple(self[name] for name in names))
+        """The schema of just these attributes, in this order, not split if its category is not among them.
+
+        Raises `SchemaError` for an unknown name.
+        """
+        kept = tuple(self[name] for name in names)
+        lost = self.split in self and all(attribute.name != self.split for attribute in kept)
+        return replace(self, attributes=kept, split=None if lost else self.split)
+
+    @property
+    def inner(self) -> Schema:
+        """What is counted in each part of split statistics: all but the category that splits them."""
+        kept = tuple(attribute for attribute in self.attributes if attribute.name != self.split)
+        return replace(self, attributes=kept, split=None)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, read back by `from_dict`."""
@@ -219,8 +246,10 @@ class Schema:
                 {"name": a.name, "type": a.type.value}
                 | ({"quantum": str(a.quantum)} if a.type is AttributeType.CONTINUOUS else {})
                 for a in self.attributes
-            ]
-        } | ({"extras": sorted(self.extras)} if self.extras else {})
+            ],
+            **({"extras": sorted(self.extras)} if self.extras else {}),
+            **({"split": self.split} if self.split is not None else {}),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schema:
@@ -228,7 +257,10 @@ class Schema:
         listed = data.get("attributes") if isinstance(data, Mapping) else None
         if not isinstance(listed, list) or len(listed) > MAX_ATTRIBUTES:
             raise SchemaError(f'a schema is {{"attributes": [...]}} with at most {MAX_ATTRIBUTES} attributes')
-        return cls(tuple(_attribute_from(item) for item in listed), _extras_from(data.get("extras", [])))
+        extras, split = _extras_from(data.get("extras", [])), data.get("split")
+        if split is not None and not isinstance(split, str):
+            raise SchemaError(f"split is the name of a category, not {str(split)[:80]!r}")
+        return cls(tuple(_attribute_from(item) for item in listed), extras, split)
 
     @classmethod
     def infer(cls, table: Table, precision: int = 40) -> Schema:
@@ -247,6 +279,13 @@ def _attribute_from(item: object) -> Attribute:
     if quantum is not None and not isinstance(quantum, str):
         raise SchemaError(f'attribute {name!r} has the quantum {quantum!r}; write it as text, such as "0.1"')
     return Attribute(name, type_, None if quantum is None else Quantum.parse(quantum))
+
+
+def _check_split(attribute: Attribute) -> None:
+    if attribute.type is not AttributeType.CATEGORY:
+        raise SchemaError(
+            f"statistics are split by a category (T); {attribute.name!r} is of type {attribute.type.value}"
+        )
 
 
 def _extras_from(listed: object) -> frozenset[Extra]:

@@ -99,7 +99,7 @@ def bomb(**counts: Any) -> bytes:
         struct.pack("<H", 5) + b"%05d" % i + counts.get("letter", b"C") + struct.pack("<hh", 0, 0)
         for i in range(attributes)
     )
-    return b"SUFM\x02" + struct.pack("<I", attributes) + names + b"\0" + counts.get("rest", b"")
+    return b"SUFM\x02" + struct.pack("<I", attributes) + names + b"\0\0\0" + counts.get("rest", b"")
 
 
 ONE = b"\x01" + (1).to_bytes(16, "little")
@@ -140,13 +140,13 @@ def test_announced_sizes_are_checked_against_what_is_there(data: bytes) -> None:
 )
 def test_a_schema_that_cannot_be_is_refused(attribute: bytes) -> None:
     with pytest.raises(MomentsFormatError):
-        Moments.from_bytes(b"SUFM\x02" + struct.pack("<I", 1) + attribute + b"\0\0")
+        Moments.from_bytes(b"SUFM\x02" + struct.pack("<I", 1) + attribute + b"\0\0\0\0")
 
 
 def test_the_bytes_of_a_small_statistic_are_pinned() -> None:
     table = Table({"x": np.array([1.0, -2.0])})
     moments = Moments(Schema((Attribute("x", AttributeType.CONTINUOUS, Quantum(1)),))).learn(table)
-    expected = b"SUFM\x02" + struct.pack("<IH", 1, 1) + b"xC" + struct.pack("<hh", 1, 0) + b"\0\x01"
+    expected = b"SUFM\x02" + struct.pack("<IH", 1, 1) + b"xC" + struct.pack("<hh", 1, 0) + b"\0\0\0\x01"
     for value in (2, -2, 20):
         expected += b"\x01" + value.to_bytes(16, "little", signed=True)
     assert moments.to_bytes() == expected
@@ -156,7 +156,7 @@ def test_the_bytes_of_a_profile_are_pinned() -> None:
     table = Table({"x": np.array([1.0, -2.0, 0.0, 1.0])})
     attribute = Attribute("x", AttributeType.CONTINUOUS, Quantum(1))
     moments = Moments(Schema((attribute,), frozenset({Extra.PROFILES}))).learn(table)
-    expected = b"SUFM\x02" + struct.pack("<IH", 1, 1) + b"xC" + struct.pack("<hh", 1, 0) + b"\x01\x05"
+    expected = b"SUFM\x02" + struct.pack("<IH", 1, 1) + b"xC" + struct.pack("<hh", 1, 0) + b"\x01\0\0\x05"
     for value in (4, 0, 24, 8 + 8 - 64, 16 + 16 + 256):  # rows, and powers of 2, 2 and -4 halves
         expected += b"\x01" + value.to_bytes(16, "little", signed=True)
     two, one = 128 * (4096 + 1), 128 * 4096

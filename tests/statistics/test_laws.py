@@ -33,6 +33,7 @@ from federation.statistics import (
     powers,
     profiler,
 )
+from federation.statistics.counts import Counts
 
 SCHEMA = Schema(
     (
@@ -48,13 +49,14 @@ SCHEMA = Schema(
         Attribute("patient", AttributeType.PATIENT),
     ),
     frozenset(Extra),
+    split="carrier",
 )
 NUMERIC = sorted(attribute.name for attribute in SCHEMA.numeric)
 GROUPED = sorted(attribute.name for attribute in SCHEMA.grouped)
 COUNTED = [attribute.name for attribute in SCHEMA.attributes if attribute.counted]
 LEVELS = ("AA", "UA", "ß", "日本", "a$b")
 
-few = settings(max_examples=20)  # an example learns several tables, block by tiny block
+few = settings(max_examples=12)  # an example learns several tables, block by tiny block
 
 Row = dict[str, Any]
 CELLS: dict[str, st.SearchStrategy[Any]] = {
@@ -103,6 +105,11 @@ def table_of(rows: list[Row], names: tuple[str, ...] = SCHEMA.names) -> Table:
     return Table(columns)
 
 
+def schema_of(names: set[str]) -> Schema:
+    """Some attributes, split by one that may have yet to come."""
+    return replace(SCHEMA, attributes=tuple(SCHEMA[name] for name in sorted(names)))
+
+
 def learned(rows: list[Row], schema: Schema = SCHEMA) -> Moments:
     return Moments(schema).learn(table_of(rows, schema.names))
 
@@ -125,13 +132,13 @@ def bucket_of(name: str, integer: int) -> int:
     return key if integer > 0 else -key
 
 
-def counted(rows: list[Row]) -> Counter[Any]:
+def counted(rows: list[Row], grouped: list[str] = GROUPED) -> Counter[Any]:
     """Every count and sum that a statistic has, each as one Python integer under a descriptive key."""
     total: Counter[Any] = Counter()
     for row in rows:
         present = {n: integer_of(n, row[n]) for n in NUMERIC if row[n] is not None}
-        levels = {c: row[c] for c in GROUPED if row[c] is not None}
-        stratum = "complete" if len(present) + len(levels) == len(COUNTED) else "partial"
+        levels = {c: row[c] for c in grouped if row[c] is not None}
+        stratum = "complete" if len(present) + len(levels) == len(NUMERIC) + len(grouped) else "partial"
         total[stratum, "rows"] += 1
         for i, x in present.items():
             total["cube", i] += x**3
@@ -153,7 +160,16 @@ def counted(rows: list[Row]) -> Counter[Any]:
     return Counter({key: value for key, value in total.items() if value})
 
 
-def contents(moments: Moments) -> Counter[Any]:
+def counted_apart(rows: list[Row]) -> dict[str, Counter[Any]]:
+    """The same for the rows of each carrier, "" for those without one."""
+    rest = [name for name in GROUPED if name != "carrier"]
+    levels = sorted({row["carrier"] or "" for row in rows})
+    return {
+        level: counted([row for row in rows if (row["carrier"] or "") == level], rest) for level in levels
+    }
+
+
+def contents(moments: Counts) -> Counter[Any]:
     """The same keys, read out of a statistic."""
     total: Counter[Any] = Counter()
     for stratum, kept in zip(("complete", "partial"), moments.strata, strict=True):
@@ -178,7 +194,7 @@ def contents(moments: Moments) -> Counter[Any]:
             counts = cells.counts.to_ints().tolist()
             for i, j, value in zip(cells.first.tolist(), cells.second.tolist(), counts, strict=True):
                 total[stratum, "cell", a, whole.groups[a].levels[i], b, whole.groups[b].levels[j]] = value
-    profile = moments.counts.profile
+    profile = moments.profile
     if profile is not None:
         for i, cube, fourth in zip(NUMERIC, profile.cubes.to_ints(), profile.fourths.to_ints(), strict=True):
             total["cube", i], total["fourth", i] = cube, fourth
@@ -192,11 +208,12 @@ def totals(moments: Moments, name: str) -> tuple[Any, ...]:
     return moments.univariate(name).missing, powers, histogram.count
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(ROWS)
 def test_learning_counts_what_python_integers_count(rows: list[Row]) -> None:
     moments = learned(rows)
-    assert contents(moments) == counted(rows)
+    assert contents(moments.counts) == counted(rows)
+    assert {level: contents(part) for level, part in moments.split_counts.items()} == counted_apart(rows)
     assert moments.rows == len(rows)
 
 
@@ -212,6 +229,19 @@ def test_any_split_in_any_order_is_the_whole(rows: list[Row], data: st.DataObjec
     whole = learned(rows)
     assert total == whole
     assert total.digest() == whole.digest()
+
+
+@few
+@given(ROWS)
+def test_split_or_not_all_rows_have_the_same_statistics(rows: list[Row]) -> None:
+    together = replace(SCHEMA, split=None)
+    whole, apart = learned(rows, together), learned(rows)
+    assert apart.unsplit() == whole
+    assert apart.without(*Extra).unsplit() == learned(rows, replace(together, extras=frozenset()))
+    assert sum(part.rows for part in apart.parts().values()) == sum(whole.level_counts("carrier").values())
+    for level, part in apart.parts().items():
+        inner = SCHEMA.inner
+        assert part == apart.part(level) == learned([row for row in rows if row["carrier"] == level], inner)
 
 
 @few
@@ -253,7 +283,7 @@ def test_forgetting_leaves_no_trace(a: list[Row], b: list[Row]) -> None:
 @given(ROWS, ROWS)
 def test_digests_are_equal_exactly_if_the_statistics_are(a: list[Row], b: list[Row]) -> None:
     x, y = learned(a), learned(b)
-    same = counted(a) == counted(b)
+    same = counted_apart(a) == counted_apart(b)
     assert (x == y) is same
     assert (x.digest() == y.digest()) is same
 
@@ -273,7 +303,7 @@ def test_bytes_round_trip_for_any_element_of_the_group(a: list[Row], b: list[Row
 def test_an_attribute_absent_on_one_side_counts_as_missing_there(
     a: list[Row], b: list[Row], names_a: set[str], names_b: set[str]
 ) -> None:
-    left, right = SCHEMA.restrict(sorted(names_a)), SCHEMA.restrict(sorted(names_b))
+    left, right = schema_of(names_a), schema_of(names_b)
     union = left.union(right)
 
     def padded(rows: list[Row], names: set[str]) -> list[Row]:
@@ -309,7 +339,7 @@ def test_restricting_commutes_with_addition(a: list[Row], b: list[Row], names: s
 @few
 @given(ROWS, st.sets(st.sampled_from(COUNTED), min_size=1))
 def test_growing_then_restricting_keeps_every_count(rows: list[Row], names: set[str]) -> None:
-    schema = SCHEMA.restrict(sorted(names))
+    schema = schema_of(names)
     moments = learned(rows, schema)
     back = moments.grow(SCHEMA).restrict(schema.names)
     assert back.rows == moments.rows
