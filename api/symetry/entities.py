@@ -62,6 +62,13 @@ class MLContext(Entity):
     extra_parameters: dict[Text, Value] = Field(default_factory=dict)
 
 
+class SelectionBody(Entity):
+    """The rows to choose by, and what is to be chosen."""
+
+    dataframe: DataFrame
+    mlcontext: Annotated[MLContext, Field(alias="mlcontext")]
+
+
 class ExploreContext(Entity):
     """The questions of one exploration."""
 
@@ -278,6 +285,23 @@ class ModelQuery(NoQuery):
     modelid: Annotated[
         str, Field(min_length=1, max_length=200, validation_alias=AliasChoices("modelid", "modelId"))
     ]
+
+
+class SelectQuery(ModelQuery):
+    algo: Text
+
+
+class AutoSelectQuery(ModelQuery):
+    task: Text
+
+
+class ReduceQuery(ModelQuery):
+    """delta: by how much the criterion must fall for an attribute to be taken in."""
+
+    heuristic: Literal["default"] = "default"
+    algo: Text = "lda"
+    delta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    iterations: Annotated[int | None, Field(alias="numIterations", ge=1)] = None
 
 
 class CodeQuery(NoQuery):

@@ -76,6 +76,8 @@ async def _result(call: Call, task: Task) -> dict[str, Any]:
         case "projects_info":
             projects = [_PROJECT.validate_python(item) for item in result["projects"]]
             return {"smlInfoList": {"values": [project_entity(info) for info in projects]}}
+        case "select":
+            return {"jobinfo": job_entity(task)}
     return {}
 
 

@@ -56,6 +56,7 @@ def model_entity(record: ModelRecord, project: ProjectInfo) -> ModelInfo:
     return ModelInfo(
         model_id=record.name,
         model_type=record.algorithm,
+        model_built=record.tried,
         build_time=milliseconds(record.seconds),
         attribute_names=inputs,
         attribute_indexes=[places.get(name, -1) for name in inputs],

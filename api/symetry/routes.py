@@ -6,7 +6,14 @@ from typing import Any, Final
 
 from api.routes import Access, CallHandler, Route
 from api.symetry import entities as e
-from api.symetry import explore_calls, federation_calls, job_calls, model_calls, project_calls
+from api.symetry import (
+    explore_calls,
+    federation_calls,
+    job_calls,
+    model_calls,
+    project_calls,
+    selection_calls,
+)
 
 _ROOT = "/symetry/rest/{cid}"
 _P = "/projects/{pid}"
@@ -206,6 +213,36 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Build a model of any algorithm",
         {202: _JOB},
         query=e.BuildQuery,
+        body=e.MLContext,
+    ),
+    _call(
+        "POST",
+        _P + "/selectModel",
+        selection_calls.select_model,
+        "user",
+        "Select the inputs of a model by rows that were not learned",
+        {202: _JOB},
+        query=e.SelectQuery,
+        body=e.SelectionBody,
+    ),
+    _call(
+        "POST",
+        _P + "/autoSelect",
+        selection_calls.auto_select,
+        "user",
+        "Select algorithm and inputs by rows that were not learned",
+        {202: _JOB},
+        query=e.AutoSelectQuery,
+        body=e.SelectionBody,
+    ),
+    _call(
+        "POST",
+        _P + "/reduce",
+        selection_calls.reduce,
+        "user",
+        "Leave out the inputs that tell nothing more, by what was learned",
+        {202: _JOB},
+        query=e.ReduceQuery,
         body=e.MLContext,
     ),
     _call("GET", _P + "/models/{mid}", model_calls.info, "annotator", "A model", {200: "modelInfo"}),

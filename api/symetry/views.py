@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from api.problems import bad_request
 from api.symetry.entities import DataFrame, JobInfo, MLContext, ProjectEntity
+from api.symetry.selection_views import selection_details, selection_job_type
 from api.tables import rows_from
 from federation.statistics import Table
 from node.answers import FederationInfo, LogLine, ModelRecord, ProjectInfo
@@ -28,6 +29,7 @@ _JOB_TYPES: Final[Mapping[str, str]] = {
     "predict": "DSPredictJob",
     "project_info": "ProjectInfoJob",
     "projects_info": "ListProjectsInfoJob",
+    "assess": "AssessModelJob",
 }
 _EXPLORE_JOB_TYPES: Final[Mapping[str, str]] = {
     "vif": "ExploreVIFJob",
@@ -129,6 +131,7 @@ def job_entity(task: Task) -> JobInfo:
     details = {"id": task.id, "status": task.status.value}
     details |= {"project": task.project} if task.project is not None else {}
     details |= {"error": task.error} if task.error else {}
+    details |= selection_details(task) if task.kind == "select" else {}
     return JobInfo(
         job_id=task.number,
         job_type=_job_type(task),
@@ -144,6 +147,8 @@ def job_entity(task: Task) -> JobInfo:
 
 
 def _job_type(task: Task) -> str:
+    if task.kind == "select":
+        return selection_job_type(task)
     known = _EXPLORE_JOB_TYPES.get(task.parameters["metric"]) if task.kind == "explore" else None
     return known or _JOB_TYPES.get(task.kind, task.kind)
 

@@ -79,7 +79,7 @@ class Jobs:
         if kind == "select":
             await self._projects.check_selection(parameters)
             if table is not None:  # what a job is about can be told without its rows
-                parameters["sample"] = {"names": table["names"], "rows": table["rows"][:SAMPLE]}
+                parameters["sample"] = {**table, "rows": table["rows"][:SAMPLE]}
         if "path" in parameters:
             check_may_read(actor, parameters["path"])
         if project is not None:
