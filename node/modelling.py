@@ -91,11 +91,41 @@ def onnx(model: Mapping[str, Any]) -> bytes:
     return export(models.from_dict(model))
 
 
-def predict(model: Mapping[str, Any], table: Table) -> dict[str, NDArray[Any]]:
-    """The model's columns for the rows of `table`, numbers or names of classes. Raises ModelError."""
+def predict(
+    model: Mapping[str, Any], table: Table, inputs: Sequence[str] = (), imputing: Moments | None = None
+) -> dict[str, NDArray[Any]]:
+    """The model's columns for the rows of `table`, numbers or names of classes.
+
+    With statistics, what is missing of the model's `inputs` is first estimated from what is there. Raises
+    ModelError.
+    """
     from federation import models
 
-    return models.from_dict(model).predict(table)
+    return models.from_dict(model).predict(completed(table, inputs, imputing))
+
+
+def completed(table: Table, inputs: Sequence[str], imputing: Moments | None) -> Table:
+    """The table with the dynamic imputer's values where inputs are missing; as it is without statistics."""
+    from federation.models.imputer import impute
+
+    if imputing is None:
+        return table
+    kinds = {attribute.name: attribute.type.value for attribute in imputing.schema.attributes}
+    return impute(imputing, table, list(dict.fromkeys(attribute_of(name, kinds) for name in inputs)))
+
+
+def advance(
+    model: Mapping[str, Any], table: Table, inputs: Sequence[str] = (), imputing: Moments | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """As `predict`, and the model as it is after these rows, where it is one that remembers scores."""
+    from federation import models
+
+    fitted: Any = models.from_dict(model)
+    complete = completed(table, inputs, imputing)
+    if not hasattr(fitted, "advance"):
+        return fitted.predict(complete), dict(model)
+    outputs, after = fitted.advance(complete)
+    return outputs, after.to_dict()
 
 
 def one_target(moments: Moments, targets: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -196,13 +197,60 @@ class ProjectModels:
         with refusing():
             return await self.learning.think(modelling.onnx, record.model)
 
-    async def predict(self, name: str, model: str, table: Table) -> dict[str, NDArray[Any]]:
-        """The model's answers for each row, by key."""
+    async def predict(
+        self, name: str, model: str, table: Table, *, impute: bool = False
+    ) -> dict[str, NDArray[Any]]:
+        """The model's answers for each row, by key.
+
+        `impute` estimates a row's missing inputs from its other inputs by the project's statistics; else each
+        counts as its column's mean.
+        """
         record = await self.model(name, model)
+        imputing = (await self.statistics(name)).moments if impute else None
         options = await self.learning.options(await self._row(name))
         with refusing():
             seen = await self.learning.think(options.levels_of, table)
-            return await self.learning.think(modelling.predict, record.model, seen)
+            return await self.learning.think(modelling.predict, record.model, seen, record.inputs, imputing)
+
+    async def learn_predict(
+        self,
+        name: str,
+        model: str,
+        table: Table,
+        types: Mapping[str, str] | None = None,
+        *,
+        predict_first: bool = True,
+        rebuild: bool = False,
+        impute: bool = False,
+    ) -> dict[str, NDArray[Any]]:
+        """Predict rows and learn them, in this order or the other; `rebuild` fits the model again after both.
+
+        Learned first and rebuilt, the model that predicts is the new one. A model that remembers scores
+        remembers those of these rows.
+        """
+        record = await self.model(name, model)
+        if rebuild and record.imported:
+            raise BadRequest(
+                f"model {model!r} was imported, and cannot be built again here", "leave rebuilding out"
+            )
+        columns = await self._advance(record, table, impute) if predict_first else {}
+        await self.learning.change(name, table, 1, types)
+        if rebuild:
+            fitting = (record.algorithm, record.target, record.inputs, record.parameters)
+            record = await self.fit(name, model, *fitting)
+        return columns if predict_first else await self._advance(record, table, impute)
+
+    async def _advance(self, record: ModelRecord, table: Table, impute: bool) -> dict[str, NDArray[Any]]:
+        imputing = (await self.statistics(record.project)).moments if impute else None
+        options = await self.learning.options(await self._row(record.project))
+        with refusing():
+            seen = await self.learning.think(options.levels_of, table)
+            columns, after = await self.learning.think(
+                modelling.advance, record.model, seen, record.inputs, imputing
+            )
+        if after != record.model:
+            await self.keep_model(replace(record, model=after))
+        return columns
 
     async def _row(self, name: str) -> rows.ProjectRow:
         return await self._store.recall(("row", name), lambda c: rows.find_project(c, name))

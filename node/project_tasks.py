@@ -16,6 +16,7 @@ from node.errors import NodeError
 from node.jobs import task_rows
 from node.jobs.pipes import Message
 from node.jobs.runner import Complete
+from node.modelling import attribute_of
 from node.project_exploring import answers
 from node.projects import Projects
 from node.store import Store
@@ -54,9 +55,7 @@ class ProjectTasks:
             schema = None if row.schema is None else row.schema.to_dict()
             return request | {"schema": schema, "fixed": row.fixed}, payload
         if task.kind == "predict":
-            record = await self._projects.model(task.project, given["model"])
-            known = {a.name: a.type.value for a in row.schema_or_empty.attributes}
-            return request | {"model": record.model, "known": known}, payload
+            return request | await self._prediction(task.project, given), payload
         if task.kind == "assess":
             record = await self._projects.model(task.project, given["model"])
             request |= {key: given.get(key) for key in ("path", "format")}
@@ -71,6 +70,24 @@ class ProjectTasks:
             request |= {key: given.get(key) for key in ("path", "format", "task")}
             return request | _question(task) | {"statistics": len(data)}, data + (payload or b"")
         return request | _question(task), data
+
+    async def _prediction(self, project: str, given: dict[str, Any]) -> Message:
+        """What a worker needs to predict: the model, and to impute also the statistics of its inputs."""
+        record = await self._projects.model(project, given["model"])
+        row = await self._projects.row(project)
+        imputing = None
+        if given.get("impute"):
+            moments = (await self._projects.statistics(project)).moments
+            kinds = {a.name: a.type.value for a in moments.schema.attributes}
+            wanted = {attribute_of(name, kinds) for name in record.inputs}
+            part = moments.restrict([name for name in moments.schema.names if name in wanted])
+            imputing = await asyncio.to_thread(part.to_bytes)
+        return {key: given.get(key) for key in ("path", "format", "output")} | {
+            "model": record.model,
+            "inputs": list(record.inputs),
+            "schema": row.schema_or_empty.to_dict(),
+            "imputing": imputing,
+        }
 
     async def answer(self, task: Task, question: Message) -> Message:
         assert task.project is not None  # noqa: S101

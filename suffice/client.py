@@ -289,10 +289,19 @@ class Client:
         return self._object("DELETE", f"/api/projects/{_part(name)}/models/{_part(model)}")
 
     def predict(
-        self, name: str, model: str, names: Sequence[str], rows: Sequence[Sequence[str | float | None]]
+        self,
+        name: str,
+        model: str,
+        names: Sequence[str],
+        rows: Sequence[Sequence[str | float | None]],
+        *,
+        impute: bool = False,
     ) -> Json:
-        """Columns of predictions, one value per row; an empty or absent input counts as missing."""
-        body = {"names": list(names), "rows": [list(row) for row in rows]}
+        """Columns of predictions, one value per row; an empty or absent input counts as missing.
+
+        ``impute`` estimates missing inputs from the others; else each counts as its column's mean.
+        """
+        body = {"names": list(names), "rows": [list(row) for row in rows], "impute": impute}
         return self._post(f"/api/projects/{_part(name)}/models/{_part(model)}/predict", body)
 
     def select(
@@ -323,6 +332,13 @@ class Client:
         """Start judging a model by a file with the target (on the node's machine)."""
         body = {"model": model, "path": path}
         return Job.from_dict(self._post(f"/api/projects/{_part(name)}/assess", body))
+
+    def predict_file(
+        self, name: str, model: str, path: str, *, output: str | None = None, impute: bool = False
+    ) -> Job:
+        """Start predicting a file; ``output`` is a CSV to write: its rows, and predictions beside them."""
+        body = _given(path=path, output=output, impute=impute)
+        return Job.from_dict(self._post(f"/api/projects/{_part(name)}/models/{_part(model)}/predict", body))
 
     # Jobs
 

@@ -215,6 +215,22 @@ class Cells(Taken):
     rows: Rows
 
 
+class Predicting(Taken):
+    """Either names and rows (done when answered), or a path (a job, which may write to `output`)."""
+
+    names: list[Name] | None = None
+    rows: Rows | None = None
+    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    format: Literal["csv", "parquet"] | None = None
+    output: Annotated[
+        str | None,
+        Field(min_length=1, max_length=4096, description="CSV to write: rows and predictions"),
+    ] = None
+    impute: Annotated[
+        bool, Field(description="estimate missing inputs from the others, not by their column's mean")
+    ] = False
+
+
 class Projects(BaseModel):
     projects: list[ProjectInfo]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from api.native.binding import answer, answer_columns
-from api.native.entities import Cells, NewModel, StoredModel
+from api.native.entities import NewModel, Predicting, StoredModel
+from api.problems import bad_request
 from api.routes import Call
 from api.tables import table_from
 from node.answers import ProjectInfo
@@ -64,11 +65,25 @@ async def delete_model(call: Call) -> web.Response:
 
 
 async def predict(call: Call) -> web.Response:
-    body: Cells = call.body
+    body: Predicting = call.body
     name = call.part(PROJECT)
+    if body.path is not None and body.names is None and body.rows is None:
+        parameters = {
+            "model": call.part(MODEL),
+            "path": body.path,
+            "format": body.format,
+            "output": body.output,
+            "impute": body.impute,
+        }
+        task = await call.node.jobs.submit("predict", actor=call.key, project=name, parameters=parameters)
+        return answer(task, 202)
+    if body.path is not None or body.names is None or body.rows is None or body.output is not None:
+        raise bad_request(
+            "There is nothing to predict.", "Give either names and rows, or a path and maybe an output."
+        )
     known = letters(await call.node.projects.info(name))
     table = await table_from(body.names, body.rows, known, tuple(known))
-    columns = await call.node.projects.predict(name, call.part(MODEL), table)
+    columns = await call.node.projects.predict(name, call.part(MODEL), table, impute=body.impute)
     return await answer_columns(columns, table.rows)
 
 

@@ -274,9 +274,9 @@ ROUTES: Final[tuple[Route, ...]] = (
         _M + "/predict",
         model_calls.predict,
         "annotator",
-        "Predict rows",
-        {200: e.Predictions},
-        body=e.Cells,
+        "Predict rows, or a file (a job)",
+        {200: e.Predictions, 202: Task},
+        body=e.Predicting,
     ),
     # Jobs
     _call(

@@ -324,6 +324,21 @@ class PredictQuery(NoQuery):
     impute: Flag = False
 
 
+class LearnPredictQuery(PredictQuery):
+    """keepColumns: true for all of the DataFrame's columns in the answer, or their names and commas."""
+
+    keep_columns: Annotated[Text, Field(alias="keepColumns")] = ""
+    predict_before_learn: Annotated[Flag, Field(alias="predictBeforeLearn")] = True
+    rebuild_model: Annotated[Flag, Field(alias="rebuildModel")] = False
+
+
+class FilePredictQuery(PredictQuery):
+    """The names of data sources: here the paths of files on the node's machine."""
+
+    indsname: Annotated[str, Field(min_length=1, max_length=4096)]
+    outdsname: Annotated[str, Field(min_length=1, max_length=4096)]
+
+
 class NewFederationQuery(NoQuery):
     pid: Annotated[str, Field(min_length=1, max_length=200)]
     persist: Flag = True

@@ -70,7 +70,7 @@ async def _result(call: Call, task: Task) -> dict[str, Any]:
         case "learn" | "forget":
             return await _current_project(call, task)
         case "predict":
-            return {"dataframe": _frame(result["columns"])}
+            return {"dataframe": _sample(result) if "sample" in result else _frame(result["columns"])}
         case "project_info":
             return {"smlInfo": project_entity(_PROJECT.validate_python(result))}
         case "projects_info":
@@ -106,4 +106,22 @@ async def _info(call: Call, task: Task) -> ProjectInfo | None:
 
 def _frame(columns: dict[str, list[Any]]) -> DataFrame:
     rows = [[text(cell) for cell in row] for row in zip(*columns.values(), strict=True)]
-    return DataFrame(attribute_names=list(columns), attribute_types=["C"] * len(columns), data=rows)
+    letters = ["S" if any(isinstance(cell, str) for cell in cells) else "C" for cells in columns.values()]
+    return DataFrame(attribute_names=list(columns), attribute_types=letters, data=rows)
+
+
+def _sample(result: dict[str, Any]) -> DataFrame:
+    """The first rows of a predicted file."""
+    columns = zip(*result["sample"], strict=True)
+    letters = ["C" if all(map(_is_number, cells)) else "S" for cells in columns]
+    return DataFrame(
+        attribute_names=result["names"], attribute_types=letters, data=[list(row) for row in result["sample"]]
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell or "0")
+    except ValueError:
+        return False
+    return True

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from aiohttp import web
+from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from api.problems import bad_request
@@ -15,6 +18,8 @@ from api.symetry.entities import (
     BuildQuery,
     CodeQuery,
     DataFrame,
+    FilePredictQuery,
+    LearnPredictQuery,
     MLContext,
     ModelQuery,
     PredictQuery,
@@ -23,7 +28,8 @@ from api.symetry.entities import (
 from api.symetry.job_calls import started
 from api.symetry.lookups import model_of, project_of
 from api.symetry.model_views import Z1_BELOW_Z0, model_entity
-from api.symetry.views import inputs_of, rows_of, table_of, targets_of
+from api.symetry.views import inputs_of, rows_of, rows_of_frame, table_of, targets_of, text
+from node.answers import ModelRecord
 
 
 async def build(call: Call) -> web.Response:
@@ -97,15 +103,67 @@ async def delete(call: Call) -> web.Response:
 async def predict(call: Call) -> web.Response:
     query: PredictQuery = call.query
     frame: DataFrame = call.body
-    if query.impute:
-        raise bad_request(
-            "The dynamic imputer is not available.", "Leave impute out: missing inputs count as their mean."
-        )
     project = await project_of(call)
     record = await model_of(call)
     table = await table_of(frame, project)
-    columns = await call.node.projects.predict(project.name, record.name, table)
+    columns = await call.node.projects.predict(project.name, record.name, table, impute=query.impute)
+    return await envelope_of_rows("KSVSMap", _rows(record, columns), len(frame.data))
+
+
+async def learn_predict(call: Call) -> web.Response:
+    """Predict rows and learn them; the columns to keep stand before the predictions."""
+    query: LearnPredictQuery = call.query
+    frame: DataFrame = call.body
+    project = await project_of(call)
+    record = await model_of(call)
+    kept = _kept(query.keep_columns, frame)
+    rows = await rows_of_frame(frame, project)
+    columns = await call.node.projects.learn_predict(
+        project.name,
+        record.name,
+        rows.table,
+        rows.types,
+        predict_first=query.predict_before_learn,
+        rebuild=query.rebuild_model,
+        impute=query.impute,
+    )
+    given = ({name: _cell(row[at]) for name, at in kept.items()} for row in frame.data)
+    predicted = _rows(record, columns)
+    both = (old | new for old, new in zip(given, predicted, strict=True))
+    return await envelope_of_rows("KSVSMap", both, len(frame.data))
+
+
+async def predict_file(call: Call) -> web.Response:
+    """A file's rows with predictions beside them, as a job; the body says no more than the file's heading."""
+    query: FilePredictQuery = call.query
+    project = await project_of(call)
+    record = await model_of(call)
+    parameters = {
+        "model": record.name,
+        "path": query.indsname,
+        "output": query.outdsname,
+        "impute": query.impute,
+    }
+    task = await call.node.jobs.submit("predict", actor=call.key, project=project.name, parameters=parameters)
+    return started(call, task)
+
+
+def _rows(record: ModelRecord, columns: Mapping[str, NDArray[Any]]) -> Iterator[dict[str, str]]:
     rows = rows_of(columns)
-    if record.algorithm == "lda":
-        rows = (row | {"z1LTz0": Z1_BELOW_Z0} for row in rows)
-    return await envelope_of_rows("KSVSMap", rows, len(frame.data))
+    return (row | {"z1LTz0": Z1_BELOW_Z0} for row in rows) if record.algorithm == "lda" else rows
+
+
+def _kept(names: str, frame: DataFrame) -> dict[str, int]:
+    """The places of the columns to keep."""
+    places = {name: at for at, name in enumerate(frame.attribute_names)}
+    if names.lower() in ("", "true", "false"):
+        return places if names.lower() == "true" else {}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in places]
+    if unknown:
+        raise bad_request(f"keepColumns names [{unknown[0]}], which the DataFrame does not have.")
+    return {name: places[name] for name in wanted}
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else text(value)

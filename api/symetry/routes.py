@@ -286,6 +286,27 @@ ROUTES: Final[tuple[Route, ...]] = (
         query=e.PredictQuery,
         body=e.DataFrame,
     ),
+    _call(
+        "POST",
+        _P + "/learnpredict/{mid}",
+        model_calls.learn_predict,
+        "user",
+        "Predict rows and learn them",
+        {200: "KSVSMap"},
+        query=e.LearnPredictQuery,
+        body=e.DataFrame,
+    ),
+    _call(
+        "POST",
+        _P + "/dss/predict/{mid}",
+        model_calls.predict_file,
+        "superuser",
+        "Predict a file into another",
+        {202: _JOB},
+        query=e.FilePredictQuery,
+        body=e.DataFrame,
+        body_required=False,
+    ),
     # Federation
     _call(
         "POST",

@@ -8,6 +8,7 @@ import contextlib
 import json
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,7 +29,7 @@ _REQUIRED = {
     "forget": (),
     "explore": ("metric",),
     "fit": ("model", "algorithm", "inputs"),
-    "predict": ("model", "table"),
+    "predict": ("model",),
     "select": ("model", "target", "inputs"),
     "assess": ("model",),
     "project_info": (),
@@ -36,7 +37,7 @@ _REQUIRED = {
 }
 KINDS = tuple(_REQUIRED)
 
-_READING = ("learn", "forget", "select", "assess")
+_READING = ("learn", "forget", "predict", "select", "assess")
 
 SAMPLE = 5
 """Rows of a validation table that a selection's record shows."""
@@ -64,9 +65,9 @@ class Jobs:
         learn, forget: {"path", "format"?, "attributes"?, "types"?} or {"table": {"names", "rows", "types"?}};
         explore: {"metric", "attributes", "targets"?, "parameters"?, "local"?}, or in place of attributes a
         list of "questions"; fit: {"model", "algorithm", "target", "inputs", "parameters"}; predict: {"model",
-        "table"}; select: {"model", "target", "inputs", "algorithm" or "task", "parameters"?, "path" or
-        "table"?}; assess: {"model", "path" or "table", "task"?}; every kind: {"timeout"?} in seconds. Raises
-        BadRequest, Forbidden, NotFound.
+        "table" or "path", "output"?, "impute"?}; select: {"model", "target", "inputs", "algorithm" or "task",
+        "parameters"?, "path" or "table"?}; assess: {"model", "path" or "table", "task"?}; every kind:
+        {"timeout"?} in seconds. Raises BadRequest, Forbidden, NotFound.
         """
         parameters = dict(parameters or {})
         table = parameters.pop("table", None)
@@ -82,6 +83,8 @@ class Jobs:
                 parameters["sample"] = {**table, "rows": table["rows"][:SAMPLE]}
         if "path" in parameters:
             check_may_read(actor, parameters["path"])
+        if kind == "predict":
+            await asyncio.to_thread(_check_output, parameters)
         if project is not None:
             await self._projects.row(project)
             if kind == "assess":
@@ -192,6 +195,21 @@ def _check(kind: str, project: str | None, parameters: dict[str, Any], table: ob
         and isinstance(table.get("rows"), list)
     ):
         raise BadRequest("a table is {names: [...], rows: [[...]], types?}", "send it in this form")
+
+
+def _check_output(parameters: dict[str, Any]) -> None:
+    """Raise BadRequest unless a prediction may be written where it is meant to be: nothing is overwritten."""
+    output = parameters.get("output")
+    if output is None:
+        return
+    if not isinstance(output, str) or not output.startswith("/") or "path" not in parameters:
+        raise BadRequest(
+            f"{output!r} is not an absolute path", "give path and output as the machine has them"
+        )
+    if not Path(output).parent.is_dir():
+        raise BadRequest(f"there is no folder for {output}", "make it, or choose another")
+    if Path(output).exists():
+        raise BadRequest(f"{output} exists already", "remove it, or choose another name")
 
 
 def _texts(value: object) -> bool:

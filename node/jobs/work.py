@@ -14,6 +14,7 @@ from node.errors import NodeError
 from node.jobs.learned import Learned
 from node.jobs.pipes import Message
 from node.jobs.tables import given_table, rows_from_json
+from node.predicting import predict_file
 from node.project_options import ProjectOptions
 from node.sources import (
     SourceError,
@@ -115,10 +116,27 @@ def fit(request: Message, blob: bytes, _channel: Channel) -> Outcome:
     return asdict(fitted), b""
 
 
-def predict(request: Message, blob: bytes, _channel: Channel) -> Outcome:
+def predict(request: Message, blob: bytes, channel: Channel) -> Outcome:
+    model, inputs = request["model"], request["inputs"]
     options = ProjectOptions.read(request["options"], restored(request["encoding"]))
-    read = rows_from_json(blob, letters_before(options.encoding, request["known"]))
-    columns = modelling.predict(request["model"], options.levels_of(read.table))
+    imputing = None if request["imputing"] is None else Moments.from_bytes(request["imputing"])
+    known = Schema.from_dict(request["schema"])
+    if request["path"] is not None:
+        told = predict_file(
+            model,
+            inputs,
+            request["path"],
+            known,
+            options,
+            form=request["format"],
+            output=request["output"],
+            imputing=imputing,
+            tell=channel.progress,
+        )
+        return told, b""
+    letters = {a.name: a.type.value for a in known.attributes}
+    read = rows_from_json(blob, letters_before(options.encoding, letters))
+    columns = modelling.predict(model, options.levels_of(read.table), inputs, imputing)
     return {"columns": {key: values.tolist() for key, values in columns.items()}}, b""
 
 

@@ -222,6 +222,10 @@ def predict(
             "--set", metavar="NAME=VALUE", help="Instead of a file: one row. Repeatable.", show_default=False
         ),
     ] = None,
+    impute: Annotated[
+        bool,
+        typer.Option("--impute", help="Estimate missing inputs from the others, not by their column's mean."),
+    ] = False,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -235,6 +239,8 @@ def predict(
         suffice project predict flights delay --set dep_delay=20 --set carrier=UA
 
         suffice project predict flights delay tomorrow.csv > predicted.csv
+
+        suffice project predict flights delay tomorrow.csv --impute
     """
     with about(name, node, home, as_json) as client:
         if (file is None) == (not values):
@@ -246,7 +252,7 @@ def predict(
         else:
             batches = _batches(file)
         for names, rows in batches:
-            answer = client.predict(name, model, names, rows)
+            answer = client.predict(name, model, names, rows, impute=impute)
             columns: dict[str, list[Any]] = answer.get("columns", answer)
             if not as_json:
                 _write_csv(columns, heading=not outputs)

@@ -137,7 +137,6 @@ FRAME = {
         ("/projects/p/build?modelid=x&algo=mlr", {"targets": ["0"]}, "one input"),
         ("/projects/p/build?modelid=x&algo=mlr&svdreduce=true", {"targets": ["0"]}, "svdreduce"),
         ("/projects/p/predict/none", FRAME, "Generic Exception <Error no such model <none>>"),
-        ("/projects/p/predict/m?impute=true", FRAME, "imputer"),
         ("/projects/p/predict/m", FRAME | {"data": [["x", "0"]]}, "'x' is not a number"),
         ("/projects?pid=", None, "pid"),
         ("/projects", None, "pid"),

@@ -176,6 +176,8 @@ def test_predict_a_file_and_a_row(learned: Any) -> None:
     assert [float(rows[1][0])] == one["res"]
     piped = learned.json("project", "predict", "trial", "m", "-", text="distance,carrier\n900,UA\n")
     assert piped == one
+    imputed = learned.json("project", "predict", "trial", "m", "new.csv", "--impute")
+    assert imputed["res"][0] == one["res"][0]
 
 
 @pytest.mark.parametrize("algorithm", ["mlda", "bayes"])

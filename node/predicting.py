@@ -1,0 +1,99 @@
+"""Predicting a whole file: its rows as they stand, with the model's outputs beside them, into another file.
+
+Runs in a worker process, a batch at a time, so that memory does not grow with the file.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Final
+
+from federation.statistics import Moments, Schema
+from node import modelling
+from node.project_options import ProjectOptions
+from node.sources import SourceError, guess_schema, open_source, read_batches
+from node.sources.lines import csv_line, delimiter_of, lines_of
+
+SUFFIX: Final = "_Result"
+"""What SymetryML calls a prediction's column: its key and this."""
+
+SAMPLE: Final = 128
+"""Lines of the result that are told when it is done."""
+
+
+def predict_file(
+    model: Mapping[str, Any],
+    inputs: Sequence[str],
+    path: str,
+    known: Schema,
+    options: ProjectOptions,
+    *,
+    form: str | None = None,
+    output: str | None = None,
+    imputing: Moments | None = None,
+    tell: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """{"rows", "output", "names", "sample"}: how many rows, where they are, and the first of them as text.
+
+    `output` appears when it is complete. Inputs that the file lacks are refused; raises SourceError and
+    ModelError naming column and row.
+    """
+    source = open_source(path, form)
+    kinds = {attribute.name: attribute.type.value for attribute in known.attributes}
+    columns = list(dict.fromkeys(modelling.attribute_of(name, kinds) for name in inputs))
+    if options.encoding is not None:
+        known = options.encoding.before(known.restrict([name for name in columns if name in known]))
+        columns = list(known.names)
+    schema, _ = guess_schema(source, columns, None, known)
+    lines = lines_of(source)
+    delimiter = delimiter_of(source.path)
+    heading, rows = next(lines), 0
+    sample: list[str] = []
+    names: list[str] = []
+    part = None if output is None else Path(f"{output}.part")
+    try:
+        with nullcontext() if part is None else part.open("w", encoding="utf-8", newline="") as file:
+            for batch in read_batches(source, schema):
+                try:
+                    outputs, model = modelling.advance(
+                        model, options.levels_of(batch.table), inputs, imputing
+                    )
+                except ValueError as error:
+                    raise SourceError(f"{source.path.name}, rows from {batch.first}: {error}") from None
+                if not names:
+                    names = [f"{key}{SUFFIX}" for key in outputs]
+                    heading = f"{heading}{delimiter}{csv_line(names, delimiter)}"
+                    _write(file, [heading])
+                together = _beside(lines, outputs, batch.table.rows, delimiter)
+                if len(sample) < SAMPLE:
+                    first = list(islice(together, SAMPLE - len(sample)))
+                    sample += first
+                    _write(file, first)
+                _write(file, together)
+                rows += batch.table.rows
+                tell(batch.done, batch.total)
+        if part is not None and output is not None:
+            part.replace(output)
+    finally:
+        if part is not None:
+            with suppress(FileNotFoundError):
+                part.unlink()
+    told, *cells = csv.reader([heading, *sample], delimiter=delimiter)
+    return {"rows": rows, "output": output, "names": told, "sample": cells}
+
+
+def _beside(lines: Iterator[str], outputs: Mapping[str, Any], rows: int, delimiter: str) -> Iterator[str]:
+    """Each row of the file with its predictions; NaN, which is no prediction, is an empty cell."""
+    values = zip(*(column.tolist() for column in outputs.values()), strict=True)
+    for line, cells in zip(islice(lines, rows), values, strict=True):
+        shown = ["" if cell != cell else cell for cell in cells]
+        yield f"{line}{delimiter}{csv_line(shown, delimiter)}"
+
+
+def _write(file: IO[str] | None, lines: Sequence[str] | Iterator[str]) -> None:
+    if file is not None:
+        file.writelines(f"{line}\n" for line in lines)
