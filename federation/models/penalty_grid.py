@@ -102,17 +102,29 @@ def choose(problem: Standardised, grid: Grid, *, intercept: bool, maxiter: int, 
     """
     best: Choice | None = None
     total = problem.target_scale**2 * problem.rows
+    complete = _Complete(problem)
     for eta in grid.etas.tolist():
         coef = np.zeros(len(problem.unit))
         for penalty in grid.penalties.tolist():
             absolute, squared = problem.penalties(penalty, eta)
-            found = minimise(problem.quadratic, absolute, squared, coef, maxiter=maxiter, tolerance=tolerance)
-            if not found.converged:
-                break
-            coef = found.coef
-            freedom = degrees_of_freedom(problem.quadratic, squared, np.flatnonzero(coef))
-            score = aicc(problem.residual(coef), total, problem.rows, freedom, intercept)
-            if score < (best.aicc if best else math.inf):
+            freedom: float | None = None
+            solved = complete.solve(coef, absolute, penalty * (1.0 - eta)) if np.all(coef) else None
+            if solved is not None:
+                coef, freedom = solved
+            else:
+                found = minimise(
+                    problem.quadratic, absolute, squared, coef, maxiter=maxiter, tolerance=tolerance
+                )
+                if not found.converged:
+                    break
+                coef = found.coef
+            residual, least = problem.residual(coef), best.aicc if best else math.inf
+            if aicc(residual, total, problem.rows, 0.0, intercept) >= least:
+                continue  # whatever the degrees of freedom are
+            if freedom is None:
+                freedom = degrees_of_freedom(problem.quadratic, squared, np.flatnonzero(coef))
+            score = aicc(residual, total, problem.rows, freedom, intercept)
+            if score < least:
                 best = Choice(penalty, eta, score, coef)
     if best is None:
         raise ModelError(
@@ -120,6 +132,34 @@ def choose(problem: Standardised, grid: Grid, *, intercept: bool, maxiter: int, 
             "max_lambda_power, or give lambda yourself"
         )
     return best
+
+
+class _Complete:
+    """Fits in which every column takes part: the systems of all λ and η have the same eigenvectors."""
+
+    def __init__(self, problem: Standardised) -> None:
+        self._problem = problem
+        self._weight = problem.spread * problem.unit / problem.target_scale
+        scaled = problem.quadratic.gram / self._weight[:, None] / self._weight
+        self._values, self._vectors = np.linalg.eigh(scaled)
+
+    def solve(
+        self, last: FloatArray, absolute: FloatArray, squared: float
+    ) -> tuple[FloatArray, float] | None:
+        """The fit whose coefficients have the `last` one's signs, and its degrees of freedom.
+
+        `squared` is λ(1 - η). None if there is no such fit, or rounding would spoil it.
+        """
+        gram, cross = self._problem.quadratic.gram, self._problem.quadratic.cross
+        if not self._values[0] + squared > 1e-14 * self._values[-1]:
+            return None
+        pulled = cross - absolute * np.sign(last)
+        coordinates = self._vectors.T @ (pulled / self._weight) / (self._values + squared)
+        coef: FloatArray = self._vectors @ coordinates / self._weight
+        off = pulled - gram @ coef - squared * self._weight**2 * coef
+        if np.any(coef * last <= 0.0) or not np.max(np.abs(off)) <= 1e-9 * np.max(np.abs(cross)):
+            return None
+        return coef, float(np.sum(self._values / (self._values + squared)))
 
 
 def take_grid(options: dict[str, Any], defaults: Mapping[str, float] | None = None) -> Grid | None:
