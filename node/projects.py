@@ -8,6 +8,7 @@ about models is in `project_models`, exploration in `project_exploring`.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from federation.statistics import Moments, Schema, Table
 from node import project_rows as rows
 from node.answers import ProjectInfo, Share, Snapshot, Statistics
+from node.encoding import restored
 from node.errors import AlreadyExists, BadRequest, Forbidden, Unavailable
 from node.keys import AccessKey
 from node.learning import Learning, refusing
@@ -229,16 +231,23 @@ class Projects(ProjectModels, ProjectExploring):
         attributes: Sequence[str] | None = None,
         types: Mapping[str, str] | None = None,
         parameters: Mapping[str, Any] | None = None,
+        encoder: Snapshot | None = None,
     ) -> GuessedSchema:
         """The schema that a file's first rows suggest, and remarks on the columns that it leaves out.
 
-        `parameters` are those of the project that is to have it.
+        `parameters` and `encoder` are those of the project that is to have it.
         """
         check_may_read(actor, path)
         precision = ProjectOptions.read(parameters or {}).precision
 
         def guess() -> GuessedSchema:
-            return guess_schema(open_source(path), attributes, types, precision=precision)
+            encoding = None if encoder is None else restored(json.loads(encoder.data))
+            source = open_source(path)
+            if encoding is None:
+                return guess_schema(source, attributes, types, precision=precision)
+            before = encoding.before(Schema(()), source.names)
+            read, remarks = guess_schema(source, attributes, types, before, precision)
+            return encoding.encoded(read), remarks
 
         with refusing():
             return await self.learning.think(guess)

@@ -9,8 +9,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from node.answers import (
     AlgorithmInfo,
     DriftInfo,
+    EncoderInfo,
     FederationInfo,
     JoinRequestInfo,
+    KeyStatistics,
+    KeyValue,
     MetricInfo,
     ModelRecord,
     ProjectInfo,
@@ -117,6 +120,7 @@ class NewProject(Taken):
     given_schema: Annotated[Parameters | None, Field(alias="schema")] = None
     schema_from: SchemaFrom | None = None
     parameters: Parameters = Field(default_factory=dict)
+    encoder: Annotated[Name | None, Field(description="what its rows pass through")] = None
 
 
 class NewRows(Taken):
@@ -128,6 +132,51 @@ class NewRows(Taken):
     names: list[Name] | None = None
     rows: Rows | None = None
     types: Types | None = None
+
+
+class NewEncoder(Taken):
+    """keys: the columns to encode (without them, every column of texts that is learned)."""
+
+    name: Name
+    kind: Literal["target", "onehot", "hashing"] = "target"
+    keys: list[Name] = Field(default_factory=list)
+    target: Name | None = None
+    binary: Annotated[bool, Field(description="whether the target is 0/1")] = False
+    parameters: Parameters = Field(default_factory=dict)
+    project: Annotated[Name | None, Field(description="whose statistics it has, instead of learning")] = None
+
+
+class EncoderRows(Taken):
+    """Either a path (read before the answer) or names and rows."""
+
+    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    format: Literal["csv", "parquet"] | None = None
+    names: list[Name] | None = None
+    rows: Rows | None = None
+    types: Types | None = None
+
+
+class EncoderValues(Taken):
+    values: Annotated[
+        dict[Name, dict[str, tuple[float, float]]],
+        Field(description="by column and value: the count of its rows and the sum of the target in them"),
+    ]
+
+
+class EncoderName(Taken):
+    encoder: Name
+
+
+class EncoderList(BaseModel):
+    encoders: list[EncoderInfo]
+
+
+class EncoderStatistics(BaseModel):
+    keys: list[KeyStatistics]
+
+
+class EncoderKeyValues(BaseModel):
+    values: list[KeyValue]
 
 
 class Exploring(Taken):

@@ -88,5 +88,7 @@ async def predict(call: Call) -> web.Response:
 
 
 def letters(info: ProjectInfo) -> dict[str, str]:
-    """The types that a project's attributes have already: its tables are read by them."""
-    return {attribute.name: attribute.type for attribute in info.attributes}
+    """The types by which a project's tables are read: those its attributes have already, and texts for its
+    encoder."""
+    texts = () if info.encoder is None else info.encoder.texts
+    return {attribute.name: attribute.type for attribute in info.attributes} | dict.fromkeys(texts, "S")

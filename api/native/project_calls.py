@@ -15,6 +15,7 @@ from api.problems import bad_request
 from api.routes import Call
 from api.tables import rows_from
 from federation.statistics import Schema, StatisticsError
+from node.answers import Snapshot
 from node.errors import Unavailable
 from node.project_options import ProjectOptions
 
@@ -23,7 +24,8 @@ NAME = "project"
 
 async def create(call: Call) -> web.Response:
     body: NewProject = call.body
-    schema, remarks = await _schema(call, body)
+    encoder = None if body.encoder is None else await call.node.encoders.snapshot(body.encoder)
+    schema, remarks = await _schema(call, body, encoder)
     made = await call.node.projects.create(
         body.name,
         owner=call.key.user,
@@ -31,11 +33,12 @@ async def create(call: Call) -> web.Response:
         federation=body.federation,
         shared_as=body.shared_as,
         parameters=body.parameters,
+        encoder=encoder,
     )
     return answer(asdict(made) | {"remarks": remarks}, 201)
 
 
-async def _schema(call: Call, body: NewProject) -> tuple[Schema | None, list[str]]:
+async def _schema(call: Call, body: NewProject, encoder: Snapshot | None) -> tuple[Schema | None, list[str]]:
     if body.given_schema is not None and body.schema_from is not None:
         raise bad_request("Both schema and schema_from are given.", "Give one of them.")
     if body.schema_from is not None:
@@ -46,6 +49,7 @@ async def _schema(call: Call, body: NewProject) -> tuple[Schema | None, list[str
             attributes=source.attributes,
             types=source.types,
             parameters=body.parameters,
+            encoder=encoder,
         )
     if body.given_schema is None:
         return None, []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from api.native import entities as e
 from api.native import (
+    encoder_calls,
     explore_calls,
     federation_calls,
     job_calls,
@@ -15,11 +15,13 @@ from api.native import (
     node_calls,
     project_calls,
 )
+from api.native import entities as e
 from api.routes import Access, CallHandler, Route
 from node.answers import (
     AlgorithmInfo,
     Answer,
     DriftAnswer,
+    EncoderInfo,
     FederationInfo,
     IssuedInvitation,
     ModelRecord,
@@ -30,6 +32,7 @@ from node.tasks import Task
 _F = "/api/federations/{federation}"
 _P = "/api/projects/{project}"
 _M = _P + "/models/{model}"
+_E = "/api/encoders/{encoder}"
 _EMPTY = "Done: an empty object."
 
 
@@ -217,6 +220,75 @@ ROUTES: Final[tuple[Route, ...]] = (
         "annotator",
         "Own and fused statistics, with digests",
         {200: e.StatisticsInfo},
+    ),
+    _call(
+        "PUT",
+        _P + "/encoder",
+        encoder_calls.assign,
+        "user",
+        "Let the rows of an empty project pass through an encoder",
+        {200: ProjectInfo},
+        body=e.EncoderName,
+    ),
+    # Encoders
+    _call(
+        "POST",
+        "/api/encoders",
+        encoder_calls.create,
+        "user",
+        "Make an encoder",
+        {201: EncoderInfo},
+        body=e.NewEncoder,
+    ),
+    _call(
+        "GET", "/api/encoders", encoder_calls.listed, "annotator", "List the encoders", {200: e.EncoderList}
+    ),
+    _call("GET", _E, encoder_calls.info, "annotator", "An encoder", {200: EncoderInfo}),
+    _call(
+        "DELETE", _E, encoder_calls.delete, "user", "Delete an encoder that no project uses", {200: _EMPTY}
+    ),
+    _call(
+        "POST",
+        _E + "/learn",
+        encoder_calls.learn,
+        "user",
+        "Learn rows or a file",
+        {200: EncoderInfo},
+        body=e.EncoderRows,
+    ),
+    _call(
+        "POST",
+        _E + "/forget",
+        encoder_calls.forget,
+        "user",
+        "Forget what was learned",
+        {200: EncoderInfo},
+        body=e.EncoderRows,
+    ),
+    _call(
+        "GET",
+        _E + "/statistics",
+        encoder_calls.statistics,
+        "annotator",
+        "The columns it encodes, and how many values they have",
+        {200: e.EncoderStatistics},
+    ),
+    _call(
+        "GET",
+        _E + "/values/{key}",
+        encoder_calls.values,
+        "annotator",
+        "The values of a column",
+        {200: e.EncoderKeyValues},
+    ),
+    _call(
+        "PUT",
+        _E + "/values",
+        encoder_calls.set_values,
+        "user",
+        "Say what values are worth, whatever was learned",
+        {200: EncoderInfo},
+        body=e.EncoderValues,
     ),
     # Models
     _call(

@@ -246,6 +246,21 @@ class AsyncQuery(NoQuery):
     in_background: Annotated[Flag, Field(alias="async")] = False
 
 
+class NewEncoderQuery(NoQuery):
+    """The text has encoderTarget, the sample targetName."""
+
+    name: Annotated[str, Field(alias="encodername", min_length=1, max_length=200)]
+    target: Annotated[
+        str,
+        Field(min_length=1, max_length=200, validation_alias=AliasChoices("encoderTarget", "targetName")),
+    ]
+    target_type: Annotated[Literal["C", "B"], Field(alias="targetType")] = "B"
+
+
+class EncoderAssignQuery(NoQuery):
+    name: Annotated[str, Field(alias="encoderName", min_length=1, max_length=200)]
+
+
 class RenameQuery(NoQuery):
     new_name: Annotated[str, Field(alias="newName", min_length=1, max_length=200)]
 

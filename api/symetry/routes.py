@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.routes import Access, CallHandler, Route
-from api.symetry import entities as e
 from api.symetry import (
+    encoder_calls,
     explore_calls,
     federation_calls,
     job_calls,
@@ -14,10 +14,12 @@ from api.symetry import (
     project_calls,
     selection_calls,
 )
+from api.symetry import entities as e
 
 _ROOT = "/symetry/rest/{cid}"
 _P = "/projects/{pid}"
 _F = "/fedml/{pid}"
+_E = "/encoders/{encodername}"
 
 
 def _call(
@@ -124,6 +126,62 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Rename a project",
         {201: "smlInfo", 409: "Name taken."},
         query=e.RenameQuery,
+    ),
+    _call(
+        "GET",
+        _P + "/encoderAssign",
+        encoder_calls.assign,
+        "user",
+        "Let the rows of an empty project pass through an encoder",
+        {200: "smlInfo", 400: "The project has learned rows."},
+        query=e.EncoderAssignQuery,
+    ),
+    # Encoders
+    _call(
+        "POST",
+        "/encoders/create",
+        encoder_calls.create,
+        "user",
+        "Create a mean encoder",
+        {201: "Encoder Created with id:X", 409: "It exists already."},
+        query=e.NewEncoderQuery,
+        body=e.Parameters,
+        body_required=False,
+    ),
+    _call("GET", "/encoders", encoder_calls.listed, "annotator", "List the encoders", {200: "stringList"}),
+    _call(
+        "POST", _E + "/learn", encoder_calls.learn, "user", "Learn a DataFrame", {200: "OK"}, body=e.DataFrame
+    ),
+    _call("DELETE", _E, encoder_calls.delete, "user", "Delete an encoder", {200: "OK", 409: "It is in use."}),
+    _call("GET", _E + "/stats", encoder_calls.stats, "annotator", "Values by column", {200: "dataframe"}),
+    _call(
+        "GET",
+        _E + "/keyvals/{key}",
+        encoder_calls.values,
+        "annotator",
+        "Values of a column",
+        {200: "dataframe"},
+    ),
+    *(
+        _call(
+            "POST",
+            f"{_E}/keyvals/{{key}}/{verb}",
+            encoder_calls.set_values,
+            "user",
+            "Set counts and sums of values",
+            {200: "OK"},
+            body=e.DataFrame,
+        )
+        for verb in ("setValue", "setValues")
+    ),
+    _call(
+        "POST",
+        _E + "/createKeyValues",
+        encoder_calls.create_values,
+        "user",
+        "Set counts and sums of values of any column",
+        {200: "OK"},
+        body=e.DataFrame,
     ),
     # Exploration, models, prediction
     _call(

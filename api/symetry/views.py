@@ -41,7 +41,8 @@ _EXPLORE_JOB_TYPES: Final[Mapping[str, str]] = {
 
 async def rows_of_frame(frame: DataFrame, project: ProjectInfo) -> Rows:
     """What is learned of a DataFrame. Raises `Problem` 400: unknown letters, ragged rows, unfit cells."""
-    known = tuple(attribute.name for attribute in project.attributes)
+    known = [attribute.name for attribute in project.attributes]
+    known += () if project.encoder is None else project.encoder.texts
     needed = ProjectOptions.read(project.parameters).judged_by
     return await rows_from(frame.attribute_names, frame.data, letters_of(frame), known, needed)
 
@@ -115,6 +116,7 @@ def project_entity(
         }
     return ProjectEntity(
         pid=info.name,
+        encoder_name="" if info.encoder is None else info.encoder.name,
         models_list=list(info.models),
         model_type_list=[types.get(name, "") for name in info.models],
         attribute_names=[attribute.name for attribute in info.attributes],

@@ -105,6 +105,14 @@ class Encoder:
         if not 1 <= read.get("bins", 1) <= MOST_COLUMNS:
             raise EncoderError(f"bins is {read['bins']}: choose from 1 to {MOST_COLUMNS}")
         object.__setattr__(self, "parameters", read)
+        wrong = [
+            value
+            for found in self.given.values()
+            for value, (count, total) in found.items()
+            if not (0.0 <= count < float("inf") and abs(total) < float("inf"))
+        ]
+        if wrong:
+            raise EncoderError(f"value {wrong[0]!r}: the count must be 0 or more, and the sum finite")
 
     def schema(self, table: Table, known: Schema | None = None) -> Schema:
         """What is learned of a table: its text columns, or the keys, and the target.

@@ -1,0 +1,86 @@
+"""Encoders in the native dialect."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aiohttp import web
+
+from api.native.binding import answer
+from api.native.entities import EncoderName, EncoderRows, EncoderValues, NewEncoder
+from api.problems import bad_request
+from api.routes import Call
+from api.tables import table_from
+
+NAME = "encoder"
+
+
+async def create(call: Call) -> web.Response:
+    body: NewEncoder = call.body
+    made = await call.node.encoders.create(
+        body.name,
+        owner=call.key.user,
+        kind=body.kind,
+        keys=body.keys,
+        target=body.target,
+        binary=body.binary,
+        parameters=body.parameters,
+        project=body.project,
+    )
+    return answer(made, 201)
+
+
+async def listed(call: Call) -> web.Response:
+    return answer({"encoders": await call.node.encoders.list()})
+
+
+async def info(call: Call) -> web.Response:
+    return answer(await call.node.encoders.info(call.part(NAME)))
+
+
+async def delete(call: Call) -> web.Response:
+    await call.node.encoders.delete(call.part(NAME))
+    return answer({})
+
+
+async def learn(call: Call) -> web.Response:
+    return await _change(call, 1)
+
+
+async def forget(call: Call) -> web.Response:
+    return await _change(call, -1)
+
+
+async def _change(call: Call, sign: Literal[1, -1]) -> web.Response:
+    body: EncoderRows = call.body
+    name, encoders = call.part(NAME), call.node.encoders
+    if body.path is not None and body.names is None and body.rows is None:
+        return answer(
+            await encoders.learn_file(name, body.path, actor=call.key, format_=body.format, sign=sign)
+        )
+    if body.path is not None or body.names is None or body.rows is None:
+        raise bad_request(
+            "There is nothing to learn.", "Give either a path, or names and rows (and no path)."
+        )
+    letters = dict.fromkeys((await encoders.info(name)).keys, "S") | (body.types or {})
+    table = await table_from(body.names, body.rows, letters, tuple(body.names))
+    return answer(await encoders.learn(name, table, sign))
+
+
+async def statistics(call: Call) -> web.Response:
+    return answer({"keys": await call.node.encoders.statistics(call.part(NAME))})
+
+
+async def values(call: Call) -> web.Response:
+    return answer({"values": await call.node.encoders.values(call.part(NAME), call.part("key"))})
+
+
+async def set_values(call: Call) -> web.Response:
+    body: EncoderValues = call.body
+    return answer(await call.node.encoders.set_values(call.part(NAME), body.values))
+
+
+async def assign(call: Call) -> web.Response:
+    body: EncoderName = call.body
+    snapshot = await call.node.encoders.snapshot(body.encoder)
+    return answer(await call.node.projects.assign_encoder(call.part("project"), snapshot))
