@@ -48,13 +48,14 @@ def tabulated() -> Callable[[dict[str, Any]], Table]:
 @pytest.fixture(scope="session")
 def learned(tabulated: Callable[[dict[str, Any]], Table]) -> Learned:
     """Statistics of columns; `precision` bits for non-decimal numbers, `types` where guesses are wrong, and
-    `extras` to be counted beside."""
+    `extras` to be counted beside, and apart for each level of `split`."""
 
     def build(
         columns: dict[str, Any],
         precision: int = 60,
         types: dict[str, str] | None = None,
         extras: Iterable[Extra] = (),
+        split: str | None = None,
     ) -> Moments:
         table = tabulated(columns)
         schema = Schema.infer(table, precision)
@@ -67,6 +68,6 @@ def learned(tabulated: Callable[[dict[str, Any]], Table]) -> Learned:
                     for a in schema.attributes
                 )
             )
-        return Moments(replace(schema, extras=frozenset(extras))).learn(table)
+        return Moments(replace(schema, extras=frozenset(extras), split=split)).learn(table)
 
     return build

@@ -34,6 +34,9 @@ _PARAMETERS: Final[Mapping[str, str]] = {
     "sml_explore_ttest_known_mu": "mu",
     "sml_explore_ftest_known_sigma": "sigma",
     "pcaNumDimension": "dimensions",
+    "need_bi_conditional": "conditional",
+    "need_bi_conditional_ci95": "limits",
+    "need_bi_conditional_mmm": "quantiles",
     "hist_bins": "bins",
     "hist_min": "low",
     "hist_max": "high",
@@ -129,7 +132,8 @@ async def _questions(
     known = {info.name: info for info in await call.node.projects.metrics()}
     if metric not in known:
         raise bad_request(f"There is no metric [{metric}].", f"Use one of {', '.join(known)}.")
-    questions = [_question(known[metric], context, project, defaults or {}) for context in contexts]
+    ask = _conditional_question if metric == "conditional_density" else _question
+    questions = [ask(known[metric], context, project, defaults or {}) for context in contexts]
     for number, question in enumerate(questions):
         if known[metric].each and len(question.attributes) != 1:
             raise bad_request(
@@ -146,8 +150,23 @@ def _question(
     inputs, targets = inputs_of(context, project), targets_of(context, project)
     if metric.targets[1] == 0 or not inputs:
         inputs, targets = inputs + targets, []
-    given = {_PARAMETERS.get(name, name): value for name, value in context.extra_parameters.items()}
-    return Question(tuple(inputs), tuple(targets), {**defaults, **given})
+    return Question(tuple(inputs), tuple(targets), {**defaults, **_given(context)})
+
+
+def _conditional_question(
+    _metric: MetricInfo, context: MLContext, project: ProjectInfo, defaults: Mapping[str, Any]
+) -> Question:
+    """Of a pair, a number and a category or one of its levels, the latter is the condition."""
+    names = inputs_of(context, project) + targets_of(context, project)
+    if len(names) != 2:
+        raise bad_request(f"A conditional density takes a pair of attributes, not {len(names)}.")
+    numbers = {attribute.name for attribute in project.attributes if attribute.type in ("C", "B")}
+    counted, condition = names if names[0] in numbers else reversed(names)
+    return Question((counted,), (condition,), {**defaults, **_given(context)})
+
+
+def _given(context: MLContext) -> dict[str, Any]:
+    return {_PARAMETERS.get(name, name): value for name, value in context.extra_parameters.items()}
 
 
 async def _answered(

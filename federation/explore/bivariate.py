@@ -12,25 +12,37 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from scipy import special
 
 from federation.explore.metric import Metric
-from federation.explore.sums import PairSums, column, pair, real, single
+from federation.explore.sums import Column, PairSums, column, pair, real, single
+from federation.explore.univariate import quantiles_of
+from federation.models.algorithm import Parameter, flag
 from federation.models.errors import ModelError
 from federation.statistics import Moments
 
 
-def bivariate(moments: Moments, a: str, b: str) -> dict[str, float]:
+def bivariate(
+    moments: Moments,
+    a: str,
+    b: str,
+    *,
+    conditional: bool = True,
+    limits: bool = True,
+    quantiles: bool = False,
+) -> dict[str, float]:
     """covar, linCorr, biCi95Down, biCi95Up, condCount, condSum, condMean, condVariance, condStddev.
 
     A key is absent where its value is not defined or not in the statistics: the correlation of a constant;
     its limits with fewer than 4 rows or for a correlation of ±1; condMean and what follows if Σb = 0;
-    condVariance unless both attributes are 0/1 or one is an indicator `category$level`. Where the
-    statistics lack the variances over the common rows (two continuous attributes with missing values),
-    those over each attribute's own rows stand in for them in linCorr, which is left out should it pass ±1.
-    Raises `ModelError` for unknown names and if no row has both.
+    condVariance of two continuous attributes, or of a continuous one and a 0/1 attribute, without the extra
+    "conditionals". Where the statistics lack the variances over the common rows (two continuous attributes
+    with missing values), those over each attribute's own rows stand in for them in linCorr, which is left
+    out should it pass ±1. Without `conditional` the cond… values, without `limits` those of the correlation
+    are left out; `quantiles` adds condMin, condMedian and condMax. Raises `ModelError` for unknown names, if
+    no row has both, and for quantiles without the histograms of a's values where b is 1.
     """
     first, second = column(moments, a), column(moments, b)
     sums = pair(moments, first, second)
@@ -42,8 +54,10 @@ def bivariate(moments: Moments, a: str, b: str) -> dict[str, float]:
         _variance(sums.count, sums.a, sums.a_squares, single(moments, first).variance),
         _variance(sums.count, sums.b, sums.b_squares, single(moments, second).variance),
     )
-    result |= _correlation(covariance, *variances, sums.count)
-    return result | _conditional(sums)
+    found = _correlation(covariance, *variances, sums.count)
+    result |= found if limits else {key: found[key] for key in found if key == "linCorr"}
+    result |= _conditional(sums) if conditional else {}
+    return result | (_conditional_quantiles(moments, first, b) if quantiles else {})
 
 
 def _variance(count: int, total: Fraction, squares: Fraction | None, otherwise: Fraction) -> Fraction:
@@ -77,11 +91,26 @@ def _conditional(sums: PairSums) -> dict[str, float]:
     return result
 
 
-def _bi(moments: Moments, inputs: Sequence[str], targets: Sequence[str], /) -> dict[str, float]:
+def _conditional_quantiles(moments: Moments, of: Column, given: str) -> dict[str, float]:
+    """Of a numeric attribute, where a level of the category that splits the statistics is present."""
+    split = moments.schema.split
+    condition = column(moments, given)
+    if of.level is not None or condition.level is None or condition.attribute != split:
+        raise ModelError(
+            f"the statistics have no histogram of {of.attribute!r} where {given!r} is 1: name a numeric "
+            "attribute and a level of the category that the schema is split by"
+        )
+    found = quantiles_of(moments.part(condition.level).histogram(of.attribute))
+    return {"condMin": found["min"], "condMedian": found["median"], "condMax": found["max"]}
+
+
+def _bi(
+    moments: Moments, inputs: Sequence[str], targets: Sequence[str], /, **options: Any
+) -> dict[str, float]:
     names = [*inputs, *targets]
     if len(names) != 2:
         raise ModelError(f"bi takes two attributes, not {len(names)}: name a pair")
-    return bivariate(moments, *names)
+    return bivariate(moments, *names, **options)
 
 
 METRICS: Final = (
@@ -91,5 +120,10 @@ METRICS: Final = (
         _bi,
         (1, 2),
         (0, 1),
+        (
+            Parameter("conditional", flag, "whether to weigh the first attribute by the second (true)"),
+            Parameter("limits", flag, "whether to give 95 % limits of the correlation (true)"),
+            Parameter("quantiles", flag, "whether to give min, median and max where the second is 1 (false)"),
+        ),
     ),
 )

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from federation.explore.metric import Metric, needed, numeric
+from federation.explore.samples import is_category
 from federation.explore.sums import column
 from federation.models.algorithm import Parameter, number, whole
+from federation.models.design import SEPARATOR
 from federation.models.errors import ModelError
 from federation.statistics import Histogram, Moments
 
@@ -35,28 +37,60 @@ def density(
     name = inputs[0]
     if column(moments, name).level is not None:
         raise ModelError(f"{name!r} is a level: its one count is what uni tells")
-    return _binned(name, moments.histogram(name), int(needed("bins", bins)), low, high)
+    histogram = moments.histogram(name)
+    return _binned(histogram, needed("bins", bins), *_edges(name, histogram, low, high))
 
 
-def _binned(
-    name: str, histogram: Histogram, bins: int, low: float | None, high: float | None
+def conditional_density(
+    moments: Moments,
+    inputs: Sequence[str],
+    targets: Sequence[str],
+    /,
+    bins: int | None = None,
+    low: float | None = None,
+    high: float | None = None,
 ) -> dict[str, Any]:
+    """{"category$level": density} of each level of the category that the statistics are split by, or of one.
+
+    All have the same bins: without low and high, those between the least and the greatest value of all rows.
+    Raises `ModelError` if the target is not that category or a level of it, or without profiles.
+    """
+    name, given = inputs[0], targets[0]
+    if column(moments, name).level is not None:
+        raise ModelError(f"{name!r} is a level: gain and chi2 tell how it goes with {given!r}")
+    split = moments.schema.split
+    chosen = None if is_category(moments, given) else column(moments, given)
+    if split is None or (given if chosen is None else chosen.attribute) != split:
+        raise ModelError(
+            f"the statistics have no histogram of {name!r} for each level of {given!r}: condition on the "
+            "category that the schema is split by" + (f", {split!r}" if split else " (this one is not split)")
+        )
+    start, stop = _edges(name, moments.histogram(name), low, high)
+    parts = moments.parts() if chosen is None else {chosen.level: moments.part(str(chosen.level))}
+    return {
+        f"{split}{SEPARATOR}{level}": _binned(part.histogram(name), needed("bins", bins), start, stop)
+        for level, part in parts.items()
+    }
+
+
+def _edges(name: str, histogram: Histogram, low: float | None, high: float | None) -> tuple[float, float]:
+    """Where the bins begin and end."""
     if histogram.count == 0:
         raise ModelError(f"attribute {name!r} has no value: learn rows that have it")
-    if not 1 <= bins <= MOST_BINS:
-        raise ModelError(f"bins is {bins}: choose from 1 to {MOST_BINS:,}")
     start = histogram.minimum if low is None else low
     stop = histogram.maximum if high is None else high
     if low is None and high is None and start == stop:
         stop = start + 1.0  # a constant fills the first of its bins
     if not start < stop:
         raise ModelError(f"the bins of {name!r} go from {start} to {stop}: choose low less than high")
-    return {
-        "min": start,
-        "max": stop,
-        "width": (stop - start) / bins,
-        "histogram": histogram.fixed(bins, start, stop).tolist(),
-    }
+    return start, stop
+
+
+def _binned(histogram: Histogram, bins: float, start: float, stop: float) -> dict[str, Any]:
+    if not 1 <= bins <= MOST_BINS:
+        raise ModelError(f"bins is {bins:g}: choose from 1 to {MOST_BINS:,}")
+    counts = histogram.fixed(int(bins), start, stop)
+    return {"min": start, "max": stop, "width": (stop - start) / bins, "histogram": counts.tolist()}
 
 
 _BINS: Final = (
@@ -71,6 +105,16 @@ METRICS: Final = (
         density,
         (1, None),
         (0, 0),
+        _BINS,
+        each=True,
+        suits=numeric,
+    ),
+    Metric(
+        "conditional_density",
+        "the same for each level of the category that the statistics are split by",
+        conditional_density,
+        (1, None),
+        (1, 1),
         _BINS,
         each=True,
         suits=numeric,

@@ -51,7 +51,7 @@ def univariate(moments: Moments, name: str) -> dict[str, float]:
     higher = _higher(moments, of, sums)
     answer |= {} if higher is None else _shape(sums, *higher)
     if of.level is None and Extra.PROFILES in moments.schema.extras:
-        answer |= _quantiles(moments.histogram(name))
+        answer |= quantiles_of(moments.histogram(name))
     return answer
 
 
@@ -81,7 +81,8 @@ def _shape(sums: Sums, cubes: Fraction, fourths: Fraction) -> dict[str, float]:
     return shape
 
 
-def _quantiles(histogram: Histogram) -> dict[str, float]:
+def quantiles_of(histogram: Histogram) -> dict[str, float]:
+    """min, q1, median, q3, max; raises `StatisticsError` for an empty histogram."""
     n = histogram.count
     median = histogram.quantile(0.5)
     if n % 2 == 0:

@@ -174,11 +174,36 @@ async def test_densities_at_once_and_by_a_job(learned, served, iris, columns):
         await learned("POST", "/projects/profiled/densityEstimate?async=true", body)
     )
     assert later.json["values"] == now.json["values"]
-    refused = await learned("POST", "/projects/p/densityEstimate", body)
+    refused = await learned(
+        "POST", "/projects/profiled/densityEstimate", {"values": [named(["sepal_width"])]}
+    )
     assert (refused.status, refused.json["statusCode"]) == (400, "BAD_REQUEST")
-    assert "profiles" in refused.json["statusString"]
+    assert "'bins' is needed" in refused.json["statusString"]
     question = {"values": [named(["petal_length"])]}
     (found,) = (await learned("POST", "/projects/profiled/explore?metric=uni", question)).json["values"][
         "KSVDMap"
     ]["values"]
     assert {"skewness", "kurtosis", "min", "max", "median"} < set(found)
+
+
+async def test_conditional_densities_of_a_split_project(learned, served, iris, columns, virginica):
+    given = (await served.node.projects.statistics("p")).moments.schema
+    schema = replace(given, extras=frozenset({Extra.PROFILES}), split="kind")
+    await served.node.projects.create("parted", owner="admin", schema=schema)
+    frame = {
+        "attributeNames": [*iris["attributeNames"], "kind"],
+        "attributeTypes": [*iris["attributeTypes"], "T"],
+        "data": [[*row, ("virginica" if row[4] == "1" else "other")] for row in iris["data"]],
+    }
+    assert (await learned("POST", "/projects/parted/learn", frame)).status == 200
+    pair = {"inputAttributeNames": ["petal_length", "kind"]}
+    answer = await learned("POST", "/projects/parted/conditionalDensityEstimate?tps=8", {"values": [pair]})
+    found = answer.json["values"]["densityList"]["values"]
+    assert [item["attrName"] for item in found] == ["petal_length|kind$other", "petal_length|kind$virginica"]
+    x = columns["petal_length"]
+    for item, rows in zip(found, (x[~virginica], x[virginica]), strict=True):
+        places = np.minimum((rows - x.min()) / ((x.max() - x.min()) / 8), 7).astype(int)
+        assert item["histogram"] == np.bincount(places, minlength=8).tolist()
+    for names in (["petal_length"], ["petal_length", "sepal_width"]):
+        body = {"values": [{"inputAttributeNames": names}]}
+        assert (await learned("POST", "/projects/parted/conditionalDensityEstimate", body)).status == 400

@@ -74,6 +74,52 @@ def test_what_is_no_question_is_refused(
         explore("density", moments, [name], (), parameters)
 
 
+@pytest.mark.parametrize("table", ["iris", "wine", "breast_cancer"])
+def test_conditional_densities_are_those_of_each_levels_rows(
+    table: str, real_tables: Any, learned: Learned
+) -> None:
+    columns = real_tables[table]
+    moments = learned(columns, extras=[Extra.PROFILES], split="kind")
+    kinds = np.array(columns["kind"])
+    answer = explore("conditional_density", moments, ["x0", "x1"], ["kind"], {"bins": 10})
+    whole = explore("density", moments, ["x0", "x1"], (), {"bins": 10})
+    for name in ("x0", "x1"):
+        assert list(answer[name]) == [f"kind${kind}" for kind in sorted(set(kinds))]
+        together = np.sum([found["histogram"] for found in answer[name].values()], axis=0)
+        assert together.tolist() == whole[name]["histogram"]
+        for kind in set(kinds):
+            found = answer[name][f"kind${kind}"]
+            alone = moments.part(kind).histogram(name).fixed(10, found["min"], found["max"])
+            counts, _ = np.histogram(columns[name][kinds == kind], 10, (found["min"], found["max"]))
+            assert found["histogram"] == alone.tolist()
+            apart = np.abs(np.cumsum(found["histogram"]) - np.cumsum(counts)).max()
+            assert apart <= 0.1 * counts.sum()
+    one = explore("conditional_density", moments, ["x1"], [f"kind${kinds[0]}"], {"bins": 10})["x1"]
+    assert one == {f"kind${kinds[0]}": answer["x1"][f"kind${kinds[0]}"]}
+
+
+def test_quantiles_where_a_level_is_present(real_tables: Any, learned: Learned) -> None:
+    columns = real_tables["iris"]
+    moments = learned(columns, extras=[Extra.PROFILES], split="kind")
+    answer = explore("bi", moments, ["x0"], ["kind$virginica"], {"quantiles": "true", "limits": "false"})
+    x = columns["x0"][np.array(columns["kind"]) == "virginica"]
+    assert [answer[key] for key in ("condMin", "condMedian", "condMax")] == [x.min(), np.median(x), x.max()]
+    assert "biCi95Up" not in answer
+    few = explore("bi", moments, ["x0"], ["x1"], {"conditional": "false"})
+    assert set(few) == {"covar", "linCorr", "biCi95Down", "biCi95Up"}
+
+
+def test_a_condition_that_no_histogram_was_kept_for_is_refused(real_tables: Any, learned: Learned) -> None:
+    profiled = learned(real_tables["iris"], extras=[Extra.PROFILES])
+    with pytest.raises(ModelError, match=r"each level of 'kind': condition on .*\(this one is not split\)"):
+        explore("conditional_density", profiled, ["x0"], ["kind"], {"bins": 5})
+    split = learned(real_tables["iris"], extras=[Extra.PROFILES], split="kind")
+    with pytest.raises(ModelError, match=r"each level of 'x1': condition on .* 'kind'"):
+        explore("conditional_density", split, ["x0"], ["x1"], {"bins": 5})
+    with pytest.raises(ModelError, match="no histogram of 'x0' where 'x1' is 1"):
+        explore("bi", split, ["x0"], ["x1"], {"quantiles": True})
+
+
 def test_without_profiles_the_remedy_is_told(learned: Learned) -> None:
     with pytest.raises(ModelError, match='learn them with a schema whose extras include "profiles"'):
         explore("density", learned({"x": [1.5, 2.5]}), ["x"], (), {"bins": 3})

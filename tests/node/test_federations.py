@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from federation.explore import explore
 from federation.statistics import Schema, Table
 from node.answers import FederationInfo
 from node.config import NodeConfig
@@ -82,7 +83,11 @@ async def test_three_nodes_hold_the_pooled_statistics_to_the_bit(
             "jfk": 1000,
             "lga": 1000,
         }
-        assert (await node.projects.explore("delays", "uni", ["distance"])).rows == 3000
+        answer = await node.projects.explore("delays", "anova", ["delay"], ["carrier"])
+        assert answer.values == explore("anova", pooled, ["delay"], ["carrier"])
+        assert (answer.rows, len(answer.contributions)) == (3000, 3)
+        own = await node.projects.explore("delays", "uni", ["distance"], local=True)
+        assert (own.rows, [share.name for share in own.contributions]) == (1000, [node.name])
     stats = await lga.federations.sync_stats("air")
     assert stats.contributions_received == 2
     assert stats.waiting == 0
