@@ -8,10 +8,13 @@ from federation.statistics.exact import ExactArray
 from federation.statistics.moments import Moments
 from federation.statistics.quantum import Quantum, common
 from federation.statistics.schema import LETTERS, Attribute, AttributeType, Extra, Schema
+from federation.statistics.sequences import NGRAM, NGRAM_SCHEMA, ngram_table, ngrams
 from federation.statistics.table import Coded, Column, Table
 
 __all__ = [
     "LETTERS",
+    "NGRAM",
+    "NGRAM_SCHEMA",
     "Attribute",
     "AttributeType",
     "Bivariate",
@@ -34,4 +37,6 @@ __all__ = [
     "Table",
     "Univariate",
     "common",
+    "ngram_table",
+    "ngrams",
 ]

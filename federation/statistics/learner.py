@@ -52,7 +52,7 @@ def _canonical(parts: dict[str, Counts]) -> dict[str, Counts]:
 
 def _by_level(schema: Schema, table: Table, offset: int) -> Iterator[tuple[str, Counts]]:
     """The counts of the rows of each level that occurs; the earliest bad row is reported."""
-    coded = _levels_of(table, str(schema.split))
+    coded = levels_of(table, str(schema.split))
     order = np.argsort(coded.codes, kind="stable")
     codes, starts = np.unique(coded.codes[order], return_index=True)
     failures: list[LearnError] = []
@@ -116,7 +116,7 @@ class _Source:
         self.chunk = _CHUNK * self.block
         self.values = [_numbers(table, attribute) for attribute in self.numeric]
         self.levelled = Levelled.of(schema)
-        coded = {name: _levels_of(table, name) for name in self.levelled.names}
+        coded = {name: levels_of(table, name) for name in self.levelled.names}
         self.codes = [column.codes for column in coded.values()]
         self.levels = {name: column.levels for name, column in coded.items()}
         plain = [attribute.unit.multiplier for attribute in self.numeric]
@@ -281,7 +281,8 @@ def _numbers(table: Table, attribute: Attribute) -> FloatArray:
     return column
 
 
-def _levels_of(table: Table, name: str) -> Coded:
+def levels_of(table: Table, name: str) -> Coded:
+    """A column as levels, each once and none empty; raises `LearnError` for one that cannot travel."""
     column = _column(table, name)
     if not isinstance(column, Coded):
         column = _coded(column)
