@@ -13,6 +13,7 @@ from federation.models.lda import LdaModel, fit_lda
 from federation.models.linear import INTERCEPT, LinearModel, fit_linear
 from federation.models.mahalanobis import MahalanobisModel, fit_mahalanobis
 from federation.models.mlda import MldaModel, fit_mlda
+from federation.models.mqda import MqdaModel, fit_mqda
 from federation.models.pca import PcaModel, fit_pca
 from federation.models.pcr import PcrModel, fit_pcr
 from federation.models.penalised import PenalisedModel, fit_penalised
@@ -38,6 +39,7 @@ __all__ = [
     "MldaModel",
     "Model",
     "ModelError",
+    "MqdaModel",
     "Parameter",
     "PcaModel",
     "PcrModel",
@@ -56,6 +58,7 @@ __all__ = [
     "fit_linear",
     "fit_mahalanobis",
     "fit_mlda",
+    "fit_mqda",
     "fit_pca",
     "fit_pcr",
     "fit_penalised",

@@ -107,11 +107,8 @@ def fit_bayes(
     if sum(count > 0 for count in counts) < 2:
         raise ModelError(f"target {target!r} has one class only: learn rows of other classes")
     names = _Inputs.of(moments, inputs)
-    normal = {name: _normals(name, found, numeric_within(moments, found, name)) for name in names.continuous}
+    normal = {name: numeric_within(moments, found, name) for name in names.continuous}
     largest = max((moments.univariate(name).variance for name in normal), default=0.0)
-    for name, (means, variances) in normal.items():
-        normal[name] = means, tuple(variance + var_smoothing * largest for variance in variances)
-        _require_varying(name, found, normal[name][1])
     binary = {name: numeric_within(moments, found, name) for name in names.binary}
     binary |= {name: indicator_within(moments, found, name) for name in names.indicators}
     cells = {name: levels_within(moments, found, name) for name in names.categories}
@@ -122,7 +119,7 @@ def fit_bayes(
         numeric=found.numeric,
         priors=tuple(count / sum(counts) for count in counts),
         counts=counts,
-        normal=normal,
+        normal={name: _normals(name, found, sums, var_smoothing * largest) for name, sums in normal.items()},
         binary={name: _ones(name, found, sums, laplace_factor) for name, sums in binary.items()},
         categories={name: _levels(name, found, counts, laplace_factor) for name, counts in cells.items()},
         rows=sum(counts),
@@ -170,21 +167,23 @@ def _mean(moments: Moments, attribute: str, level: str | None) -> float:
     return counts.get(level, 0) / max(1, sum(counts.values()))
 
 
-def _normals(name: str, target: Target, sums: Within) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _normals(
+    name: str, target: Target, sums: Within, smoothing: float
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Means and variances in each class."""
     _require_rows(name, target, sums.counts)
-    means = [total / count for total, count in zip(sums.totals, sums.counts, strict=True)]
-    variances = [
-        squares / count - mean**2
-        for squares, count, mean in zip(sums.squares, sums.counts, means, strict=True)
-    ]
-    return tuple(map(float, means)), tuple(map(float, variances))
+    try:
+        variances = tuple(variance + smoothing for variance in sums.variances())
+    except OverflowError:
+        raise ModelError(f"the squares of {name!r} exceed the range of float64: use a larger unit") from None
+    _require_varying(name, target, variances)
+    return sums.means(), variances
 
 
 def _ones(name: str, target: Target, sums: Within, laplace: float) -> tuple[float, ...]:
     """Probabilities of 1 in each class."""
     _require_rows(name, target, sums.counts)
-    ones = np.array([float(total) for total in sums.totals])
+    ones = np.array(sums.totals, dtype=np.float64)
     counts = np.array(sums.counts, dtype=np.float64)
     _require_possible(name, target, [ones + laplace, counts - ones + laplace])
     return tuple(((ones + laplace) / (counts + 2.0 * laplace)).tolist())

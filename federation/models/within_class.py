@@ -9,23 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeVar
 
 from federation.models.classes import Target
 from federation.models.design import category_and_level
 from federation.models.errors import ModelError
 from federation.statistics import AttributeType, Moments
 
-Number = TypeVar("Number", int, Fraction)
-
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Of the k classes: rows that have the attribute, Σx and Σx², each (k,)."""
+    """Of the k classes: rows that have the attribute, Σq and Σq², each (k,), with x = q · unit."""
 
     counts: tuple[int, ...]
-    totals: tuple[Fraction, ...]
-    squares: tuple[Fraction, ...]
+    totals: tuple[int, ...]
+    squares: tuple[int, ...]
+    unit: Fraction
+
+    def means(self) -> tuple[float, ...]:
+        """The nearest float64 to each class's mean; the classes have rows."""
+        up, down = self.unit.as_integer_ratio()
+        return tuple(total * up / (n * down) for n, total in zip(self.counts, self.totals, strict=True))
+
+    def variances(self) -> tuple[float, ...]:
+        """Population variances, likewise; all is whole until the division."""
+        up, down = self.unit.as_integer_ratio()
+        sums = zip(self.counts, self.totals, self.squares, strict=True)
+        return tuple(
+            (n * squares - total * total) * up * up / (n * n * down * down) for n, total, squares in sums
+        )
 
 
 def class_counts(moments: Moments, target: Target) -> tuple[int, ...]:
@@ -33,7 +44,7 @@ def class_counts(moments: Moments, target: Target) -> tuple[int, ...]:
     if target.category is None:
         found = moments.univariate(target.name)
         return found.count - int(found.total), int(found.total)
-    return _folded(target, moments.level_counts(target.category).items(), 0)
+    return _folded(target, moments.level_counts(target.category).items())
 
 
 def numeric_within(moments: Moments, target: Target, name: str) -> Within:
@@ -43,12 +54,12 @@ def numeric_within(moments: Moments, target: Target, name: str) -> Within:
     """
     if target.category is None:
         return _of_products(moments, target.name, name)
-    unit = moments.schema[name].unit.value
     sums = level_sums(moments, target.category, name)
     return Within(
-        _folded(target, ((level, found.count) for level, found in sums.items()), 0),
-        _folded(target, ((level, found.total * unit) for level, found in sums.items()), Fraction(0)),
-        _folded(target, ((level, found.squares * unit**2) for level, found in sums.items()), Fraction(0)),
+        _folded(target, ((level, found.count) for level, found in sums.items())),
+        _folded(target, ((level, found.total) for level, found in sums.items())),
+        _folded(target, ((level, found.squares) for level, found in sums.items())),
+        moments.schema[name].unit.value,
     )
 
 
@@ -57,12 +68,10 @@ def levels_within(moments: Moments, target: Target, category: str) -> dict[str, 
     if target.category is None:
         ones = level_sums(moments, category, target.name)
         return {level: (found.count - found.total, found.total) for level, found in ones.items()}
-    cells = moments.contingency(category, target.category)
-    levels = sorted({level for level, _ in cells})
-    return {
-        level: _folded(target, ((kind, count) for (of, kind), count in cells.items() if of == level), 0)
-        for level in levels
-    }
+    by_level: dict[str, dict[str, int]] = {}
+    for (level, kind), count in moments.contingency(category, target.category).items():
+        by_level.setdefault(level, {})[kind] = count
+    return {level: _folded(target, kinds.items()) for level, kinds in by_level.items()}
 
 
 def indicator_within(moments: Moments, target: Target, name: str) -> Within:
@@ -71,8 +80,8 @@ def indicator_within(moments: Moments, target: Target, name: str) -> Within:
     cells = levels_within(moments, target, category)
     classes = range(len(target.classes))
     counts = tuple(sum(cells[of][k] for of in cells) for k in classes)
-    ones = tuple(Fraction(cells[level][k]) if level in cells else Fraction(0) for k in classes)
-    return Within(counts, ones, ones)
+    ones = tuple(cells[level][k] if level in cells else 0 for k in classes)
+    return Within(counts, ones, ones, Fraction(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +116,13 @@ def _of_products(moments: Moments, target: str, name: str) -> Within:
         )
     both = moments.bivariate(name, target)
     ones = int(both.total_b)
-    totals = (both.total_a - both.products, both.products)
-    return Within((both.count - ones, ones), totals, totals)
+    totals = (int(both.total_a - both.products), int(both.products))
+    return Within((both.count - ones, ones), totals, totals, Fraction(1))
 
 
-def _folded(target: Target, by_level: Iterable[tuple[str, Number]], zero: Number) -> tuple[Number, ...]:
+def _folded(target: Target, by_level: Iterable[tuple[str, int]]) -> tuple[int, ...]:
     """Sums by class from values by level."""
-    totals = [zero] * len(target.classes)
+    totals = [0] * len(target.classes)
     for level, value in by_level:
         if target.level is not None:
             at = int(level == target.level)
@@ -121,5 +130,5 @@ def _folded(target: Target, by_level: Iterable[tuple[str, Number]], zero: Number
             at = target.classes.index(level)
         else:
             continue
-        totals[at] = totals[at] + value
+        totals[at] += value
     return tuple(totals)

@@ -15,6 +15,7 @@ def test_public_names() -> None:
             *("ReconstructionModel", "fit_reconstruction"),
             *("EcodModel", "fit_ecod"),
             *("HbaModel", "fit_hba"),
+            *("MqdaModel", "fit_mqda"),
             *("BayesModel", "MldaModel", "fit_bayes", "fit_mlda"),
             *("ModelError", "Parameter", "PcaModel", "PenalisedModel"),
             *("fit", "fit_lda", "fit_linear", "fit_pca", "fit_penalised", "from_dict"),
