@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.models.algorithm import MISSING, Algorithm, required
-from federation.models.design import InputColumn, design
+from federation.models.design import Design, InputColumn, check_names, design
 from federation.models.errors import ModelError, listed
-from federation.models.linear import LinearModel, fit_linear
+from federation.models.linear import fit_linear
+from federation.models.linear_algebra import DEPENDENT, solver
 from federation.models.penalty_grid import aicc
 from federation.models.prediction import linear_prediction, numbers, require_columns
 from federation.models.record import to_record
-from federation.statistics import Missing, Moments, Schema, Table
+from federation.models.wide_arithmetic import add, negate, pick, product, slice_rows
+from federation.statistics import DoubleDouble, Missing, Moments, Schema, Table
 
 FloatArray = NDArray[np.float64]
 
@@ -37,7 +39,7 @@ LOGARITHM: Final = "ln"
 class PowerModel:
     """A least squares regression in which `power_column`, an input or the target, stands in the power λ.
 
-    powers are those that were tried and aicc_vec their AICc, of which `power` has the lowest. What else is
+    powers are those that were compared and aicc_vec their AICc, of which `power` has the lowest. What else is
     told (see `linear.LinearModel`) is that of the chosen regression, on the scale of a powered target, and as
     if the power had been known.
     """
@@ -146,27 +148,27 @@ def fit_power(
 
     The power has the lowest AICc; powers of a target are compared as densities of the target itself. Raises
     `ModelError` if none or several of the columns have powers, if a power is named in their place, and what
-    `linear.fit_linear` refuses for every power.
+    `linear.fit_linear` refuses.
     """
     column, learned = _powered(moments.schema, target, inputs)
-    tried: dict[float, tuple[float, LinearModel]] = {}
-    refused: list[ModelError] = []
-    for power, name in learned.items():
-        try:
-            tried[power] = _fitted(moments, target, inputs, column, power, name, missing)
-        except ModelError as error:  # a power may be constant to the digits that were learned
-            refused.append(error)
-    if not tried:
-        raise refused[0]
-    best = min(tried, key=lambda power: tried[power][0])
-    model = tried[best][1]
+    check_names(moments.schema, target, inputs)
+    scores = _scores(moments, target, inputs, column, learned, missing)
+    best = min(scores, key=scores.__getitem__, default=min(learned))
+    outcome = learned[best] if column == target else target
+    taken = [learned[best] if name == column else name for name in inputs]
+    model = fit_linear(moments, outcome, taken, missing=missing)
+    if not scores:
+        raise ModelError(
+            f"{model.rows} rows are too few to choose a power with {len(model.columns)} inputs: learn "
+            "more rows, or leave inputs out"
+        )
     return PowerModel(
         algorithm="powerreg",
         target=target,
         power_column=column,
         power=best,
-        powers=tuple(tried),
-        aicc_vec=tuple(score for score, _ in tried.values()),
+        powers=tuple(scores),
+        aicc_vec=tuple(scores.values()),
         terms=model.terms,
         coef=model.coef,
         std_error=model.std_error,
@@ -183,31 +185,51 @@ def fit_power(
     )
 
 
-def _fitted(
+def _scores(
     moments: Moments,
     target: str,
     inputs: Sequence[str],
     column: str,
-    power: float,
-    name: str,
+    learned: Mapping[float, str],
     missing: Missing,
-) -> tuple[float, LinearModel]:
-    """The regression with one power, and its AICc."""
-    outcome = name if column == target else target
-    taken = [name if attribute == column else attribute for attribute in inputs]
-    model = fit_linear(moments, outcome, taken, missing=missing)
-    total = float(design(moments, outcome, taken, missing).target_scatter.hi)
-    score = aicc(1.0 - model.r2, total, model.rows, len(model.columns), True)
-    if column == target:
-        # ln of the derivative of the transform is (λ - 1) sign(y) ln(1 + |y|).
-        logarithms = design(moments, None, [_logarithm_name(target)], missing)
-        score -= 2.0 * (power - 1.0) * model.rows * float(logarithms.means.hi[0])
-    if not math.isfinite(score):
-        raise ModelError(
-            f"{model.rows} rows are too few to choose a power with {len(model.columns)} inputs: learn "
-            "more rows, or leave inputs out"
-        )
-    return score, model
+) -> dict[float, float]:
+    """AICc of the regression with each power, except for those that the other inputs leave nothing of.
+
+    The other inputs are the same for all powers, and so is the system that takes out what they explain.
+    """
+    others = [name for name in inputs if name != column]
+    last = _logarithm_name(target) if column == target else target
+    sums = design(moments, None, [*others, *learned.values(), last], missing)
+    start = len(sums.columns) - len(learned) - 1
+    squares = np.diagonal(sums.scatter.hi)
+    if not np.all(squares[:start] > 0.0):
+        return {}  # which the regression itself will refuse
+    total, left = squares[start:], _unexplained(sums, start)
+    scores = {}
+    for at, power in enumerate(learned):
+        if not left[at, at] > DEPENDENT * total[at] or not total[-1] > 0.0:
+            continue
+        if column == target:
+            score = aicc(left[at, at] / total[at], total[at], sums.rows, start, True)
+            # ln of the derivative of the transform is (λ - 1) sign(y) ln(1 + |y|).
+            score -= 2.0 * (power - 1.0) * sums.rows * float(sums.means.hi[-1])
+        else:
+            unexplained = left[-1, -1] - left[at, -1] ** 2 / left[at, at]
+            score = aicc(unexplained / total[-1], total[-1], sums.rows, start + 1, True)
+        if math.isfinite(score):
+            scores[power] = score
+    return scores
+
+
+def _unexplained(sums: Design, start: int) -> FloatArray:
+    """Sums of products of the columns from `start` on that regression on those before leaves."""
+    rest = pick(sums.scatter, slice(start, None), slice(start, None))
+    if not start:
+        return rest.hi
+    right = pick(sums.scatter, slice(None, start), slice(start, None))
+    system = solver(pick(sums.scatter, slice(None, start), slice(None, start)), sums.terms[:start])
+    turned = DoubleDouble(right.hi.T, right.lo.T)
+    return add(rest, negate(product(slice_rows(turned), system.solve(right)))).hi
 
 
 def _powered(schema: Schema, target: str, inputs: Sequence[str]) -> tuple[str, dict[float, str]]:
