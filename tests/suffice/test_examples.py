@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "symetry_client.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "symetry_tour.py"
 SECONDS = 60
 
 
@@ -24,7 +24,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_symetry_client_makes_its_tour(start_nodes: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_symetry_tour_is_made_on_one_node(start_nodes: Callable[..., Any], tmp_path: Path) -> None:
     start_nodes("node")
     done = run("--credentials", tmp_path / "node" / "credentials.json")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -45,14 +45,36 @@ def test_the_symetry_client_makes_its_tour(start_nodes: Callable[..., Any], tmp_
     assert abs(float(found[1]) - 1.5) < 0.1  # the days a degree of severity was made to add
 
 
-def test_the_symetry_client_says_what_is_wrong(tmp_path: Path) -> None:
+def test_the_symetry_tour_is_made_on_a_federation_of_two(
+    start_nodes: Callable[..., Any], tmp_path: Path
+) -> None:
+    start_nodes("first", "second", admin="first")
+    places = (tmp_path / name / "credentials.json" for name in ("first", "second"))
+    done = run("--credentials", next(places), "--peer", next(places))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    _, together = done.stdout.split("Create federation stays")
+    assert together.count("rows of both: 2000") == 2
+    assert together.count("of 2000 rows") == 2
+    for words in (
+        "Fed Project created with join",
+        "linCorr",
+        "the same on both nodes, in all digits",
+        "age ?, severity 5, surgery",
+        "Job was killed",
+    ):
+        assert words in together
+    assert together.count("deleted Project with id[stays]") == 2
+
+
+def test_the_symetry_tour_says_what_is_wrong(tmp_path: Path) -> None:
     done = run("--credentials", tmp_path / "nowhere.json")
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "nowhere.json" in done.stderr
 
 
-def test_the_symetry_client_needs_the_standard_library_only() -> None:
+def test_the_symetry_tour_needs_the_standard_library_only() -> None:
     tree = ast.parse(EXAMPLE.read_text())
     imported = {
         name.split(".")[0]

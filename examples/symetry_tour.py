@@ -1,21 +1,25 @@
-"""A plain client of a node's SymetryML calls: signed requests, with nothing but the standard library.
+"""A tour of SymetryML's calls on one node, then on a federation of two, by the standard library alone.
 
-Start a node, then run this beside it:
+Start an admin's node and a peer's, then run this beside them:
 
-    suffice node start --home demo --role admin --detach
-    python examples/symetry_client.py --credentials demo/credentials.json
+    suffice node start --home first --name first --role admin --detach
+    suffice node start --home second --name second --http 127.0.0.1:8081 --detach
+    python examples/symetry_tour.py --credentials first/credentials.json --peer second/credentials.json
 
 It makes a project, learns rows as a job and polls it to its end, explores, builds a linear regression,
-predicts, kills a job, lists the jobs, and removes the project again.
+predicts, kills a job, lists the jobs, and removes the project again; then both nodes share a project, each
+learns half of the rows, and the same questions are asked of it. Without --peer the tour ends after one node.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import functools
 import hashlib
 import hmac
 import json
+import operator
 import random
 import sys
 import time
@@ -32,6 +36,7 @@ Json = dict[str, Any]
 
 POLL_SECONDS = 0.2
 TIMEOUT_SECONDS = 60.0
+PASSWORD = "between us two"  # noqa: S105 (the invitation travels encrypted under it; at most 16 characters)
 NAMES = ["stay", "age", "severity", "ward"]
 TYPES = ["C", "C", "C", "T"]  # continuous, and one category
 
@@ -142,7 +147,7 @@ def patients(count: int) -> Json:
     return _frame(NAMES, TYPES, rows)
 
 
-def _frame(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[str]]) -> Json:
+def _frame(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Json:
     return {"attributeNames": names, "attributeTypes": types, "data": rows}
 
 
@@ -154,19 +159,76 @@ def tour(call: SymetryClient, project: str) -> None:
     print(f"Create project {project}")
     print(" ", call("POST", "/projects", pid=project).words)
     try:
-        _learn_and_ask(call, project)
-        _jobs(call, project)
+        learn(call, project, patients(2000))
+        explore(call, project)
+        build(call, project)
+        predict(call, project)
+        kill(call, project)
+        list_jobs(call)
     finally:
-        print("Delete the project")
-        print(" ", call("DELETE", f"/projects/{project}").words)
+        delete(call, project)
 
 
-def _learn_and_ask(call: SymetryClient, project: str) -> None:
-    print("Learn 2,000 rows, as a job")
-    started = call("POST", f"/projects/{project}/learn", patients(2000), **{"async": "true"})
+def federation(admin: SymetryClient, peer: SymetryClient, project: str) -> None:
+    """Each learns half of the rows; each then has the model of all."""
+    name = f"{project}-{time.time_ns():x}"  # a federation stays when its project is gone
+    print(f"Create federation {name}, and invite the peer")
+    print(" ", admin("POST", "/fedml/create", {"fed_name": name, "sync_sched": "m1"}, pid=project).words)
+    try:
+        sealed = admin("POST", f"/fedml/{project}/getInvitation", {"passwd": PASSWORD})
+        invitation = json.loads(decrypt(PASSWORD, sealed.values["encryptedGroupInfo"]))
+        print(" ", peer("POST", "/fedml/createJoin", invitation, pid=project).words)
+        try:
+            ask_both(admin, peer, project)
+        finally:
+            delete(peer, project)
+    finally:
+        delete(admin, project)
+
+
+def ask_both(admin: SymetryClient, peer: SymetryClient, project: str) -> None:
+    for call in (admin, peer):
+        call("GET", f"/fedml/{project}/startPulse")
+    rows = patients(2000)
+    for call, half in ((admin, rows["data"][:1000]), (peer, rows["data"][1000:])):
+        learn(call, project, rows | {"data": half})
+    for call in (admin, peer):
+        print("  rows of both:", wait_for_rows(call, project, 2000))
+    explore(admin, project)
+    models = [build(call, project) for call in (admin, peer)]
+    same = models[0] == models[1]
+    print(f"  the model is {'the same' if same else 'NOT the same'} on both nodes, in all digits")
+    predict(peer, project)
+    kill(admin, project)
+
+
+def wait_for_rows(call: SymetryClient, project: str, rows: int) -> int:
+    """Ask until everybody's contribution is in the answer; before, the node says who is missing (503)."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    question = {"values": [{"inputAttributeNames": ["stay"]}]}
+    count = 0
+    while count < rows:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"project {project} has {count} rows after {TIMEOUT_SECONDS:g} s, not {rows}")
+        try:
+            found = call("POST", f"/projects/{project}/explore", question, metric="uni")
+            count = int(found.values["KSVDMap"]["values"][0]["count"])
+        except Refused as refused:
+            if refused.status != 503:
+                raise
+        if count < rows:
+            time.sleep(POLL_SECONDS)
+    return count
+
+
+def learn(call: SymetryClient, project: str, frame: Json) -> None:
+    print(f"Learn {len(frame['data']):,} rows, as a job")
+    started = call("POST", f"/projects/{project}/learn", frame, **{"async": "true"})
     info = call.finished(started.job)["smlInfo"]
     print("  attributes:", ", ".join(map("{} ({})".format, info["attributeNames"], info["attributeTypes"])))
 
+
+def explore(call: SymetryClient, project: str) -> None:
     print("Explore stay, and stay with age")
     for metric, names in (("uni", ["stay"]), ("bi", ["stay", "age"])):
         question = {"values": [{"inputAttributeNames": names}]}
@@ -174,24 +236,31 @@ def _learn_and_ask(call: SymetryClient, project: str) -> None:
         for row in found.values["KSVDMap"]["values"]:
             print(f"  {' ~ '.join(names)}: {_show(row)}")
 
+
+def build(call: SymetryClient, project: str) -> Json:
+    """The coefficient table of the model that it builds."""
     print("Build a linear regression, as a job")
     context = {"targetAttributeNames": ["stay"], "inputAttributeNames": NAMES[1:]}
     call.finished(call("POST", f"/projects/{project}/build", context, modelid="days", algo="mlr").job)
     model = call("GET", f"/projects/{project}/models/days").values["modelInfo"]
-    table = model["extra"]["coefficients"]
+    table: Json = model["extra"]["coefficients"]
     for row in table["data"]:
         numbers = zip(table["attributeNames"][1:3], row[1:3], strict=True)
         print(f"  {row[0]:16}", ", ".join(f"{name} {float(value):9.5f}" for name, value in numbers))
     print(f"  R² {float(model['info']['r2']):.5f} of {model['info']['rows']} rows")
+    return table
 
-    print("Predict two stays")
-    rows = [["40", "2", "medicine"], ["80", "5", "surgery"]]
-    found = call("POST", f"/projects/{project}/predict/days", _frame(NAMES[1:], TYPES[1:], rows))
+
+def predict(call: SymetryClient, project: str) -> None:
+    print("Predict two stays, and one of a patient whose age is not known")
+    rows = [["40", "2", "medicine"], ["80", "5", "surgery"], [None, "5", "surgery"]]
+    frame = _frame(NAMES[1:], TYPES[1:], rows)
+    found = call("POST", f"/projects/{project}/predict/days", frame, impute="true")
     for row, values in zip(rows, found.values["KSVSMap"]["values"], strict=True):
-        print(f"  age {row[0]}, severity {row[1]}, {row[2]}: {float(values['res']):.2f} days")
+        print(f"  age {row[0] or '?'}, severity {row[1]}, {row[2]}: {float(values['res']):.2f} days")
 
 
-def _jobs(call: SymetryClient, project: str) -> None:
+def kill(call: SymetryClient, project: str) -> None:
     print("Kill a job")
     started = call("POST", f"/projects/{project}/learn", patients(20_000), **{"async": "true"})
     print(f"  job {started.job}:", call("DELETE", f"/jobs/{started.job}").words)
@@ -200,20 +269,110 @@ def _jobs(call: SymetryClient, project: str) -> None:
     except Refused as refused:
         print(f"  job {started.job}: {refused}")
 
+
+def list_jobs(call: SymetryClient) -> None:
     print("List the jobs")
     for info in call("GET", "/jobs").values["jobinfo"]:
         print(f"  job {info['jobId']}: {info['jobType']}, {info['details']['status']}")
 
 
+def delete(call: SymetryClient, project: str) -> None:
+    print("Delete the project")
+    print(" ", call("DELETE", f"/projects/{project}").words)
+
+
+# What follows decrypts the invitation: AES-128 (FIPS 197) in CBC mode with SymetryML's fixed IV, which the
+# standard library does not have. To send, this client need not encrypt: a node also takes plain maps.
+
+IV = base64.b64decode("LzM5QUtXZXWHm7HJ4wAePg==")
+
+
+def decrypt(password: str, text: str) -> str:
+    """The text behind base64 of AES-CBC; the password, filled up with zero bytes, is the key."""
+    data = base64.b64decode(text)
+    keys = _round_keys(password.encode().ljust(16, b"\0"))
+    blocks = [data[at : at + 16] for at in range(0, len(data), 16)]
+    plain = b"".join(
+        _xor(_block(block, keys), before) for block, before in zip(blocks, [IV, *blocks[:-1]], strict=True)
+    )
+    return plain[: -plain[-1]].decode()  # the last byte says how many were added
+
+
+def _times(a: int, b: int) -> int:
+    """Multiplication in the field of 256 elements."""
+    product = 0
+    while b:
+        product ^= a * (b & 1)
+        a = a << 1 ^ (0x11B if a & 0x80 else 0)
+        b >>= 1
+    return product
+
+
+def _substitute(byte: int) -> int:
+    """The S-box: the inverse in the field, then an affine map of its bits."""
+    inverse = next((other for other in range(256) if _times(byte, other) == 1), 0)
+    return (
+        0x63
+        ^ functools.reduce(operator.xor, (inverse << turn | inverse >> (8 - turn) for turn in range(5)))
+        & 0xFF
+    )
+
+
+SBOX = bytes(map(_substitute, range(256)))
+INVERSE_SBOX = bytes(SBOX.index(byte) for byte in range(256))
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(map(operator.xor, one, other))
+
+
+def _round_keys(key: bytes) -> list[bytes]:
+    words = [key[at : at + 4] for at in range(0, 16, 4)]
+    constant = 1
+    while len(words) < 44:
+        word = words[-1]
+        if len(words) % 4 == 0:
+            word = _xor((word[1:] + word[:1]).translate(SBOX), bytes([constant, 0, 0, 0]))
+            constant = _times(constant, 2)
+        words.append(_xor(word, words[-4]))
+    return [b"".join(words[at : at + 4]) for at in range(0, 44, 4)]
+
+
+def _block(block: bytes, keys: Sequence[bytes]) -> bytes:
+    state = _xor(block, keys[10])
+    for number in range(9, -1, -1):
+        shifted = bytes(state[(at - 4 * (at % 4)) % 16] for at in range(16))
+        state = _xor(shifted.translate(INVERSE_SBOX), keys[number])
+        if number:
+            state = b"".join(_unmix(state[at : at + 4]) for at in range(0, 16, 4))
+    return state
+
+
+def _unmix(column: bytes) -> bytes:
+    factors = (14, 11, 13, 9)
+    return bytes(
+        functools.reduce(operator.xor, (_times(column[at], factors[(at - row) % 4]) for at in range(4)))
+        for row in range(4)
+    )
+
+
+def client(credentials: Path) -> SymetryClient:
+    given = json.loads(credentials.read_text())
+    scheme, host = urlsplit(given["url"])[:2]
+    return SymetryClient(f"{scheme}://{host}", given["access_key"], given["secret_key"])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="A tour of a node's SymetryML calls.")
-    parser.add_argument("--credentials", type=Path, required=True, help="the node's credentials.json")
+    parser.add_argument("--credentials", type=Path, required=True, help="a node's credentials.json")
+    parser.add_argument("--peer", type=Path, help="those of another node, to make a federation of both")
     parser.add_argument("--project", default="stays", help="a project to make and remove (default: stays)")
     options = parser.parse_args()
     try:
-        given = json.loads(options.credentials.read_text())
-        scheme, host = urlsplit(given["url"])[:2]
-        tour(SymetryClient(f"{scheme}://{host}", given["access_key"], given["secret_key"]), options.project)
+        first = client(options.credentials)
+        tour(first, options.project)
+        if options.peer is not None:
+            federation(first, client(options.peer), options.project)
     except (OSError, ValueError, KeyError, Refused, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
