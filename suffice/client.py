@@ -22,6 +22,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from suffice.encoder_client import EncoderCalls
+
 Json = dict[str, Any]
 
 FINISHED = frozenset({"completed", "failed", "stopped", "closed", "published"})
@@ -92,7 +94,7 @@ class Job:
         return self.status in FINISHED
 
 
-class Client:
+class Client(EncoderCalls):
     """One node, one access key. Not bound to a connection: usable from several threads, nothing to close.
 
     ``url`` is the node's address (``http://host:port``); raises :class:`SufficeError` if it is not one.
@@ -187,9 +189,15 @@ class Client:
         schema: Json | None = None,
         schema_from: Json | None = None,
         parameters: Json | None = None,
+        encoder: str | None = None,
     ) -> Json:
         body = _given(
-            name=name, federation=federation, schema=schema, schema_from=schema_from, parameters=parameters
+            name=name,
+            federation=federation,
+            schema=schema,
+            schema_from=schema_from,
+            parameters=parameters,
+            encoder=encoder,
         )
         return self._post("/api/projects", body)
 

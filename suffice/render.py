@@ -160,6 +160,7 @@ def project(answer: Json) -> RenderableType:
     """A project, its attributes, and (where it is federated) what the fused statistics hold."""
     shared = answer.get("federation")
     fused = answer.get("fused") or {}
+    encoder = answer.get("encoder")
     head = facts(
         f"project {answer['name']}",
         [
@@ -171,6 +172,7 @@ def project(answer: Json) -> RenderableType:
             ("contributions", contributions(fused.get("contributions"))),
             ("not fused", answer.get("problem")),
             ("models", ", ".join(_name(item) for item in answer.get("models", ()))),
+            ("encoder", f"{encoder['name']} ({short(encoder['digest'])})" if encoder else None),
             ("frozen", "yes: it neither learns nor forgets" if answer.get("frozen") else None),
             *_options(answer.get("parameters") or {}),
             *(("remark", remark) for remark in answer.get("remarks", ())),

@@ -106,6 +106,12 @@ def create(
     lower_case: Annotated[
         bool, typer.Option("--lower-case", help="Trim and lower-case the levels of categories.")
     ] = False,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENCODER", help="Let all its rows pass through this encoder.", show_default=False
+        ),
+    ] = None,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -152,6 +158,7 @@ def create(
             schema=_read_schema(schema) if schema is not None else None,
             schema_from=source,
             parameters=_options(row_filter, window, precision, lower_case),
+            encoder=encoder,
         )
         emit(answer, as_json, _project)
 

@@ -1,0 +1,67 @@
+"""The part of :class:`suffice.client.Client` that is about encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+Json = dict[str, Any]
+
+FILE_SECONDS = 3600.0  # a file is read before the node answers
+
+
+class EncoderCalls:
+    """Calls about encoders; how a call is made is the client's own."""
+
+    def _get(self, path: str) -> Json:
+        raise NotImplementedError
+
+    def _list(self, path: str, key: str) -> list[Json]:
+        raise NotImplementedError
+
+    def _object(self, method: str, path: str, body: Json | None = None, timeout: float = 120.0) -> Json:
+        raise NotImplementedError
+
+    def create_encoder(
+        self,
+        name: str,
+        *,
+        kind: str = "target",
+        keys: Sequence[str] = (),
+        target: str | None = None,
+        binary: bool = False,
+        parameters: Mapping[str, Any] | None = None,
+        project: str | None = None,
+    ) -> Json:
+        """Make an encoder that learns, or has the statistics of ``project``."""
+        body = {"name": name, "kind": kind, "keys": list(keys), "binary": binary}
+        body |= {"target": target, "project": project, "parameters": dict(parameters or {})}
+        return self._object("POST", "/api/encoders", body)
+
+    def encoders(self) -> list[Json]:
+        return self._list("/api/encoders", "encoders")
+
+    def encoder(self, name: str) -> Json:
+        return self._get(_path(name))
+
+    def delete_encoder(self, name: str) -> Json:
+        return self._object("DELETE", _path(name))
+
+    def learn_encoder(self, name: str, path: str, *, forget: bool = False) -> Json:
+        """Learn (or forget) a file, a path on the node's machine; returns when it is read."""
+        verb = "forget" if forget else "learn"
+        return self._object("POST", f"{_path(name)}/{verb}", {"path": path}, FILE_SECONDS)
+
+    def encoder_values(self, name: str, key: str) -> list[Json]:
+        """The values of a column, with count and sum of the target."""
+        return self._list(f"{_path(name)}/values/{quote(key, safe='')}", "values")
+
+    def assign_encoder(self, project: str, encoder: str) -> Json:
+        """Let the rows of a project without rows pass through an encoder, as it is now."""
+        path = f"/api/projects/{quote(project, safe='')}/encoder"
+        return self._object("PUT", path, {"encoder": encoder})
+
+
+def _path(name: str) -> str:
+    return f"/api/encoders/{quote(name, safe='')}"
