@@ -19,6 +19,8 @@ from federation.explore.sums import level_sums, pair
 from federation.models.errors import ModelError
 from federation.statistics import Moments
 
+MOST_CELLS: Final = 10_000
+
 Table = Mapping[tuple[str, str], int]
 """Counts by row and column; a cell that is not there is 0."""
 
@@ -26,7 +28,8 @@ Table = Mapping[tuple[str, str], int]
 def chi2(moments: Moments, inputs: Sequence[str], targets: Sequence[str], /) -> dict[str, float]:
     """chiStat, df, pval, coef (Tschuprow's T) and the observed counts as obs$row:col.
 
-    Rows and columns without a count are left out. Raises `ModelError` unless two of each remain.
+    Rows and columns without a count are left out, and the counts themselves of a table of more than 10,000
+    cells. Raises `ModelError` unless two rows and two columns remain.
     """
     table = crossed(moments, inputs, targets) if targets else compared(moments, inputs)
     rows, columns = _margins(table)
@@ -42,12 +45,17 @@ def chi2(moments: Moments, inputs: Sequence[str], targets: Sequence[str], /) -> 
     )
     statistic = max(statistic, 0.0)
     df = (len(rows) - 1) * (len(columns) - 1)
-    return {
+    answer = {
         "chiStat": statistic,
         "df": float(df),
         "pval": float(special.chdtrc(df, statistic)),
         "coef": math.sqrt(statistic / n / math.sqrt(df)),
-    } | {f"obs${row}:{column}": float(table.get((row, column), 0)) for row in rows for column in columns}
+    }
+    if len(rows) * len(columns) > MOST_CELLS:
+        return answer
+    return answer | {
+        f"obs${row}:{column}": float(table.get((row, column), 0)) for row in rows for column in columns
+    }
 
 
 def gain(moments: Moments, inputs: Sequence[str], targets: Sequence[str], /) -> dict[str, float]:
@@ -76,6 +84,11 @@ def crossed(moments: Moments, inputs: Sequence[str], targets: Sequence[str]) -> 
     rows, columns = (
         [group for name in side for group in _groups(moments, name)] for side in (inputs, targets)
     )
+    if len(rows) * len(columns) > MOST_CELLS:
+        raise ModelError(
+            f"{len(rows)} groups by {len(columns)} are more than {MOST_CELLS:,} cells: cross one attribute "
+            "with one other"
+        )
     table: dict[tuple[str, str], int] = {}
     for row in rows:
         for column in columns:

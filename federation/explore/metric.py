@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from federation.models.algorithm import Parameter
 from federation.models.errors import ModelError, listed
-from federation.statistics import Attribute, AttributeType, Moments
+from federation.statistics import Attribute, AttributeType, Moments, StatisticsError
 
 Span: TypeAlias = tuple[int, int | None]
 """At least and at most so many; None is any number."""
@@ -41,12 +41,27 @@ class Metric:
     def answer(
         self, moments: Moments, inputs: Sequence[str], targets: Sequence[str], given: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The values; raises `ModelError` for what the metric does not take, or cannot answer."""
+        """The values; raises `ModelError` for what the metric does not take, or cannot answer.
+
+        Where no inputs are named and each is a question of its own, those without an answer (such as an
+        attribute that is missing in every row) are left out, unless none has one.
+        """
         taken = list(inputs) or self._suiting(moments, targets)
         options = self.check(taken, targets, given)
-        if self.each:
-            return {name: self.ask(moments, (name,), targets, **options) for name in taken}
-        return self.ask(moments, taken, targets, **options)
+        if not self.each:
+            return self.ask(moments, taken, targets, **options)
+        found: dict[str, Any] = {}
+        problem: Exception | None = None
+        for name in taken:
+            try:
+                found[name] = self.ask(moments, (name,), targets, **options)
+            except (ModelError, StatisticsError) as error:
+                if inputs:
+                    raise
+                problem = problem or error
+        if problem is not None and not found:
+            raise problem
+        return found
 
     def check(
         self, inputs: Sequence[str], targets: Sequence[str], given: Mapping[str, Any]

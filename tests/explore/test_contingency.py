@@ -107,6 +107,20 @@ def test_gain_of_every_attribute_about_a_target(fair: Any, learned: Learned) -> 
         assert found["gainRatio"] == pytest.approx(information / stats.entropy(counts, base=2), rel=1e-8)
 
 
+def test_the_cells_of_a_large_table_stay_where_they_are(learned: Learned) -> None:
+    rng = np.random.default_rng(4)
+    many = [f"{value:03d}" for value in rng.integers(0, 150, 5000)]
+    moments = learned({"a": many, "b": list(reversed(many)), "flag": rng.integers(0, 2, 5000).astype(float)})
+    answer = explore("chi2", moments, ["a"], ["b"])
+    expected = stats.chi2_contingency(stats.contingency.crosstab(many, many[::-1]).count)
+    assert set(answer) == {"chiStat", "df", "pval", "coef"}
+    assert (answer["chiStat"], answer["pval"]) == pytest.approx(
+        (expected.statistic, expected.pvalue), rel=1e-8
+    )
+    with pytest.raises(ModelError, match="150 groups by 151 are more than 10,000 cells"):
+        explore("chi2", moments, ["a"], ["b", "flag"])
+
+
 def test_missing_values_are_in_no_cell(learned: Learned) -> None:
     moments = learned({"a": ["u", None, "v", "v", "u"], "b": ["p", "p", "q", None, "q"]})
     answer = explore("chi2", moments, ["a"], ["b"])

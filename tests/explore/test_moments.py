@@ -228,3 +228,6 @@ def test_attributes_that_never_meet_are_refused(learned: Learned) -> None:
         bivariate(moments, "a", "b")
     with pytest.raises(ModelError, match="'c' has no value in 3 rows"):
         univariate(moments, "c")
+    assert set(explore("uni", moments, [])) == {"a", "b"}
+    with pytest.raises(ModelError, match="'c' has no value in 3 rows"):
+        explore("uni", moments.restrict(["c"]), [])
