@@ -50,6 +50,38 @@ def _linear(graph: Graph, model: Any) -> None:
     graph.output("res", graph.node("Add", graph.column(score, 0), shift))
 
 
+def _by_components(graph: Graph, model: Any) -> None:
+    """res, and one answer for each number of components that predict tells."""
+    if not model.path:
+        _linear(graph, model)
+        return
+    most = len(model.path)
+    sizes = [most] if getattr(model, "oneq", False) else list(range(1, most + 1))
+    path = np.array([model.path[size - 1] for size in sizes])
+    sums = _weighted(graph, model, path[:, 1:], model.reference_levels)
+    shifted = graph.node("Add", sums, graph.constant(path[:, 0]))
+    graph.output("res", graph.column(shifted, len(sizes) - 1))
+    for at, size in enumerate(sizes):
+        graph.output(str(size), graph.column(shifted, at))
+
+
+def _machine(graph: Graph, model: Any) -> None:
+    """resZ = ω·x - γ, and whether it is 0 or more."""
+    sums = graph.column(_weighted(graph, model, [model.coef[1:]], model.reference_levels), 0)
+    score = graph.node("Add", sums, graph.constant(float(model.coef[0])))
+    graph.output("res", _passes(graph, score, 0.0))
+    graph.output("resZ", score)
+
+
+def _distance(graph: Graph, model: Any) -> None:
+    """res = (x - x̄)ᵀ Θ (x - x̄)."""
+    means = graph.constant(np.array([column.mean for column in model.columns]))
+    centred = graph.node("Sub", graph.design(model.columns, model.reference_levels), means)
+    turned = graph.node("MatMul", centred, graph.constant(np.array(model.theta)))
+    products = graph.node("Mul", centred, turned)
+    graph.output("res", graph.node("ReduceSum", products, graph.constant(np.array([1])), keepdims=0))
+
+
 def _lda(graph: Graph, model: Any) -> None:
     """resZ = β·x, and on which side of the thresholds it is."""
     score = graph.column(_weighted(graph, model, [model.weights], model.reference_levels), 0)
@@ -165,6 +197,11 @@ EXPORTERS: Final[Mapping[str, Callable[[Graph, Any], None]]] = {
     "ridge": _linear,
     "lasso": _linear,
     "elasticnet": _linear,
+    "pcr": _by_components,
+    "plsq": _by_components,
+    "lsvr": _linear,
+    "lsvm": _machine,
+    "covest": _distance,
     "lda": _lda,
     "mlda": _mlda,
     "bayes": _bayes,

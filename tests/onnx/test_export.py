@@ -91,12 +91,12 @@ def fitted(algorithm: str, name: str) -> tuple[Any, Table]:
     moments = Moments(Schema.infer(table, 60)).learn(table)
     target: str | None = None
     inputs = INPUTS[name]
-    if algorithm == "lda":
+    if algorithm in ("lda", "lsvm"):
         target, inputs = CLASSES[name]
     elif algorithm in MANY:
         target = CATEGORIES[name]
         inputs = [*(other for other in inputs if other != target), NUMBERS[name]]
-    elif algorithm != "pca":
+    elif algorithm not in ("pca", "covest"):
         target = NUMBERS[name]
     weak = {"lambda": 0.01} if algorithm in ("lasso", "elasticnet") else {}
     return fit(algorithm, moments, target, inputs, **weak), table
@@ -116,6 +116,14 @@ def agree(expected: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray]) -
 @pytest.mark.parametrize("algorithm", onnx.EXPORTERS)
 def test_onnxruntime_answers_as_the_model(algorithm: str, name: str) -> None:
     model, table = fitted(algorithm, name)
+    agree(model.predict(table), run(onnx.export(model), table))
+
+
+@pytest.mark.parametrize(("algorithm", "options"), [("pcr", {"pcr_type": "full"}), ("plsq", {"oneq": True})])
+def test_components_answer_as_often_as_predict_does(algorithm: str, options: dict[str, Any]) -> None:
+    table = TABLES["diabetes"]
+    moments = Moments(Schema.infer(table, 60)).learn(table)
+    model = fit(algorithm, moments, "progression", ["age", "bmi", "bp"], **options)
     agree(model.predict(table), run(onnx.export(model), table))
 
 
