@@ -13,7 +13,7 @@ from federation.assessment.pairs import check_shapes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Confusion:
-    """counts[i, j] rows of class i were taken for class j; classes name both axes, sorted."""
+    """counts[i, j] rows of class i were taken for class j; classes name both axes, in order."""
 
     classes: tuple[str, ...]
     counts: NDArray[np.int64]
@@ -30,11 +30,14 @@ def confusion(truth: ArrayLike, predicted: ArrayLike) -> Confusion:
     """
     actual, given = np.asarray(truth), np.asarray(predicted)
     check_shapes(actual.shape, given.shape)
-    together = np.concatenate([_names(actual), _names(given)])
+    if actual.dtype.kind in "fiub" and given.dtype.kind in "fiub":
+        together: NDArray[Any] = np.concatenate([actual, given]).astype(np.int64)
+    else:
+        together = np.concatenate([_names(actual), _names(given)])
     classes, codes = np.unique(together, return_inverse=True)
     pairs = codes[: actual.size] * len(classes) + codes[actual.size :]
     counts = np.bincount(pairs, minlength=len(classes) ** 2).reshape(len(classes), len(classes))
-    return Confusion(tuple(classes.tolist()), counts.astype(np.int64))
+    return Confusion(tuple(map(str, classes.tolist())), counts.astype(np.int64))
 
 
 def _names(values: NDArray[Any]) -> NDArray[np.str_]:

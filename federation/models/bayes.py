@@ -10,7 +10,7 @@ of the product where it is missing at prediction, which is what the model itself
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,20 +65,28 @@ class BayesModel:
         Raises `ModelError` for columns that the table lacks or of the wrong kind, infinite values, values
         other than 0 and 1 of a 0/1 attribute, and levels that were not there when the model was fitted.
         """
-        require_columns([*(column.attribute for column in self.columns), *self.categories], table)
         scores = np.log(np.array(self.priors)) + np.zeros((table.rows, 1))
+        for _, terms in self.evidence(table):
+            scores += terms
+        answers, posterior = outcome(self.target, self.classes, scores, numeric=self.numeric)
+        return {"res": answers.pop("res"), "Prob": posterior.max(axis=1)} | answers
+
+    def evidence(self, table: Table) -> Iterator[tuple[str, FloatArray]]:
+        """What each input says for itself: ln p(value | class), shape (rows, classes), 0 where it is missing.
+
+        Raises `ModelError` as `predict` does.
+        """
+        require_columns([*(column.attribute for column in self.columns), *self.categories], table)
         for column in self.columns:
             if column.term in self.normal:
-                scores += _normal(numbers(column.attribute, table), *self.normal[column.term])
+                yield column.term, _normal(numbers(column.attribute, table), *self.normal[column.term])
             else:
-                scores += _binary(column, table, self.binary[column.term])
+                yield column.term, _binary(column, table, self.binary[column.term])
         for category, probabilities in self.categories.items():
             coded = levels(category, table, set(probabilities))
             nothing = (1.0,) * len(self.classes)
             lines = [probabilities.get(level, nothing) for level in coded.levels]
-            scores += np.log(np.array([*lines, nothing]))[coded.codes]
-        answers, posterior = outcome(self.target, self.classes, scores, numeric=self.numeric)
-        return {"res": answers.pop("res"), "Prob": posterior.max(axis=1)} | answers
+            yield category, np.log(np.array([*lines, nothing]))[coded.codes]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, read back by `models.from_dict`."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from scipy.linalg import lapack
 
 from federation.assessment.outcome import MIDDLE
 from federation.models.active_set import Quadratic, minimise
-from federation.models.design import Design, design
+from federation.models.design import Design, InputColumn, design
 from federation.models.prediction import design_matrix
 from federation.models.standardised import standardised
 from federation.selection.strategies import Subset
@@ -53,13 +54,6 @@ class Gram:
         """The columns of a subset of the inputs."""
         return np.concatenate([self.blocks[i] for i in subset])
 
-    def expand(self, table: Table) -> FloatArray:
-        """The columns of a table's rows less their means, shape (p, rows)."""
-        columns = self.design.columns
-        means = np.array([column.mean for column in columns])
-        matrix = design_matrix(columns, table, self.design.reference_levels)
-        return np.ascontiguousarray((matrix - means).T)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
@@ -70,6 +64,18 @@ class Line:
     middle: float
 
 
+class Columns(Protocol):
+    """What has a model's columns."""
+
+    @property
+    def columns(self) -> tuple[InputColumn, ...]:
+        """In the order of the sums."""
+
+    @property
+    def reference_levels(self) -> dict[str, str]:
+        """The levels without a column."""
+
+
 Rule: TypeAlias = Callable[[Places], Line | None]
 """The line of some columns; None where float64 does not suffice or there are too few rows."""
 
@@ -77,10 +83,6 @@ Rule: TypeAlias = Callable[[Places], Line | None]
 def gram(moments: Moments, target: str, inputs: Sequence[str], missing: Missing) -> Gram:
     """The sums of all inputs; raises `ModelError` as `design.design` does."""
     sums = design(moments, target, inputs, missing)
-    blocks = []
-    for name in inputs:
-        own = [i for i, column in enumerate(sums.columns) if name in (column.term, column.attribute)]
-        blocks.append(np.array(own, dtype=np.intp))
     return Gram(
         target,
         sums,
@@ -89,16 +91,31 @@ def gram(moments: Moments, target: str, inputs: Sequence[str], missing: Missing)
         sums.cross.hi,
         float(sums.target_mean.hi),
         float(sums.target_scatter.hi),
-        tuple(blocks),
+        blocks_of(sums.columns, inputs),
     )
+
+
+def blocks_of(columns: Sequence[InputColumn], inputs: Sequence[str]) -> tuple[Places, ...]:
+    """The places of each input's columns."""
+    return tuple(
+        np.array([i for i, column in enumerate(columns) if name in (column.term, column.attribute)])
+        for name in inputs
+    )
+
+
+def expanded(sums: Columns, table: Table) -> FloatArray:
+    """The columns of a table's rows less their means, shape (p, rows)."""
+    matrix = design_matrix(sums.columns, table, sums.reference_levels)
+    matrix -= np.array([column.mean for column in sums.columns])
+    return np.ascontiguousarray(matrix.T)
 
 
 def least_squares(sums: Gram, _parameters: Mapping[str, Any]) -> Rule:
     """Linear regression; see `models.linear`."""
-    solve = _solver(sums.scatter)
+    solve = solver(sums.scatter)
 
     def fit(at: Places) -> Line | None:
-        slopes = solve(at, sums.cross) if at.size + 1 < sums.rows else None
+        slopes = solve(at, sums.cross[at]) if at.size + 1 < sums.rows else None
         return None if slopes is None else Line(slopes, sums.target_mean, MIDDLE)
 
     return fit
@@ -108,10 +125,10 @@ def ridge(sums: Gram, parameters: Mapping[str, Any]) -> Rule:
     """Ridge regression; see `models.linear`."""
     spread = np.diagonal(sums.scatter) / sums.rows if parameters.get("standardize") else 1.0
     penalty = parameters.get("lambda", parameters.get("alpha", 1.0))
-    solve = _solver(sums.scatter + np.diag(penalty * spread * np.ones(len(sums.cross))))
+    solve = solver(sums.scatter + np.diag(penalty * spread * np.ones(len(sums.cross))))
 
     def fit(at: Places) -> Line | None:
-        slopes = solve(at, sums.cross)
+        slopes = solve(at, sums.cross[at])
         return None if slopes is None else Line(slopes, sums.target_mean, MIDDLE)
 
     return fit
@@ -133,6 +150,30 @@ def elastic_net(sums: Gram, parameters: Mapping[str, Any]) -> Rule:
     return fit
 
 
+def machine(sums: Gram, parameters: Mapping[str, Any], *, classes: bool) -> Rule:
+    """Proximal support vector machine; see `models.svm`. The constant is one more column, the last."""
+    n, nu = float(sums.rows), parameters.get("nu", parameters.get("sml_model_svm_nu", 1.0))
+    means = np.array([column.mean for column in sums.design.columns])
+    products = sums.cross + n * means * sums.target_mean
+    total = n * sums.target_mean
+    if classes:
+        products, total = 2.0 * products - n * means, 2.0 * total - n
+    inner = sums.scatter + n * np.outer(means, means)
+    bordered = np.block([[inner, -n * means[:, None]], [-n * means[None, :], np.full((1, 1), n)]])
+    solve = solver(bordered + np.eye(len(bordered)) / nu)
+    last = np.array([len(means)])
+    right = np.append(products, -total)
+
+    def fit(at: Places) -> Line | None:
+        places = np.append(at, last)
+        solved = solve(places, right[places])
+        if solved is None:
+            return None
+        return Line(solved[:-1], float(solved[:-1] @ means[at] - solved[-1]), 0.0)
+
+    return fit
+
+
 def discriminant(sums: Gram, _parameters: Mapping[str, Any]) -> Rule:
     """Linear discriminant of two classes; see `models.lda`."""
     n, n1 = float(sums.rows), sums.rows * sums.target_mean
@@ -141,10 +182,10 @@ def discriminant(sums: Gram, _parameters: Mapping[str, Any]) -> Rule:
         return lambda _: None
     ratio = n / (n1 * n0)
     difference = ratio * sums.cross
-    solve = _solver(sums.scatter - ratio * np.outer(sums.cross, sums.cross))
+    solve = solver(sums.scatter - ratio * np.outer(sums.cross, sums.cross))
 
     def fit(at: Places) -> Line | None:
-        solved = solve(at, difference) if at.size <= sums.rows - 2 else None
+        solved = solve(at, difference[at]) if at.size <= sums.rows - 2 else None
         if solved is None:
             return None
         weights = (n - 2.0) * solved
@@ -158,6 +199,8 @@ RULES: Final[Mapping[str, tuple[Callable[[Gram, Mapping[str, Any]], Rule], froze
     "ridge": (ridge, frozenset({"missing", "lambda", "alpha", "standardize"})),
     "lasso": (lambda sums, given: elastic_net(sums, {"eta": 1.0, **given}), _PENALISED - {"eta"}),
     "elasticnet": (lambda sums, given: elastic_net(sums, {"eta": 0.5, **given}), _PENALISED),
+    "lsvm": (partial(machine, classes=True), frozenset({"missing", "sml_model_svm_nu"})),
+    "lsvr": (partial(machine, classes=False), frozenset({"missing", "sml_model_svm_nu"})),
     "lda": (discriminant, frozenset({"missing"})),
 }
 """The algorithms that have a rule here, and the parameters for which it holds."""
@@ -171,11 +214,11 @@ def aicc(sums: Gram) -> Callable[[Places], float]:
     few rows and dependent columns. A discriminant of two classes has the direction of this regression, so
     it is judged by it as well.
     """
-    solve, n = _solver(sums.scatter), sums.rows
+    solve, n = solver(sums.scatter), sums.rows
 
     def judge(at: Places) -> float:
         k = at.size + 2
-        slopes = solve(at, sums.cross) if n - k - 1 > 0 else None
+        slopes = solve(at, sums.cross[at]) if n - k - 1 > 0 else None
         if slopes is None:
             return math.inf
         rss = max(sums.target_scatter - float(slopes @ sums.cross[at]), PERFECT * sums.target_scatter)
@@ -184,18 +227,21 @@ def aicc(sums: Gram) -> Callable[[Places], float]:
     return judge
 
 
-def _solver(matrix: FloatArray) -> Callable[[Places, FloatArray], FloatArray | None]:
-    """Solves submatrix · x = right for the columns at some places; None if it is nearly singular."""
+def solver(matrix: FloatArray) -> Callable[[Places, FloatArray], FloatArray | None]:
+    """Solves submatrix · x = right for the columns at some places; None if it is nearly singular.
+
+    right has a row for each of these places, and may have several columns.
+    """
     diagonal = np.diagonal(matrix)
     scale = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     scaled = matrix / scale[:, None] / scale
 
     def solve(at: Places, right: FloatArray) -> FloatArray | None:
-        part = scaled[at[:, None], at]
-        factor, solved, info = lapack.dposv(part.T, right[at] / scale[at], lower=1, overwrite_a=1)
+        part, unit = scaled[at[:, None], at], scale[at] if right.ndim == 1 else scale[at, None]
+        factor, solved, info = lapack.dposv(part.T, right / unit, lower=1, overwrite_a=1)
         if info or factor.diagonal().min() ** 2 < NEARLY_DEPENDENT:
             return None
-        found: FloatArray = solved / scale[at]
+        found: FloatArray = solved / unit
         return found
 
     return solve

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from federation.assessment import AssessmentError, Score, Task, observed, outcome, score_named, task_of
 from federation.models import Model, ModelError
@@ -37,6 +38,24 @@ class Judge:
         if self.score.of == "label":
             return self.score.gain(self.truth, (values >= middle).astype(np.float64))
         return self.score.gain(self.truth, values)
+
+    def codes(self, classes: Sequence[str]) -> NDArray[np.int64]:
+        """The truth as places among `classes`, and after them for what is none of these; (rows,)."""
+        place = {name: at for at, name in enumerate(classes)}
+        for name in self.truth.tolist():
+            place.setdefault(name, len(place))
+        return np.array([place[name] for name in self.truth.tolist()], dtype=np.int64)
+
+    def gain_of_classes(self, truth: NDArray[np.int64], scores: FloatArray) -> float:
+        """The same of the scores of classes (classes, rows), log-posteriors up to a term of each row.
+
+        truth holds the `codes` of many classes; of two classes the second one is class 1.
+        """
+        if self.task != "binary":
+            return self.score.gain(truth, scores.argmax(axis=0))
+        if self.score.of == "score":
+            return self.score.gain(self.truth, special.expit(scores[1] - scores[0]))
+        return self.score.gain(self.truth, (scores[1] > scores[0]).astype(np.float64))
 
     def of_model(self, model: Model) -> float:
         """The score of a fitted model, in its own unit and sign."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from federation.assessment import AssessmentError
 from federation.models import ModelError, fit
+from federation.selection.class_rules import ClassRule
 from federation.selection.gram import Gram, Line, Rule, aicc
 from federation.selection.judge import Judge
 from federation.selection.settings import Setting
@@ -93,6 +94,29 @@ class LinearScorer:
 
     def _gain(self, line: Line, values: FloatArray) -> float:
         return self._judge.gain_of_line(values + line.constant, line.middle)
+
+
+class ClassScorer:
+    """Takes the scores of the classes from a rule; a subset that it refuses is fitted after all."""
+
+    at_once = 16
+
+    def __init__(self, rule: ClassRule, judge: Judge, otherwise: RefittingScorer) -> None:
+        self._rule, self._judge, self._otherwise = rule, judge, otherwise
+        self._truth = judge.codes(rule.classes)
+
+    @property
+    def reason(self) -> str | None:
+        return self._otherwise.reason
+
+    def gains(self, subsets: Sequence[Subset]) -> list[float]:
+        return [self._gain(subset) for subset in subsets]
+
+    def _gain(self, subset: Subset) -> float:
+        scores = self._rule.scores(subset)
+        if scores is None:
+            return self._otherwise.gain(subset)
+        return self._judge.gain_of_classes(self._truth, scores)
 
 
 class InSampleScorer:

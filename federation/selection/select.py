@@ -14,16 +14,20 @@ from federation.models import Model, ModelError, fit
 from federation.models.algorithm import MISSING
 from federation.models.design import check_names, design, require_varying
 from federation.models.errors import listed
-from federation.selection.gram import RULES, Gram, gram
+from federation.selection.class_rules import CLASS_RULES, ClassRule
+from federation.selection.gram import RULES, Gram, expanded, gram
 from federation.selection.judge import Judge, judge
 from federation.selection.options import Options, read_options
-from federation.selection.scorers import InSampleScorer, LinearScorer, RefittingScorer, Scorer
+from federation.selection.scorers import ClassScorer, InSampleScorer, LinearScorer, RefittingScorer, Scorer
 from federation.selection.settings import Setting, settings_of, suitable, task_named
 from federation.selection.strategies import STRATEGIES, Subset, expected
 from federation.statistics import Missing, Moments, Table
 
 SHOWN: Final = 20
 """How many of the best candidates an answer has."""
+
+HOPELESS: Final = 64
+"""After so many subsets of which none could be fitted, a setting is given up."""
 
 AICC: Final = "aicc"
 IN_SAMPLE: Final = ("mlr", "lda")
@@ -209,15 +213,28 @@ class _Search:
                 )
             return InSampleScorer(gram(self._moments, self._target, inputs, _missing(missing)))
         refitting = RefittingScorer(self._moments, inputs, setting, self._judge)
+        class_rule = self._class_rule(setting, inputs, missing)
+        if class_rule is not None:
+            return ClassScorer(class_rule, self._judge, refitting)
         rule, holds_for = RULES.get(setting.algorithm, (None, frozenset[str]()))
         # Pairwise sums are scaled by the rows of the pair that has fewest, which each subset has its own of.
         if rule is None or set(setting.parameters) - holds_for or missing == "pairwise":
             return refitting
         if missing not in self._sums:
             sums = gram(self._moments, self._target, inputs, _missing(missing))
-            self._sums[missing] = sums, sums.expand(self._judge.table)
-        sums, expanded = self._sums[missing]
-        return LinearScorer(sums, rule(sums, setting.parameters), expanded, self._judge, refitting)
+            self._sums[missing] = sums, expanded(sums.design, self._judge.table)
+        sums, columns = self._sums[missing]
+        return LinearScorer(sums, rule(sums, setting.parameters), columns, self._judge, refitting)
+
+    def _class_rule(self, setting: Setting, inputs: tuple[str, ...], missing: str) -> ClassRule | None:
+        """The rule of this classifier; None if there is none, or not for all inputs together."""
+        rule, holds_for = CLASS_RULES.get(setting.algorithm, (None, frozenset[str]()))
+        if rule is None or set(setting.parameters) - holds_for or missing == "pairwise" or not self._judge:
+            return None
+        try:
+            return rule(self._moments, self._target, inputs, setting.parameters, self._judge.table)
+        except ModelError:
+            return None  # an input that no such model may have: others may do without it
 
     def _search(self, setting: Setting, inputs: tuple[str, ...], scorer: Scorer, to_come: int) -> None:
         """Follow the strategy to its end, or until it is stopped."""
@@ -236,6 +253,8 @@ class _Search:
                     return
             if len(known) == 2 ** len(inputs) - 1:
                 return
+            if len(known) >= max(HOPELESS, len(inputs)) and max(known.values()) == -math.inf:
+                return  # such as a model that needs statistics which are not there
             try:
                 wanted = strategy.send([known[subset] for subset in wanted])
             except StopIteration:

@@ -15,9 +15,10 @@ from statsmodels.tools.eval_measures import aicc as statsmodels_aicc
 
 from federation.models import ALGORITHMS, ModelError, fit
 from federation.selection import Candidate, Progress, auto_select, select, settings_of
-from federation.selection.gram import RULES, gram
+from federation.selection.class_rules import CLASS_RULES
+from federation.selection.gram import RULES, expanded, gram
 from federation.selection.judge import judge
-from federation.selection.scorers import LinearScorer, RefittingScorer
+from federation.selection.scorers import ClassScorer, LinearScorer, RefittingScorer
 from federation.selection.settings import Setting
 from federation.statistics import Coded, Moments, Schema, Table
 
@@ -36,6 +37,8 @@ Split = Any
         ("elasticnet", {"lambda": 2.0, "standardize": True}, ["rmse"]),
         ("lda", {}, ["auc", "recall", "precision", "mcc", "f1", "accuracy"]),
         ("mlr", {}, ["auc", "mcc"]),
+        ("lsvm", {"sml_model_svm_nu": 0.5}, ["auc", "mcc"]),
+        ("lsvr", {}, ["rmse"]),
     ],
 )
 def test_subsets_from_the_gram_matrix_score_as_their_own_models(
@@ -51,9 +54,38 @@ def test_subsets_from_the_gram_matrix_score_as_their_own_models(
     for metric in metrics:
         chosen = judge(data.validation, "y", metric, None)
         exact = RefittingScorer(data.moments, data.names, Setting(algorithm, parameters), chosen)
-        fast = LinearScorer(sums, rule(sums, parameters), sums.expand(chosen.table), chosen, exact)
+        fast = LinearScorer(sums, rule(sums, parameters), expanded(sums.design, chosen.table), chosen, exact)
         # In double-double, a penalised model is solved once more.
         assert fast.gains(subsets) == pytest.approx(exact.gains(subsets), rel=1e-7), metric
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "parameters", "metrics"),
+    [
+        ("mlda", {}, ["mf1_w", "mf1", "mkappa", "accuracy"]),
+        ("mlda", {"missing": "mean"}, ["mkappa"]),
+        ("bayes", {"var_smoothing": 0.0}, ["mf1_w", "mkappa"]),
+        ("bayes", {"laplace_factor": 3.0, "var_smoothing": 0.0}, ["auc", "mcc"]),
+        ("mlda", {}, ["auc", "f1"]),
+    ],
+)
+def test_classifiers_from_what_was_gathered_once_score_as_their_own_models(
+    algorithm: str, parameters: dict[str, Any], metrics: list[str], wine: Split, cancer: Split
+) -> None:
+    data = cancer if "f1" in metrics else wine
+    target = "y$class_1" if "mcc" in metrics else "y"
+    rng = np.random.default_rng(0)
+    count = len(data.names)
+    subsets = [tuple(sorted(rng.permutation(count)[: 1 + i % count].tolist())) for i in range(25)]
+    make, holds_for = CLASS_RULES[algorithm]
+    assert set(parameters) <= holds_for
+    for metric in metrics:
+        chosen = judge(data.validation, target, metric, None)
+        exact = RefittingScorer(data.moments, data.names, Setting(algorithm, parameters), chosen)
+        rule = make(data.moments, target, data.names, parameters, chosen.table)
+        assert rule is not None
+        fast = ClassScorer(rule, chosen, exact)
+        assert fast.gains(subsets) == pytest.approx(exact.gains(subsets), abs=1e-9), metric
 
 
 def test_brute_force_finds_what_scikit_learn_finds_among_all_subsets(diabetes: Split) -> None:
