@@ -4,7 +4,8 @@
     the schema's canonical bytes
     if the schema is split: u32 number of parts; each, by level: u16 length, UTF-8 (none for the rows in
         which the level is missing), then its counts; else the counts
-    counts: u8 what follows: 1 = complete stratum, 2 = partial stratum, 4 = profile
+    counts: u8 what follows: 1 = complete stratum, 2 = partial stratum, 4 = profile,
+        8 = squared products
     each stratum:
         rows, sums, products and, if partial, present
         for each category and text, by name: u32 number of levels; each u16 length, UTF-8;
@@ -16,6 +17,8 @@
         cubes, fourths
         for each numeric attribute, by name: u32 number of buckets; for each of all buckets: i32 key;
             u8 width, then the counts in so many bytes
+
+    the squared products: one array
 
 Integers are little-endian; an array of exact integers is u8 width, then its elements of width · 128 bits.
 What counts nothing is absent.
@@ -45,6 +48,7 @@ from federation.statistics.schema import (
     Schema,
 )
 from federation.statistics.split import REST, Parts
+from federation.statistics.squares import SquaredProducts
 from federation.statistics.stratum import Cells, Group, Levelled, Stratum
 
 MAGIC: Final = b"SUFM"
@@ -105,6 +109,8 @@ def _encode_counts(parts: list[bytes], counts: Counts) -> None:
         _encode_stratum(parts, stratum)
     if counts.profile is not None:
         _encode_profile(parts, counts.profile)
+    if counts.squares is not None:
+        _encode_array(parts, counts.squares.sums)
 
 
 def _encode_stratum(parts: list[bytes], stratum: Stratum) -> None:
@@ -219,13 +225,15 @@ class _Reader:
 
     def counts(self, schema: Schema) -> Counts:
         flags = self.unpack("<B")
-        if flags > 7 or (flags & 4 and Extra.PROFILES not in schema.extras):
+        allowed = 3 + 4 * (Extra.PROFILES in schema.extras) + 8 * (Extra.CONDITIONALS in schema.extras)
+        if flags & ~allowed:
             raise MomentsFormatError(f"the statistic has parts {flags:#x} that its schema does not ask for")
         d, levelled = len(schema.numeric), Levelled.of(schema)
         return Counts(
             self.stratum(d, levelled, partial=False) if flags & 1 else None,
             self.stratum(d, levelled, partial=True) if flags & 2 else None,
             self.profile(d) if flags & 4 else None,
+            SquaredProducts(d, self.array(d * (d + 1) // 2)) if flags & 8 else None,
         )
 
     def array(self, *shape: int) -> ExactArray:

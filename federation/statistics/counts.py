@@ -8,18 +8,20 @@ from typing import Any
 
 from federation.statistics.profile import Profile
 from federation.statistics.schema import Extra
+from federation.statistics.squares import SquaredProducts
 from federation.statistics.stratum import Index, Levelled, Stratum
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The rows in which nothing is missing, the others, and the profile of all; None where nothing is
-    counted.
+    """The rows in which nothing is missing, the others, and of all of them the profile and the squared
+    products; None where nothing is counted.
     """
 
     complete: Stratum | None = None
     partial: Stratum | None = None
     profile: Profile | None = None
+    squares: SquaredProducts | None = None
 
     @property
     def strata(self) -> tuple[Stratum | None, Stratum | None]:
@@ -34,6 +36,10 @@ class Counts:
     def is_zero(self) -> bool:
         """Whether nothing is counted."""
         return all(part is None for part in self.parts)
+
+    def canonical(self) -> Counts:
+        """The same, None where nothing is counted."""
+        return self._map(lambda part: part)
 
     def add(self, other: Counts, sign: int = 1) -> Counts:
         """The sum (or difference) with counts of the same attributes, in canonical form."""
@@ -51,7 +57,11 @@ class Counts:
 
     def reduced(self, extras: frozenset[Extra]) -> Counts:
         """The same rows with only these extras."""
-        return replace(self, profile=self.profile if Extra.PROFILES in extras else None)
+        return replace(
+            self,
+            profile=self.profile if Extra.PROFILES in extras else None,
+            squares=self.squares if Extra.CONDITIONALS in extras else None,
+        )
 
     def select(self, numeric: Index, levelled: Levelled) -> Counts:
         """Only these numeric attributes (ascending positions), categories and texts."""
@@ -68,7 +78,7 @@ class Counts:
                 else part.spread(numeric, width)
             )
         )
-        return Counts(None, _sum(wide.complete, wide.partial, 1), wide.profile)
+        return replace(wide, complete=None, partial=_sum(wide.complete, wide.partial, 1))
 
     @property
     def parts(self) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""How one attribute is distributed: its power sums and its histogram, read off a profile in real units."""
+"""How attributes are distributed: power sums, histograms and squared products, in real units."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from federation.statistics.centred import univariate
 from federation.statistics.errors import SchemaError, StatisticsError
 from federation.statistics.profile import Profile
 from federation.statistics.schema import Extra
+from federation.statistics.stratum import triangle_between
 
 if TYPE_CHECKING:
     from federation.statistics.moments import Moments
@@ -147,6 +148,20 @@ def histogram(moments: Moments, name: str) -> Histogram:
         )
     lower, upper = bounds(profile.keys[start:stop], unit)
     return Histogram(lower, upper, np.array(counts, dtype=np.int64))
+
+
+def squared_products(moments: Moments, a: str, b: str) -> Fraction:
+    """Exact Σ(a·b)² over the rows in which both are present; `SchemaError` without `Extra.CONDITIONALS`."""
+    units = moments.schema[a].unit.value * moments.schema[b].unit.value
+    if Extra.CONDITIONALS not in moments.schema.extras:
+        raise SchemaError(
+            "these statistics have no squared products: learn with a schema whose extras include "
+            '"conditionals"'
+        )
+    squares, low, high = moments.counts.squares, *sorted((_position(moments, a), _position(moments, b)))
+    if squares is None:
+        return Fraction(0)
+    return Fraction(squares.sums[triangle_between(low, high, squares.numeric)].item()) * units**2
 
 
 def _position(moments: Moments, name: str) -> int:

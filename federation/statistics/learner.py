@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
+from functools import partial, reduce
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from federation.statistics.errors import LearnError
 from federation.statistics.profiler import Profiler, blocks
 from federation.statistics.schema import Attribute, AttributeType, Extra, Schema
 from federation.statistics.split import REST
+from federation.statistics.squares import SquareAccumulator
 from federation.statistics.stratum import Levelled
 from federation.statistics.table import Coded, Table, number_label
 
@@ -76,7 +77,7 @@ def _count(schema: Schema, table: Table, numbers: Sequence[int]) -> Counts:
     source = _Source(schema, table, numbers)
     starts = range(0, table.rows, source.chunk)
     chunks = iter(starts)
-    few = len(source.numeric) <= _FEW_COLUMNS and not source.profiled
+    few = len(source.numeric) <= _FEW_COLUMNS and not source.extras
     worth = table.rows * len(schema) > _WORTH_THREADS and not few
     wanted = len(starts) if worth else 1
     with threads(wanted) as count:
@@ -111,7 +112,7 @@ class _Source:
     def __init__(self, schema: Schema, table: Table, numbers: Sequence[int]) -> None:
         self.rows, self._numbers = table.rows, numbers
         self.numeric = sorted(schema.numeric, key=lambda attribute: attribute.name)
-        self.profiled = Extra.PROFILES in schema.extras and bool(self.numeric)
+        self.extras = schema.extras if self.numeric else frozenset()
         self.block = block_for(len(self.numeric))
         self.chunk = _CHUNK * self.block
         self.values = [_numbers(table, attribute) for attribute in self.numeric]
@@ -182,7 +183,9 @@ class _Worker:
         self._waiting = 0
         self._missing = np.zeros((d, block), dtype=bool)
         self._codes = [np.zeros(block, dtype=np.int32) for _ in levels]
-        self._profiler = Profiler([a.unit for a in source.numeric]) if source.profiled else None
+        profiled, squared = (extra in source.extras for extra in (Extra.PROFILES, Extra.CONDITIONALS))
+        self._profiler = Profiler([a.unit for a in source.numeric]) if profiled else None
+        self._squares = SquareAccumulator(d, block) if squared else None
 
     def learn(self, start: int, stop: int) -> None:
         """Count rows start to stop."""
@@ -192,6 +195,9 @@ class _Worker:
         gaps = [self._block(*end) for end in ends]
         if self._profiler is not None:
             self._profile(self._profiler, start, stop)
+        if self._squares is not None:
+            for first, last in ends:
+                self._squares.add(last - first, partial(self._source.integers, start=first, stop=last))
         if not self._source.levelled.pairs:
             return
         codes = [column[start:stop] for column in self._source.codes]
@@ -211,9 +217,9 @@ class _Worker:
         """What was learned."""
         self._flush()
         profile = None if self._profiler is None else self._profiler.profile()
-        if profile is not None and profile.is_zero():
-            profile = None
-        return Counts(self._complete.stratum(), self._partial.stratum(), profile)
+        squares = None if self._squares is None else self._squares.squares()
+        learned = Counts(self._complete.stratum(), self._partial.stratum(), profile, squares)
+        return learned.canonical()
 
     def _profile(self, profiler: Profiler, start: int, stop: int) -> None:
         for first, last in blocks(start, stop):

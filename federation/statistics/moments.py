@@ -22,6 +22,8 @@ from federation.statistics.split import REST, Parts, whole
 from federation.statistics.stratum import Levelled, Stratum
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from federation.statistics.centred import Bivariate, Centred, Missing, Univariate
     from federation.statistics.distribution import Histogram, Powers
     from federation.statistics.table import Table
@@ -258,6 +260,12 @@ class Moments:
         from federation.statistics.distribution import histogram
 
         return histogram(self, name)
+
+    def squared_products(self, a: str, b: str) -> Fraction:
+        """Σ(a·b)² of two numeric attributes, in real units; see `distribution.squared_products`."""
+        from federation.statistics.distribution import squared_products
+
+        return squared_products(self, a, b)
 
     def level_counts(self, category: str) -> dict[str, int]:
         """Rows of each level, sorted by level; raises `SchemaError` unless it is a category or a text."""

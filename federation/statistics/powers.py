@@ -2,7 +2,8 @@
 
 Digits are balanced, base 2**20, and at most 2**20 in magnitude: over a block of at most 8,192 values a sum of
 products of two of them stays within 2**53, so float64 matrix products of them are exact (see `digits`). A
-value of K digits has a square of 2K; x³ = x² · x and x⁴ = x² · x² are read off the products of those rows.
+value of K digits has a square of at most 2K; x³ = x² · x and x⁴ = x² · x² are read off the products of those
+rows.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ POWER_BLOCK: Final = 8192  # values at a time; more would not be exact
 _FOLD_AFTER: Final = 16  # blocks: sums of up to 102 products of digits stay below 2**62
 
 
-def digits_needed(largest: float) -> int:
-    """How many digits integers of at most this magnitude have."""
-    exponent = int(np.frexp(largest)[1])  # largest < 2**exponent, or is 2**(exponent - 1)
-    exponent -= largest == 2.0 ** (exponent - 1)
-    return max(1, -(-exponent // DIGIT))
+def digits_needed(largest: float, power: int = 1) -> int:
+    """How many digits the powers of integers of at most this magnitude have."""
+    greatest: int = int(largest) ** power
+    return max(1, -(-(greatest - 1).bit_length() // DIGIT))
 
 
 def split_digits(values: FloatArray, rows: FloatArray) -> None:
@@ -37,21 +37,29 @@ def split_digits(values: FloatArray, rows: FloatArray) -> None:
 
 
 def square_digits(digits: FloatArray, rows: FloatArray) -> None:
-    """Put the digits of the squares of integers, given by their digits (K, n), into `rows` (2K, n)."""
-    count = len(digits)
+    """Put the digits of the squares of integers, given by their digits (K, n), into `rows`.
+
+    There are `digits_needed` of the largest square: 2K or 2K - 1 of them.
+    """
+    count, last = len(digits), len(rows) - 1
     doubled = 2.0 * digits[1:]
     carry: FloatArray | None = None
-    for place in range(2 * count - 1):
+    for place, row in enumerate(rows):
         middle, odd = divmod(place, 2)
-        total = digits[middle] * (doubled[middle] if odd else digits[middle])
-        for low in range(max(0, place - count + 1), middle):
+        if place > 2 * count - 2:
+            total = np.zeros_like(row)
+        else:
+            total = digits[middle] * (doubled[middle] if odd else digits[middle])
+        for low in range(max(0, place - count + 1), min(middle, count)):
             total += digits[low] * doubled[place - low - 1]
         if carry is not None:
             total += carry
-        carry = np.rint(total * 2.0**-DIGIT)
-        np.multiply(carry, -(2.0**DIGIT), out=rows[place])
-        rows[place] += total
-    rows[-1] = carry
+        if place == last:
+            row[...] = total
+        else:
+            carry = np.rint(total * 2.0**-DIGIT)
+            np.multiply(carry, -(2.0**DIGIT), out=row)
+            row += total
 
 
 class PowerSums:
@@ -67,20 +75,20 @@ class PowerSums:
         """Add up to 8,192 integers of at most this magnitude; each counts `weights` times, together as
         many.
         """
-        count, n = digits_needed(largest), len(values)
+        count, squared, n = digits_needed(largest), digits_needed(largest, 2), len(values)
         if 4 * count > self._waiting.shape[2]:
             room = 4 * count - self._waiting.shape[2]
             self._waiting = np.pad(self._waiting, ((0, 0), (0, 0), (0, room)))
         if count not in self._rooms:
             self._rooms[count] = np.empty((3 * count, POWER_BLOCK))
-        rows = self._rooms[count][:, :n]
-        split_digits(values, rows[2 * count :])
-        square_digits(rows[2 * count :], rows[: 2 * count])
-        squares = rows[: 2 * count] if weights is None else rows[: 2 * count] * weights
+        rows = self._rooms[count][: squared + count, :n]
+        split_digits(values, rows[squared:])
+        square_digits(rows[squared:], rows[:squared])
+        squares = rows[:squared] if weights is None else rows[:squared] * weights
         products = (squares @ rows.T).astype(np.int64)
-        places = np.arange(2 * count)[:, None] + np.arange(2 * count)
-        np.add.at(self._waiting[column, 1], places, products[:, : 2 * count])
-        np.add.at(self._waiting[column, 0], places[:, :count], products[:, 2 * count :])
+        places = np.arange(squared)[:, None] + np.arange(max(squared, count))
+        np.add.at(self._waiting[column, 1], places[:, :squared], products[:, :squared])
+        np.add.at(self._waiting[column, 0], places[:, :count], products[:, squared:])
 
     def next_block(self) -> None:
         """Every column has had at most one `add` since the last call."""

@@ -35,9 +35,10 @@ class Extra(StrEnum):
     """What a schema may ask to have counted beside the strata."""
 
     PROFILES = "profiles"  # power sums of order 3 and 4 and a histogram of every numeric attribute
+    CONDITIONALS = "conditionals"  # Σ(x·y)² of every two numeric attributes
 
 
-EXTRA_BITS: Final = {Extra.PROFILES: 1}
+EXTRA_BITS: Final = {Extra.PROFILES: 1, Extra.CONDITIONALS: 2}
 LETTERS: Final = "C, B, T, S, L, P or X"  # as error messages list them
 _GROUPED: Final = frozenset({AttributeType.CATEGORY, AttributeType.TEXT})
 
@@ -168,7 +169,7 @@ class Schema:
         """The bytes that equal schemas share: attributes sorted by name, little-endian.
 
         u32 count, then for each: u16 length of the name, the name in UTF-8, its type's letter, i16 twos,
-        i16 fives (both 0 without a quantum). Then u8 extras: 1 = profiles; u16 length
+        i16 fives (both 0 without a quantum). Then u8 extras: 1 = profiles, 2 = conditionals; u16 length
         and the UTF-8 of the split, if any.
         """
         parts = [struct.pack("<I", len(self.attributes))]

@@ -175,11 +175,33 @@ def test_rows_forgotten_that_were_never_learned_make_no_histogram() -> None:
         debt.histogram("x")
 
 
+def test_squared_products_give_the_documented_conditional_variance_of_iris() -> None:
+    """SymetryML's published bivariate answer: sepal length weighted by petal width."""
+    bunch = datasets.load_iris()
+    a, b = np.ascontiguousarray(bunch.data[:, 0]), np.ascontiguousarray(bunch.data[:, 3])
+    b[34] = 0.1  # as in the copy of iris at UCI, which the documentation uses
+    table = Table({"sepal_length": a, "petal_width": b})
+    schema = replace(Schema.infer(table), extras=frozenset({Extra.CONDITIONALS}))
+    parts = [Moments(schema).learn(part) for part in (table.slice(0, 40), table.slice(40))]
+    moments = parts[0] + parts[1]
+    weights, products = moments.univariate("petal_width").total, moments.bivariate(*table.names).products
+    mean = products / weights
+    variance = moments.squared_products("petal_width", "sepal_length") / weights - mean**2
+    assert float(weights) == 179.8
+    assert float(mean) == pytest.approx(6.2717, abs=5e-5)
+    assert float(variance) == pytest.approx(30.9294, abs=5e-5)
+    assert moments.squared_products("petal_width", "petal_width") == sum(
+        Fraction(str(value)) ** 4 for value in b.tolist()
+    )
+
+
 def test_statistics_without_the_extra_name_the_remedy() -> None:
     plain = Moments(Schema((Attribute("x", AttributeType.BINARY),)))
     for ask in (plain.powers, plain.histogram):
         with pytest.raises(SchemaError, match='extras include "profiles"'):
             ask("x")
+    with pytest.raises(SchemaError, match='extras include "conditionals"'):
+        plain.squared_products("x", "x")
 
 
 def test_extras_must_be_the_same_on_both_sides() -> None:
@@ -204,5 +226,5 @@ def test_a_schema_says_its_extras() -> None:
     assert "extras" not in plain.to_dict()
     assert plain != schema
     assert plain.digest() != schema.digest()
-    with pytest.raises(SchemaError, match="extras are a list of profiles"):
+    with pytest.raises(SchemaError, match="extras are a list of profiles, conditionals"):
         Schema.from_dict(plain.to_dict() | {"extras": ["everything"]})

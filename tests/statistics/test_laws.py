@@ -32,8 +32,10 @@ from federation.statistics import (
     learner,
     powers,
     profiler,
+    squares,
 )
 from federation.statistics.counts import Counts
+from federation.statistics.stratum import triangle_between
 
 SCHEMA = Schema(
     (
@@ -91,6 +93,7 @@ def _tiny_blocks() -> Iterator[None]:
         patch.setattr(powers, "POWER_BLOCK", 4)
         patch.setattr(profiler, "POWER_BLOCK", 4)
         patch.setattr(powers, "_FOLD_AFTER", 2)
+        patch.setattr(squares, "_FOLD_AFTER", 2)
         yield
 
 
@@ -148,6 +151,7 @@ def counted(rows: list[Row], grouped: list[str] = GROUPED) -> Counter[Any]:
                 total[stratum, "present", i, j] += 1
                 total[stratum, "sum", i, j] += x
                 total[stratum, "product", i, j] += x * y
+                total["squared product", i, j] += (x * y) ** 2
         for c, level in levels.items():
             total[stratum, "level", c, level] += 1
             for i, x in present.items():
@@ -194,6 +198,11 @@ def contents(moments: Counts) -> Counter[Any]:
             counts = cells.counts.to_ints().tolist()
             for i, j, value in zip(cells.first.tolist(), cells.second.tolist(), counts, strict=True):
                 total[stratum, "cell", a, whole.groups[a].levels[i], b, whole.groups[b].levels[j]] = value
+    if moments.squares is not None:
+        for i, a in enumerate(NUMERIC):
+            for j, b in enumerate(NUMERIC):
+                at = triangle_between(min(i, j), max(i, j), len(NUMERIC))
+                total["squared product", a, b] = moments.squares.sums[at].item()
     profile = moments.profile
     if profile is not None:
         for i, cube, fourth in zip(NUMERIC, profile.cubes.to_ints(), profile.fourths.to_ints(), strict=True):
