@@ -246,12 +246,13 @@ def _shrunk(
 
 def _least_error(covariance: FloatArray, rows: int, tuning_type: str) -> float:
     """The α of rblw or oas; 1 for one column and for a multiple of the identity, which nothing changes."""
-    squares, square = float(np.sum(covariance**2)), float(np.trace(covariance)) ** 2
-    spread = squares - square / len(covariance)
+    # Relative to the trace, as α is the same in every unit.
+    squares = float(np.sum((covariance / np.trace(covariance)) ** 2))
+    spread = squares - 1.0 / len(covariance)
     if tuning_type == "rblw":
-        above, below = (rows - 2) / rows * squares + square, (rows + 2) * spread
+        above, below = (rows - 2) / rows * squares + 1.0, (rows + 2) * spread
     else:
-        above, below = squares + square, (rows + 1) * spread
+        above, below = squares + 1.0, (rows + 1) * spread
     return min(1.0, above / below) if below > 0.0 else 1.0
 
 
