@@ -12,6 +12,7 @@ from federation.models.hba import HbaModel, fit_hba
 from federation.models.lda import LdaModel, fit_lda
 from federation.models.linear import INTERCEPT, LinearModel, fit_linear
 from federation.models.mahalanobis import MahalanobisModel, fit_mahalanobis
+from federation.models.markov import MarkovModel, fit_markov
 from federation.models.mlda import MldaModel, fit_mlda
 from federation.models.mqda import MqdaModel, fit_mqda
 from federation.models.pca import PcaModel, fit_pca
@@ -36,6 +37,7 @@ __all__ = [
     "LdaModel",
     "LinearModel",
     "MahalanobisModel",
+    "MarkovModel",
     "MldaModel",
     "Model",
     "ModelError",
@@ -57,6 +59,7 @@ __all__ = [
     "fit_lda",
     "fit_linear",
     "fit_mahalanobis",
+    "fit_markov",
     "fit_mlda",
     "fit_mqda",
     "fit_pca",

@@ -16,6 +16,7 @@ def test_public_names() -> None:
             *("EcodModel", "fit_ecod"),
             *("HbaModel", "fit_hba"),
             *("MqdaModel", "fit_mqda"),
+            *("MarkovModel", "fit_markov"),
             *("BayesModel", "MldaModel", "fit_bayes", "fit_mlda"),
             *("ModelError", "Parameter", "PcaModel", "PenalisedModel"),
             *("fit", "fit_lda", "fit_linear", "fit_pca", "fit_penalised", "from_dict"),
