@@ -189,8 +189,11 @@ def _largest_difference(baseline: Moments, analysis: Moments, name: str) -> floa
         levels = {*laws[0], *laws[1]}
         return math.fsum(abs(laws[0].get(level, 0.0) - laws[1].get(level, 0.0)) for level in levels) / 2.0
     histograms = [moments.histogram(name) for moments in (baseline, analysis)]
-    if not all(histogram.count for histogram in histograms):
-        raise _without_values(name)
+    for histogram in histograms:
+        if histogram.count == 0:
+            raise _without_values(name)
+        if not np.isfinite([histogram.minimum, histogram.maximum]).all():
+            raise ModelError(f"the values of {name!r} exceed the range of float64: use a larger unit")
     places = np.union1d(*(histogram.middle for histogram in histograms))
     before, after = (np.searchsorted(histogram.middle, places, side="right") for histogram in histograms)
     steps = [np.concatenate([[0], np.cumsum(histogram.counts)]) / histogram.count for histogram in histograms]
