@@ -30,9 +30,10 @@ def export(model: Model) -> bytes:
     except ModuleNotFoundError:
         raise ModelError("exporting needs the package onnx: pip install 'suffice[onnx]'") from None
     record: Any = model
-    texts = {column.attribute for column in record.columns if column.level is not None}
+    columns = record.columns if hasattr(record, "columns") else record.pca.columns
+    texts = {column.attribute for column in columns if column.level is not None}
     texts |= set(getattr(record, "categories", ()))
-    graph = Graph([column.attribute for column in record.columns], sorted(texts))
+    graph = Graph([column.attribute for column in columns], sorted(texts))
     write(graph, record)
     properties = {"algorithm": model.algorithm, "rows": str(record.rows)}
     return graph.model(model.algorithm, properties | _target(record))
@@ -78,8 +79,7 @@ def _distance(graph: Graph, model: Any) -> None:
     means = graph.constant(np.array([column.mean for column in model.columns]))
     centred = graph.node("Sub", graph.design(model.columns, model.reference_levels), means)
     turned = graph.node("MatMul", centred, graph.constant(np.array(model.theta)))
-    products = graph.node("Mul", centred, turned)
-    graph.output("res", graph.node("ReduceSum", products, graph.constant(np.array([1])), keepdims=0))
+    graph.output("res", _row_sums(graph, graph.node("Mul", centred, turned)))
 
 
 def _lda(graph: Graph, model: Any) -> None:
@@ -122,6 +122,39 @@ def _mlda(graph: Graph, model: Any) -> None:
     scores = _weighted(graph, model, model.weights, model.reference_levels)
     posterior = _outcome(graph, model, graph.node("Add", scores, graph.constant(shifts)))
     _probabilities(graph, model, posterior)
+
+
+def _mqda(graph: Graph, model: Any) -> None:
+    """ln π - ½ (ln |C| + (x - m)·C⁻¹(x - m)) of each class."""
+    matrix = graph.design(model.columns, model.reference_levels)
+    scores = []
+    parts = zip(model.class_means, model.factors, model.log_determinants, model.priors, strict=True)
+    for mean, factor, determinant, prior in parts:
+        centred = graph.node("Sub", matrix, graph.constant(mean))
+        whitened = graph.node("MatMul", centred, graph.constant(factor))
+        distances = _row_sums(graph, graph.node("Mul", whitened, whitened), keep=True)
+        halves = graph.node("Mul", distances, graph.constant(-0.5))
+        scores.append(graph.node("Add", halves, graph.constant(np.log(prior) - 0.5 * determinant)))
+    posterior = _outcome(graph, model, graph.node("Concat", *scores, axis=1))
+    _probabilities(graph, model, posterior)
+
+
+def _reconstruction(graph: Graph, model: Any) -> None:
+    """The squares of what the components leave of the centred and scaled columns."""
+    pca = model.pca
+    means = graph.constant([column.mean for column in pca.columns])
+    scales = graph.constant([pca.scales[term] for term in pca.terms])
+    matrix = graph.design(pca.columns, dict.fromkeys(pca.categories))
+    rows = graph.node("Div", graph.node("Sub", matrix, means), scales)
+    components = np.array(pca.components)
+    scores = graph.node("MatMul", rows, graph.constant(np.ascontiguousarray(components.T)))
+    rest = graph.node("Sub", rows, graph.node("MatMul", scores, graph.constant(components)))
+    graph.output("res", _row_sums(graph, graph.node("Mul", rest, rest)))
+
+
+def _row_sums(graph: Graph, matrix: str, *, keep: bool = False) -> str:
+    """(rows,), or to keep the axis (rows, 1)."""
+    return graph.node("ReduceSum", matrix, graph.constant(np.array([1])), keepdims=int(keep))
 
 
 def _bayes(graph: Graph, model: Any) -> None:
@@ -204,7 +237,10 @@ EXPORTERS: Final[Mapping[str, Callable[[Graph, Any], None]]] = {
     "covest": _distance,
     "lda": _lda,
     "mlda": _mlda,
+    "mqda": _mqda,
     "bayes": _bayes,
     "pca": _pca,
+    "oospca": _reconstruction,
+    "repca": _reconstruction,
 }
 """The algorithms whose models can be exported, each with what writes its graph."""

@@ -83,12 +83,15 @@ CLASSES = {
     "fair": ("occupation$code 5", ["age", "rate_marriage", "educ"]),
 }
 CATEGORIES = {"iris": "species", "diabetes": "sex", "fair": "occupation"}
-MANY = ("mlda", "bayes")
+MANY = ("mlda", "mqda", "bayes")
 
 
 def fitted(algorithm: str, name: str) -> tuple[Any, Table]:
     table = TABLES[name]
-    moments = Moments(Schema.infer(table, 60)).learn(table)
+    schema = Schema.infer(table, 60)
+    if algorithm == "mqda":
+        schema = Schema(schema.attributes, split=CATEGORIES[name])
+    moments = Moments(schema).learn(table)
     target: str | None = None
     inputs = INPUTS[name]
     if algorithm in ("lda", "lsvm"):
@@ -96,7 +99,9 @@ def fitted(algorithm: str, name: str) -> tuple[Any, Table]:
     elif algorithm in MANY:
         target = CATEGORIES[name]
         inputs = [*(other for other in inputs if other != target), NUMBERS[name]]
-    elif algorithm not in ("pca", "covest"):
+        if algorithm == "mqda":  # within some occupations, marriages are not rated by every code
+            inputs = [other for other in inputs if other != "rate_marriage"]
+    elif algorithm not in ("pca", "covest", "oospca", "repca"):
         target = NUMBERS[name]
     weak = {"lambda": 0.01} if algorithm in ("lasso", "elasticnet") else {}
     return fit(algorithm, moments, target, inputs, **weak), table
@@ -132,6 +137,20 @@ def test_a_model_through_zero_has_no_intercept() -> None:
     moments = Moments(Schema.infer(table, 60)).learn(table)
     model = fit("mlr", moments, "progression", ["age", "bmi"], intercept=False)
     agree(model.predict(table), run(onnx.export(model), table))
+
+
+def test_naive_bayes_of_0_1_attributes_and_of_single_levels() -> None:
+    table = TABLES["iris"]
+    widths = table.columns["sepal_width"]
+    wide = np.where(np.isnan(widths), np.nan, widths > 3.0)
+    table = Table({**table.columns, "wide": wide})
+    moments = Moments(Schema.infer(table, 60)).learn(table)
+    model = fit("bayes", moments, "wide", ["species$setosa"])
+    agree(model.predict(table), run(onnx.export(model), table))
+    model = fit("bayes", moments, "species", ["wide", "petal_width"])
+    agree(model.predict(table), run(onnx.export(model), table))
+    odd = Table({"wide": np.array([0.5]), "petal_width": np.array([1.0])})
+    assert run(onnx.export(model), odd)["res"].tolist() == [""]
 
 
 def test_what_predict_refuses_has_no_answer() -> None:
