@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from federation.models.errors import ModelError, listed
 from federation.models.wide_arithmetic import add, pick, times, wide
@@ -65,6 +66,10 @@ class Design:
         """Names of the columns."""
         return tuple(column.term for column in self.columns)
 
+    def through_means(self, slopes: NDArray[np.float64]) -> tuple[float, ...]:
+        """Intercept and slopes (p,) of the plane that has the target's mean at the columns' means."""
+        return (float(self.target_mean.hi - slopes @ self.means.hi), *slopes.tolist())
+
 
 def design(
     moments: Moments,
@@ -115,6 +120,15 @@ def require_varying(sums: Design, what: DoubleDouble | None = None) -> None:
         verb = "is" if len(still) == 1 else "are"
         raise ModelError(
             f"{listed(still)} {verb} constant in the {sums.rows} rows used: leave out what does not vary"
+        )
+
+
+def require_common_rows(missing: str) -> None:
+    """Raise `ModelError` for "pairwise" sums, of which `about_zero` makes none of any rows."""
+    if missing == "pairwise":
+        raise ModelError(
+            "pairwise statistics have no common rows to take sums about zero: "
+            "use missing='listwise' or 'mean'"
         )
 
 

@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number, required
-from federation.models.design import Design, InputColumn, about_zero, design, require_varying
+from federation.models.design import (
+    Design,
+    InputColumn,
+    about_zero,
+    design,
+    require_common_rows,
+    require_varying,
+)
 from federation.models.errors import ModelError
 from federation.models.linear_algebra import solver
 from federation.models.penalty_grid import LAMBDA_GRID, Grid, choose, take_grid
@@ -223,11 +230,8 @@ def _check_options(missing: str, ridge: float, standardize: bool, intercept: boo
         raise ModelError(
             "standardize belongs to ridge regression with an intercept: set a penalty, or leave it out"
         )
-    if not intercept and missing == "pairwise":
-        raise ModelError(
-            "pairwise statistics have no common rows to take sums about zero: "
-            "use missing='listwise' or 'mean'"
-        )
+    if not intercept:
+        require_common_rows(missing)
 
 
 def _other_rows(moments: Moments, sums: Design, missing: str) -> str:

@@ -143,12 +143,12 @@ def fit_pcr(
         pcr_type=pcr_type,
         target=target,
         terms=(INTERCEPT, *sums.terms),
-        coef=_with_intercept(sums, slopes),
+        coef=sums.through_means(slopes),
         components=tuple(tuple(row) for row in spectrum.vectors.T[:size].tolist()),
         explained_variance=tuple(spectrum.values[:size].tolist()),
         component_coef=tuple(gamma.tolist()),
         column_coef=None if column_coef is None else tuple(column_coef.tolist()),
-        path=tuple(_with_intercept(sums, row) for row in path),
+        path=tuple(sums.through_means(row) for row in path),
         path_r2=path_r2,
         penalty=chosen,
         r2=r2,
@@ -225,10 +225,6 @@ def _lasso(
     unexplained = max(0.0, problem.residual(found.coef))
     score = aicc(unexplained, total, sums.rows, float(np.count_nonzero(coef)), True)
     return coef[: len(scaled)], coef[len(scaled) :], penalty, 1.0 - unexplained, score
-
-
-def _with_intercept(sums: Design, slopes: FloatArray) -> tuple[float, ...]:
-    return (float(sums.target_mean.hi - slopes @ sums.means.hi), *slopes.tolist())
 
 
 def _pcr(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> PcrModel:

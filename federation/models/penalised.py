@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from federation.models.active_set import minimise
 from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number, required, whole
-from federation.models.design import Design, InputColumn, about_zero, design
+from federation.models.design import Design, InputColumn, about_zero, design, require_common_rows
 from federation.models.errors import ModelError
 from federation.models.linear import INTERCEPT
 from federation.models.linear_algebra import solver
@@ -216,11 +216,8 @@ def _check_options(
         raise ModelError(f"tolerance is {tolerance!r}: it must lie between 0 and 1")
     if not intercept and standardize:
         raise ModelError("standardised columns are centred, so that there is an intercept: leave one out")
-    if not intercept and missing == "pairwise":
-        raise ModelError(
-            "pairwise statistics have no common rows to take sums about zero: "
-            "use missing='listwise' or 'mean'"
-        )
+    if not intercept:
+        require_common_rows(missing)
 
 
 def _lasso(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> PenalisedModel:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, required, whole
-from federation.models.design import Design, InputColumn, design, require_varying
+from federation.models.design import InputColumn, design, require_varying
 from federation.models.errors import ModelError
 from federation.models.linear import INTERCEPT
 from federation.models.prediction import predictions_by_size
@@ -104,7 +104,7 @@ def fit_pls(
     rotations, loadings, gamma, squares = _components(gram, sums.cross.hi / scales, q)
     path = np.cumsum(rotations * gamma[:, None], axis=0) / scales
     explained = np.cumsum(gamma**2 * squares) / float(sums.target_scatter.hi)
-    coefs = tuple(_with_intercept(sums, row) for row in path)
+    coefs = tuple(sums.through_means(row) for row in path)
     return PlsModel(
         algorithm="plsq",
         target=target,
@@ -159,10 +159,6 @@ def _components(
         gamma[k] = direction @ cross / square
         cross = cross - loadings[k] * (gamma[k] * square)
     return rotations, loadings, gamma, squares
-
-
-def _with_intercept(sums: Design, slopes: FloatArray) -> tuple[float, ...]:
-    return (float(sums.target_mean.hi - slopes @ sums.means.hi), *slopes.tolist())
 
 
 def _plsq(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> PlsModel:

@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 
 from federation.models.algorithm import MISSING, Algorithm, Parameter, number, required
 from federation.models.classes import target_of
-from federation.models.design import Design, InputColumn, about_zero, design, require_varying
+from federation.models.design import (
+    Design,
+    InputColumn,
+    about_zero,
+    design,
+    require_common_rows,
+    require_varying,
+)
 from federation.models.errors import ModelError
 from federation.models.linear import INTERCEPT
 from federation.models.linear_algebra import solver
@@ -160,11 +167,7 @@ def _machine(
 def _check_options(nu: float, missing: str) -> None:
     if not 0.0 < nu < np.inf:
         raise ModelError(f"sml_model_svm_nu is {nu!r}: it must be a finite number above 0")
-    if missing == "pairwise":
-        raise ModelError(
-            "pairwise statistics have no common rows to take sums about zero: "
-            "use missing='listwise' or 'mean'"
-        )
+    require_common_rows(missing)
 
 
 def _lsvm(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> SvmModel:
