@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from federation.models.design import SEPARATOR, category_and_level
 from federation.models.errors import ModelError, listed
-from federation.statistics import AttributeType, Moments
+from federation.statistics import AttributeType, Extra, Moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,14 @@ def _numeric(moments: Moments, a: Column, b: Column) -> PairSums:
         products,
         squares(a.attribute, found.total_a),
         squares(b.attribute, found.total_b),
-        products if all(binary.values()) else None,
+        _squared_products(moments, a, b) if not all(binary.values()) else products,
     )
+
+
+def _squared_products(moments: Moments, a: Column, b: Column) -> Fraction | None:
+    if Extra.CONDITIONALS not in moments.schema.extras:
+        return None
+    return moments.squared_products(a.attribute, b.attribute)
 
 
 def _indicators(moments: Moments, a: Column, b: Column) -> PairSums:

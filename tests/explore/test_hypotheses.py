@@ -13,7 +13,7 @@ from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ztest
 
 from federation.explore import explore
 from federation.models import ModelError
-from federation.statistics import Moments
+from federation.statistics import Extra, Moments
 
 Learned = Callable[..., Moments]
 TABLES = ("iris", "wine", "breast_cancer")
@@ -191,3 +191,20 @@ def test_a_group_whose_squares_were_not_kept_is_refused_with_the_remedy(fair: An
         ModelError, match="learn 'had_affair' as a category, or make the project with the extra"
     ):
         explore("ttest", learned(fair), ["age"], ["had_affair", "has_children"])
+
+
+@pytest.mark.parametrize("metric", ["ttest", "ztest", "ftest", "anova"])
+def test_binary_columns_are_groups_where_squared_products_are_kept(
+    metric: str, fair: Any, learned: Learned
+) -> None:
+    children = fair["has_children"]
+    columns = {"age": fair["age"], "with": children, "without": 1 - children}
+    columns["family"] = ["with" if value else "without" for value in children]
+    moments = learned(columns, extras=[Extra.CONDITIONALS])
+    by_columns = explore(metric, moments, ["age"], ["with", "without"])
+    assert by_columns == explore(metric, moments, ["age"], ["family"])
+    if metric == "ttest":
+        expected = stats.ttest_ind(fair["age"][children == 1], fair["age"][children == 0])
+        assert (by_columns["t"], by_columns["tp"]) == pytest.approx(
+            (expected.statistic, expected.pvalue), rel=1e-8
+        )

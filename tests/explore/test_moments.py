@@ -89,7 +89,15 @@ def test_documented_bivariate_sample(iris_of_the_reference: dict[str, Any], lear
     assert answer["linCorr"] == pytest.approx(0.818, abs=5e-5)
     assert answer["condCount"] == 179.8
     assert answer["condMean"] == pytest.approx(6.2717, abs=5e-5)
-    assert "condVariance" not in answer  # it takes Σ(xy)² of two continuous attributes, which is not kept
+    assert "condVariance" not in answer  # it takes Σ(xy)² of two continuous attributes
+
+
+def test_documented_conditional_variance(iris_of_the_reference: dict[str, Any], learned: Learned) -> None:
+    moments = learned(iris_of_the_reference, extras=[Extra.CONDITIONALS])
+    answer = bivariate(moments, "sepal_length", "petal_width")
+    assert set(answer) == ALL_BIVARIATE
+    assert answer["condVariance"] == pytest.approx(30.9294, abs=5e-5)
+    assert answer["condStddev"] == pytest.approx(np.sqrt(answer["condVariance"]), rel=1e-14)
 
 
 def test_an_indicator_conditions_on_its_rows(iris_of_the_reference: dict[str, Any], learned: Learned) -> None:
