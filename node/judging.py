@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from federation.statistics import Moments, Table
-from node.errors import BadRequest
 from node.modelling import described
 
 if TYPE_CHECKING:
@@ -45,15 +44,9 @@ class Wanted:
 
 def check(wanted: Wanted) -> None:
     """Raise ModelError for what no rows could select: unknown names, unreadable parameters."""
-    from federation import selection
+    from federation.selection import plan_for
 
-    if (wanted.algorithm is None) == (wanted.task is None):
-        raise BadRequest("a selection is for an algorithm or for a task", "name one of the two")
-    options, own = selection.read_options(wanted.parameters or {})
-    if wanted.algorithm is not None:
-        selection.settings_of(wanted.algorithm, own, options.grid)
-    else:
-        selection.suitable(selection.task_named(str(wanted.task)), own, options.grid)
+    plan_for(wanted.algorithm, wanted.task, wanted.parameters or {})
 
 
 def select(

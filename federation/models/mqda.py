@@ -87,7 +87,7 @@ def fit_mqda(
     `design.design` refuses.
     """
     found = target_of(moments, target, inputs)
-    parts = _by_class(moments, found)
+    parts = by_class(moments, found)
     whole = design(moments, None, inputs, missing)
     if ddof < 0:
         raise ModelError(f"ddof is {ddof}: choose 0 or more")
@@ -113,8 +113,8 @@ def fit_mqda(
     )
 
 
-def _by_class(moments: Moments, target: Target) -> dict[str, Moments]:
-    """The statistics of each class, in order."""
+def by_class(moments: Moments, target: Target) -> dict[str, Moments]:
+    """The statistics of each class, in order; raises `ModelError` if they are not kept apart."""
     split = moments.schema.split
     if target.category is None or target.category != split:
         apart = f"keeps the classes of {split!r} apart" if split else "does not keep classes apart"

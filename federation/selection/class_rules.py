@@ -1,6 +1,7 @@
 """Many classifiers from what was gathered once: the scores of the classes for any subset of the inputs.
 
-A discriminant of many classes solves a submatrix; naive Bayes adds up what each input says for itself.
+Discriminants of many classes solve submatrices, one for all classes or one for each; naive Bayes adds up what
+each input says for itself.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from federation.models.bayes import fit_bayes
-from federation.models.classes import class_sums
-from federation.selection.gram import blocks_of, expanded, solver
+from federation.models.classes import class_sums, target_of
+from federation.models.design import Design, design
+from federation.models.mqda import by_class
+from federation.selection.gram import NEARLY_DEPENDENT, Places, blocks_of, expanded, solver
 from federation.selection.strategies import Subset
 from federation.statistics import Missing, Moments, Table
 
@@ -61,6 +65,59 @@ def discriminants(
     return ClassRule(sums.target.classes, scores)
 
 
+def quadratics(
+    moments: Moments, target: str, inputs: Sequence[str], parameters: Mapping[str, Any], table: Table
+) -> ClassRule:
+    """Quadratic discriminants; see `models.mqda`. Raises `ModelError` if no class is kept apart."""
+    missing: Missing = parameters.get("missing", "listwise")
+    found = target_of(moments, target, inputs)
+    whole = design(moments, None, inputs, missing)
+    columns, blocks = expanded(whole, table), blocks_of(whole.columns, inputs)
+    classes = [_Normal.of(part, whole, missing) for part in by_class(moments, found).values()]
+    total = sum(part.rows for part in classes)
+
+    def scores(subset: Subset) -> FloatArray | None:
+        at = np.concatenate([blocks[i] for i in subset])
+        each = [part.log_density(at, columns) for part in classes]
+        if any(density is None for density in each):
+            return None
+        priors = np.log([part.rows / total for part in classes])
+        return np.array(each) + priors[:, None]
+
+    return ClassRule(found.classes, scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Normal:
+    """One class: rows, mean (p,) less that of all, scale (p,) and correlations (p, p)."""
+
+    rows: int
+    shift: FloatArray
+    scale: FloatArray
+    correlation: FloatArray
+
+    @classmethod
+    def of(cls, part: Moments, whole: Design, missing: Missing) -> _Normal:
+        sums = design(part, None, whole.terms, missing)
+        variances = np.diagonal(sums.scatter.hi) / max(1, sums.rows - 1)
+        scale = np.sqrt(np.where(variances > 0.0, variances, 1.0))
+        correlation = sums.scatter.hi / max(1, sums.rows - 1) / scale[:, None] / scale
+        return cls(sums.rows, sums.means.hi - whole.means.hi, scale, correlation)
+
+    def log_density(self, at: Places, columns: FloatArray) -> FloatArray | None:
+        """-½ ln |C| - ½ squared distance of each row; None if C is nearly singular or of too few rows."""
+        if self.rows <= at.size + 1:
+            return None
+        lower, info = lapack.dpotrf(self.correlation[at[:, None], at].T, lower=1, overwrite_a=1)
+        if info or lower.diagonal().min() ** 2 < NEARLY_DEPENDENT:
+            return None
+        centred = (columns[at] - self.shift[at, None]) / self.scale[at, None]
+        whitened, _ = lapack.dtrtrs(lower, centred, lower=1)
+        determinant = np.log(lower.diagonal()).sum() + np.log(self.scale[at]).sum()
+        density: FloatArray = -0.5 * np.einsum("ij,ij->j", whitened, whitened) - determinant
+        return density
+
+
 def naive_bayes(
     moments: Moments, target: str, inputs: Sequence[str], parameters: Mapping[str, Any], table: Table
 ) -> ClassRule | None:
@@ -86,6 +143,7 @@ def naive_bayes(
 
 CLASS_RULES: Final[Mapping[str, tuple[Callable[..., ClassRule | None], frozenset[str]]]] = {
     "mlda": (discriminants, frozenset({"missing"})),
+    "mqda": (quadratics, frozenset({"missing", "sml_det_norm_use"})),
     "bayes": (naive_bayes, frozenset({"laplace_factor", "var_smoothing"})),
 }
 """The classifiers that have a rule here, and the parameters for which it holds."""

@@ -97,9 +97,8 @@ def select(
     the metric must be "aicc". Raises `ModelError` for names, parameters and tables that do not fit, and if no
     model could be fitted.
     """
-    options, own = read_options(parameters)
-    settings = settings_of(algorithm, own, options.grid)
-    return _Search(moments, target, inputs, validation, options, None, clock, tell).run(settings)
+    plan = plan_for(algorithm, None, parameters)
+    return _Search(moments, target, inputs, validation, plan, clock, tell).run()
 
 
 def auto_select(
@@ -115,12 +114,42 @@ def auto_select(
 ) -> Selection:
     """As `select`, among all algorithms that suit a task: binary_classification, regression or
     multiclass_classifier."""
+    plan = plan_for(None, task, parameters)
+    return _Search(moments, target, inputs, validation, plan, clock, tell).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to search, for which settings; the task is None if the truth is to tell it."""
+
+    options: Options
+    settings: tuple[Setting, ...]
+    task: Task | None
+
+
+def plan_for(algorithm: str | None, task: str | None, parameters: Mapping[str, Any]) -> Plan:
+    """What `select` or `auto_select` will do, before there are statistics or rows.
+
+    Raises `ModelError` unless one of algorithm and task is given, and for unknown names and parameters that
+    cannot be read or do not go together.
+    """
+    if (algorithm is None) == (task is None):
+        raise ModelError("a selection is for an algorithm or for a task: name one of the two")
     options, own = read_options(parameters)
-    kind = task_named(task)
-    settings = suitable(kind, own, options.grid)
-    if options.metric == AICC:
-        settings = tuple(setting for setting in settings if setting.algorithm in IN_SAMPLE)
-    return _Search(moments, target, inputs, validation, options, kind, clock, tell).run(settings)
+    kind = None if task is None else task_named(task)
+    if algorithm is not None:
+        settings = settings_of(algorithm, own, options.grid)
+    elif kind is not None:
+        settings = suitable(kind, own, options.grid)
+    if options.metric != AICC:
+        return Plan(options, settings, kind)
+    judged = [setting for setting in settings if setting.algorithm in IN_SAMPLE]
+    if not judged or any(set(setting.parameters) - {"missing"} for setting in judged):
+        raise ModelError(
+            f"{AICC} judges {' and '.join(IN_SAMPLE)} without parameters of their own: "
+            "give a validation table and another metric"
+        )
+    return Plan(options, tuple(judged), kind)
 
 
 class _Search:
@@ -132,14 +161,15 @@ class _Search:
         target: str,
         inputs: Sequence[str],
         validation: Table | None,
-        options: Options,
-        task: Task | None,
+        plan: Plan,
         clock: Clock | None,
         tell: Tell | None,
     ) -> None:
+        options, task = plan.options, plan.task
         if options.max_seconds is not None and clock is None:
             raise ModelError("selector_max_seconds needs a clock to go by")
         self._moments, self._target, self._options, self._tell = moments, target, options, tell
+        self._settings = plan.settings
         self._clock = clock
         check_names(moments.schema, target, inputs, classes=True)
         self._judge = self._judge_by(validation, task)
@@ -162,17 +192,17 @@ class _Search:
             )
         return judge(validation, self._target, self._options.metric, task)
 
-    def run(self, settings: Sequence[Setting]) -> Selection:
+    def run(self) -> Selection:
         remarks: dict[str, None] = {}
         reason = None
         of_each = expected(len(self._all), self._options)
-        for at, setting in enumerate(settings):
+        for at, setting in enumerate(self._settings):
             if self._stopped is None:
                 missing = str(setting.parameters.get("missing", "listwise"))
                 inputs, left_out = self._inputs(missing)
                 remarks |= dict.fromkeys(left_out)
                 scorer = self._scorer(setting, inputs, missing)
-                self._search(setting, inputs, scorer, of_each * (len(settings) - at - 1))
+                self._search(setting, inputs, scorer, of_each * (len(self._settings) - at - 1))
                 reason = scorer.reason or reason
         chosen, model = self._fitted(reason)
         ordered = [entry[3] for entry in sorted(self._best, key=lambda entry: entry[:3], reverse=True)]
@@ -206,11 +236,6 @@ class _Search:
 
     def _scorer(self, setting: Setting, inputs: tuple[str, ...], missing: str) -> Scorer:
         if self._judge is None:
-            if setting.algorithm not in IN_SAMPLE or set(setting.parameters) - {"missing"}:
-                raise ModelError(
-                    f"{AICC} judges {' and '.join(IN_SAMPLE)} without parameters, not {setting.algorithm}: "
-                    "give a validation table and another metric"
-                )
             return InSampleScorer(gram(self._moments, self._target, inputs, _missing(missing)))
         refitting = RefittingScorer(self._moments, inputs, setting, self._judge)
         class_rule = self._class_rule(setting, inputs, missing)

@@ -28,15 +28,16 @@ class Split:
         return self.X[::2, columns], self.y[::2], self.X[1::2, columns], self.y[1::2]
 
 
-def split_of(bunch: Any, inputs: int | None = None, text: bool = False) -> Split:
-    """`text`: the target is a category of the bunch's target names."""
+def split_of(bunch: Any, inputs: int | None = None, *, text: bool = False, apart: bool = False) -> Split:
+    """`text`: the target is a category of the bunch's target names, `apart`: and splits the statistics."""
     X, y = np.asarray(bunch.data, dtype=float), np.asarray(bunch.target, dtype=float)
     X = X[:, :inputs]
     names = [f"x{i}" for i in range(X.shape[1])]
     target: Column = Coded.of([str(bunch.target_names[int(code)]) for code in y]) if text else y
     table = Table({name: X[:, i] for i, name in enumerate(names)} | {"y": target})
     learned = table.take(np.arange(0, y.size, 2))
-    moments = Moments(Schema.infer(learned, 60)).learn(learned)
+    schema = Schema.infer(learned, 60)
+    moments = Moments(Schema(schema.attributes, split="y") if apart else schema).learn(learned)
     return Split(moments, table.take(np.arange(1, y.size, 2)), names, X, y)
 
 
@@ -53,3 +54,8 @@ def cancer() -> Split:
 @pytest.fixture(scope="session")
 def wine() -> Split:
     return split_of(datasets.load_wine(), text=True)
+
+
+@pytest.fixture(scope="session")
+def wine_apart() -> Split:
+    return split_of(datasets.load_wine(), text=True, apart=True)

@@ -67,12 +67,19 @@ def test_subsets_from_the_gram_matrix_score_as_their_own_models(
         ("bayes", {"var_smoothing": 0.0}, ["mf1_w", "mkappa"]),
         ("bayes", {"laplace_factor": 3.0, "var_smoothing": 0.0}, ["auc", "mcc"]),
         ("mlda", {}, ["auc", "f1"]),
+        ("mqda", {}, ["mkappa", "mf1"]),
+        ("mqda", {"missing": "mean"}, ["auc", "mcc"]),
     ],
 )
 def test_classifiers_from_what_was_gathered_once_score_as_their_own_models(
-    algorithm: str, parameters: dict[str, Any], metrics: list[str], wine: Split, cancer: Split
+    algorithm: str,
+    parameters: dict[str, Any],
+    metrics: list[str],
+    wine: Split,
+    wine_apart: Split,
+    cancer: Split,
 ) -> None:
-    data = cancer if "f1" in metrics else wine
+    data = cancer if "f1" in metrics else wine_apart if algorithm == "mqda" else wine
     target = "y$class_1" if "mcc" in metrics else "y"
     rng = np.random.default_rng(0)
     count = len(data.names)
@@ -290,6 +297,7 @@ def test_time_and_the_listener_end_a_search_with_the_best_so_far(diabetes: Split
         ({"validation": Table({"y": np.arange(3.0)})}, "the table lacks"),
         ({"selector_max_seconds": 1}, "needs a clock"),
         ({"sml_model_assessment_type": "aicc", "algorithm": "ridge", "lambda": 1}, "aicc judges mlr and lda"),
+        ({"sml_model_assessment_type": "aicc", "intercept": False}, "aicc judges mlr and lda"),
     ],
 )
 def test_what_cannot_be_selected_is_refused(change: dict[str, Any], message: str, diabetes: Split) -> None:
