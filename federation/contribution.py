@@ -83,10 +83,17 @@ class Contribution:
 def schema_problem(agreed: Schema | None, offered: Schema) -> str | None:
     """What in `offered` disagrees with the project's agreed schema, or None.
 
-    The same names and types are needed. A finer quantum is welcome: rescaling to it is exact. A coarser one
-    is not, because the values were already rounded to it. An open project (`agreed` None) takes any schema.
+    The same names, types, extras and split are needed. A finer quantum is welcome: rescaling to it is exact.
+    A coarser one is not, because the values were already rounded to it. An open project takes any attributes:
+    its schema has none, or is None and then takes any extras too.
     """
     if agreed is None:
+        return None
+    if offered.attributes and offered.extras != agreed.extras:
+        return f"counts {_extras(offered)}, agreed is {_extras(agreed)}"
+    if offered.attributes and offered.split != agreed.split:
+        return f"is split by {offered.split!r}, agreed is {agreed.split!r}"
+    if not agreed.attributes:
         return None
     missing = sorted(set(agreed.names) - set(offered.names))
     unknown = sorted(set(offered.names) - set(agreed.names))
@@ -102,3 +109,7 @@ def schema_problem(agreed: Schema | None, offered: Schema) -> str | None:
         if coarse is not None and (fine is None or fine.twos < coarse.twos or fine.fives < coarse.fives):
             return f"attribute {name!r} is counted in {fine}, which is coarser than the agreed {coarse}"
     return None
+
+
+def _extras(schema: Schema) -> str:
+    return " and ".join(sorted(schema.extras)) or "no extras"

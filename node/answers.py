@@ -97,7 +97,8 @@ class ProjectInfo:
     """A project as it stands.
 
     rows, version and digest are those of this node's own statistics; `federation` and `shared_as` are None
-    for a local project. created and changed are unix seconds.
+    for a local project. `extras`: what is counted beside sums and products (`Extra`); split: the category
+    for whose levels it is counted apart. created and changed are unix seconds.
     """
 
     name: str
@@ -114,6 +115,8 @@ class ProjectInfo:
     parameters: dict[str, Any] = field(default_factory=dict)
     frozen: bool = False
     encoder: EncoderUse | None = None
+    extras: tuple[str, ...] = ()
+    split: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -303,12 +304,11 @@ class Federations:
             fused = await driver.look(lambda machine: machine.fused(shared_as))
         return Statistics(fused.moments, shares_of(fused))
 
-    async def adopt(
-        self, federation: str, shared_as: str, schema: Schema | None
-    ) -> tuple[Schema | None, int]:
+    async def adopt(self, federation: str, shared_as: str, schema: Schema) -> tuple[Schema, int]:
         """Make sure the federation has this project; its agreed schema, and the version to go on from.
 
-        Raises NotFound if it has not and this node is not its admin, BadRequest if another schema is agreed.
+        A schema without attributes leaves them open, or takes the agreed ones. Raises NotFound if there is no
+        such project and this node is not its admin, BadRequest if other attributes are agreed.
         """
         driver = self._find(federation)
         if driver.refusal is not None:
@@ -330,7 +330,10 @@ class Federations:
                 federation, lambda machine: machine.set_project(shared_as, schema, now=time.time())
             )
         agreed = driver.machine.charter.projects[shared_as]
-        if agreed is not None and schema is not None and agreed != schema:
+        if agreed is None:  # without attributes, and without a word on what else is counted
+            agreed = Schema((), schema.extras, schema.split)
+        asked = replace(schema, extras=agreed.extras, split=schema.split or agreed.split)
+        if schema.attributes and agreed.attributes and asked != agreed:
             raise BadRequest(
                 f"project {shared_as!r} of {federation!r} has another schema, agreed among its members",
                 "leave the schema out: the agreed one is taken",
@@ -338,7 +341,7 @@ class Federations:
         status = await driver.look(lambda machine: machine.status())
         me = next(member for member in status.members if member.node_id == self._identity.node_id)
         held = me.contributions.get(shared_as)
-        return agreed or schema, 0 if held is None else held.version
+        return agreed, 0 if held is None else held.version
 
     def changed(self, federation: str, shared_as: str) -> None:
         driver = self._drivers.get(federation)

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 
 from federation.errors import ProtocolError, QuorumError
-from federation.statistics import Moments, Schema, StatisticsError, Table
+from federation.statistics import Extra, Moments, Schema, StatisticsError, Table
 from node import project_rows as rows
 from node import window
 from node.answers import ProjectInfo
 from node.encoding import known_after, restored
 from node.errors import BadRequest, Unavailable
 from node.forgetting import impossible
-from node.project_options import ProjectOptions
+from node.project_options import ProjectOptions, with_split
 from node.project_rows import ProjectRow
 from node.row_filter import naming_rows
 from node.sources import SourceError, offered_schema
@@ -104,10 +104,10 @@ class Learning:
             found = await self._store.read(lambda c: rows.moments_of(c, row.id))
             if found is None:
                 raise rows.unknown_project(row.name)
-            moments = Moments(row.schema_or_empty)
+            moments = Moments(row.schema)
             if found[1] is not None:
                 moments = await self.think(Moments.from_bytes, found[1])
-        moments = moments.grow(row.schema_or_empty)
+        moments = moments.grow(row.schema)
         self._remember(row.id, row.version, moments)
         return moments
 
@@ -126,6 +126,28 @@ class Learning:
             encoding = await self.think(lambda: restored(json.loads(found)))
             self._encodings[row.id] = (row.encoder.digest, encoding)
         return encoding
+
+    async def recount(self, row: ProjectRow, extras: frozenset[Extra], parameters: dict[str, Any]) -> None:
+        """Let a project, whose lock the caller holds, count these extras, and keep these parameters.
+
+        An extra can be dropped at any time, and be added while there are no rows.
+        """
+        before = await self.moments(row)
+        wanted = replace(row.schema, extras=extras)
+
+        def change() -> tuple[Moments, bytes, str]:
+            after = before.without(*(before.schema.extras - extras)) if row.rows else Moments(wanted)
+            return after, after.to_bytes(), after.digest()
+
+        after, data, digest = await self.think(change)
+
+        def write(connection: sa.Connection) -> int:
+            saved = rows.save_moments(connection, row, wanted, data, after.rows, digest)
+            mine = projects.c.id == row.id
+            connection.execute(projects.update().where(mine).values(parameters=parameters))
+            return saved.version
+
+        self._remember(row.id, await self._store.write(write), after)
 
     def drop(self, project_id: int) -> None:
         """The project is gone."""
@@ -147,8 +169,9 @@ class Learning:
 
             def prepare() -> tuple[Schema, Schema, Table, Moments | None]:
                 rows_kept, kept = options.prepare(table)
-                known = known_after(options.encoding, table.names, row.schema_or_empty)
-                offered = offered_schema(options.levels_of(table), types, known, options.precision)
+                known = known_after(options.encoding, table.names, row.schema)
+                told = with_split(types, row.schema.split)
+                offered = offered_schema(options.levels_of(table), told, known, options.precision)
                 agreed, part = rows.agree(row, offered, judged_by=options.judged_by)
                 if options.window is not None:
                     return agreed, part, rows_kept, None
@@ -167,7 +190,7 @@ class Learning:
         async with self.lock((await self._row(name)).id):
             row = await self.changeable(name, sign)
             with refusing():
-                schema = row.schema_or_empty.union(change.schema)
+                schema = row.schema.union(change.schema)
             return await self._apply(row, schema, change, sign, also)
 
     async def _roll(self, name: str, data: bytes, also: Also) -> ProjectInfo:
@@ -176,7 +199,7 @@ class Learning:
         async with self.lock((await self._row(name)).id):
             row = await self.changeable(name, 1)
             with refusing():
-                schema = row.schema_or_empty.union(part)
+                schema = row.schema.union(part)
             return await self._slide(row, schema, part, table, also)
 
     async def _slide(

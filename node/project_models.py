@@ -130,7 +130,7 @@ class ProjectModels:
     ) -> ModelRecord:
         """Store a model that was fitted elsewhere, marked as such. Raises BadRequest if it is not one."""
         rows.check_name(model)
-        kinds = {a.name: a.type.value for a in (await self._row(name)).schema_or_empty.attributes}
+        kinds = {a.name: a.type.value for a in (await self._row(name)).schema.attributes}
         with refusing():
             read = await self.learning.think(modelling.revive, fitted, inputs, kinds)
         record = ModelRecord(

@@ -6,13 +6,13 @@ They are kept as the project's `parameters`, in whichever dialect they came: val
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.statistics import Coded, Table
+from federation.statistics import Coded, Extra, Schema, SchemaError, Table
 from node.errors import BadRequest
 from node.row_filter import RowFilter
 
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 ROW_FILTER: Final = "sml_project_predicate_row_filter"
 WINDOW: Final = "sml_project_rolling_window_size"
 PRECISION: Final = "precision"
+PROFILES: Final = "enableHistogram"
+SPLIT: Final = "partitionSplit"
 LOWER_CASE: Final = "lower_case"
 
 WITHOUT_EFFECT: Final = frozenset({"sml_project_autosave", "sml_project_learn_merge", "sync_sched"})
 """Autosave and learn_merge are how every project is: committed when acknowledged, learned all or nothing.
 The schedule belongs to a federation and is only remembered here."""
 
-KNOWN: Final = frozenset({ROW_FILTER, WINDOW, PRECISION, LOWER_CASE}) | WITHOUT_EFFECT
+KNOWN: Final = frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, SPLIT, LOWER_CASE}) | WITHOUT_EFFECT
 PRECISIONS: Final = (40, 60, 80)
 MAX_WINDOW: Final = 1_000_000
 
@@ -39,12 +41,16 @@ Kept = NDArray[np.int64]
 class ProjectOptions:
     """row_filter: which rows count. window: only the last so many rows do. precision: bits that a value which
     is no short decimal keeps below its column's largest. lower_case: levels are trimmed and lower-cased.
-    encoding: what the project's encoder makes of its columns, before all that."""
+    profiles: whether skewness, quantiles and the like are counted; None: by default they are. split: a
+    category for each of whose levels statistics are kept apart. encoding: what the project's encoder makes of
+    its columns, before all that."""
 
     row_filter: RowFilter | None = None
     window: int | None = None
     precision: int = PRECISIONS[0]
     lower_case: bool = False
+    profiles: bool | None = None
+    split: str | None = None
     encoding: Encoding | None = None
 
     @classmethod
@@ -66,8 +72,37 @@ class ProjectOptions:
             None if window is None else _window(window),
             precision,
             flag(LOWER_CASE, parameters.get(LOWER_CASE, False)),
+            None if (profiles := parameters.get(PROFILES)) is None else flag(PROFILES, profiles),
+            None if parameters.get(SPLIT) in (None, "") else str(parameters[SPLIT]),
             encoding,
         )
+
+    def schema(self, given: Schema | None) -> Schema:
+        """What a project counts: the attributes given, if any, and what was asked for beside them.
+
+        Raises SchemaError for a split by an attribute that is no category.
+        """
+        given = given or Schema(())
+        extras = given.extras if self.profiles is False else given.extras | {Extra.PROFILES}
+        split = self.split or given.split
+        if given.attributes and split is not None and split not in given:
+            raise SchemaError(f"statistics are to be split by {split!r}, which is not in the schema: add it")
+        return replace(given, extras=extras, split=split)
+
+    def check_agreed(self, project: str, federation: str, agreed: Schema) -> None:
+        """Raise BadRequest if what was asked for is not what the members of a federation count."""
+        if self.profiles is not None and self.profiles is not (Extra.PROFILES in agreed.extras):
+            raise BadRequest(
+                f"project {project!r} of {federation!r} counts {'no ' if self.profiles else ''}profiles, as "
+                f"agreed among its members: {PROFILES} {self.profiles} is not possible",
+                "leave the option out: the agreed one is taken",
+            )
+        if self.split is not None and self.split != agreed.split:
+            raise BadRequest(
+                f"project {project!r} of {federation!r} is split by {agreed.split or 'nothing'}, as agreed "
+                f"among its members: {SPLIT} {self.split!r} is not possible",
+                "leave the option out: the agreed one is taken",
+            )
 
     @property
     def judged_by(self) -> frozenset[str]:
@@ -101,6 +136,12 @@ class ProjectOptions:
                 for name, column in table.columns.items()
             }
         )
+
+
+def with_split(types: Mapping[str, str], split: str | None) -> dict[str, str]:
+    """The types by which a table is read: what splits the statistics is a category, though it be told as text
+    or look like numbers."""
+    return {**types} if split is None or types.get(split) not in (None, "S") else {**types, split: "T"}
 
 
 def flag(name: str, value: Any) -> bool:

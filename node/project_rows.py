@@ -24,7 +24,7 @@ class ProjectRow:
     owner: str
     federation: str | None
     shared_as: str | None
-    schema: Schema | None
+    schema: Schema
     fixed: bool
     parameters: dict[str, Any]
     encoder: EncoderUse | None
@@ -35,10 +35,6 @@ class ProjectRow:
     digest: str
     created: float
     changed: float
-
-    @property
-    def schema_or_empty(self) -> Schema:
-        return self.schema or Schema(())
 
     @property
     def options(self) -> ProjectOptions:
@@ -53,7 +49,7 @@ class ProjectRow:
             digest=self.digest,
             attributes=tuple(
                 AttributeInfo(a.name, a.type.value, None if a.quantum is None else str(a.quantum))
-                for a in self.schema_or_empty.attributes
+                for a in self.schema.attributes
             ),
             created=self.created,
             changed=self.changed,
@@ -63,6 +59,8 @@ class ProjectRow:
             parameters=self.parameters,
             frozen=self.frozen,
             encoder=self.encoder,
+            extras=tuple(sorted(self.schema.extras)),
+            split=self.schema.split,
         )
 
 
@@ -71,9 +69,9 @@ _COLUMNS = [column for column in projects.c if column.name not in ("moments", "e
 
 def _of(row: sa.Row[Any]) -> ProjectRow:
     values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
-    schema, encoder = values.pop("schema"), values.pop("encoder")
+    schema, encoder = Schema.from_dict(values.pop("schema")), values.pop("encoder")
     return ProjectRow(
-        schema=None if schema is None else Schema.from_dict(schema),
+        schema=schema,
         encoder=None if encoder is None else EncoderUse(**{**encoder, "texts": tuple(encoder["texts"])}),
         **values,
     )
@@ -191,7 +189,7 @@ def agree(
     all of it is to be learned and nothing else. `explicit` are the types that the caller insists on;
     `judged_by` may be there for the row filter alone. Raises SchemaError.
     """
-    known = row.schema_or_empty
+    known = row.schema
     for name, letter in (explicit or {}).items():
         if name in known and known[name].type.value != letter:
             raise SchemaError(

@@ -52,15 +52,14 @@ class ProjectTasks:
         if task.kind in ("learn", "forget"):
             await self._projects.learning.changeable(task.project, 1 if task.kind == "learn" else -1)
             request |= {key: given.get(key) for key in ("path", "format", "attributes", "types")}
-            schema = None if row.schema is None else row.schema.to_dict()
-            return request | {"schema": schema, "fixed": row.fixed}, payload
+            return request | {"schema": row.schema.to_dict(), "fixed": row.fixed}, payload
         if task.kind == "predict":
             return request | await self._prediction(task.project, given), payload
         if task.kind == "assess":
             record = await self._projects.model(task.project, given["model"])
             request |= {key: given.get(key) for key in ("path", "format")}
             request |= {"model": record.model, "target": record.target, "inputs": record.inputs}
-            request |= {"task_kind": given.get("task"), "schema": row.schema_or_empty.to_dict()}
+            request |= {"task_kind": given.get("task"), "schema": row.schema.to_dict()}
             return request, payload
         of_all, own = self._projects.statistics, self._projects.own_statistics
         statistics = await (own if given.get("local") else of_all)(task.project)
@@ -85,7 +84,7 @@ class ProjectTasks:
         return {key: given.get(key) for key in ("path", "format", "output")} | {
             "model": record.model,
             "inputs": list(record.inputs),
-            "schema": row.schema_or_empty.to_dict(),
+            "schema": row.schema.to_dict(),
             "imputing": imputing,
         }
 

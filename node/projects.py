@@ -26,8 +26,9 @@ from node.keys import AccessKey
 from node.learning import Learning, refusing
 from node.project_exploring import ProjectExploring
 from node.project_models import ProjectModels
-from node.project_options import ProjectOptions
+from node.project_options import ProjectOptions, with_split
 from node.project_rows import ProjectRow
+from node.project_transfer import ProjectTransfer
 from node.sources import guess_schema, open_source
 from node.store import Store
 from node.store.schema import projects
@@ -42,16 +43,17 @@ class Fusion(Protocol):
     async def fused(self, federation: str, shared_as: str) -> Statistics:
         """The sum of the members' contributions. Raises Unavailable without a quorum."""
 
-    async def adopt(
-        self, federation: str, shared_as: str, schema: Schema | None
-    ) -> tuple[Schema | None, int]:
-        """Make sure the federation has this project; its agreed schema, and the version to go on from."""
+    async def adopt(self, federation: str, shared_as: str, schema: Schema) -> tuple[Schema, int]:
+        """Make sure the federation has this project; its agreed schema, and the version to go on from.
+
+        A schema without attributes leaves them open.
+        """
 
     def changed(self, federation: str, shared_as: str) -> None:
         """The local project has a new version, or is gone."""
 
 
-class Projects(ProjectModels, ProjectExploring):
+class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
     """The node's projects. One namespace; the owner is recorded."""
 
     def __init__(self, store: Store, numbers: Executor, node_id: str, node_name: str) -> None:
@@ -81,22 +83,23 @@ class Projects(ProjectModels, ProjectExploring):
         name), by the schema agreed there; its admin's node makes that project if there is none.
         """
         rows.check_name(name)
-        ProjectOptions.read(parameters or {})
-        version = 0
+        options = ProjectOptions.read(parameters or {})
+        with refusing():
+            counted, version = options.schema(schema), 0
         if federation is not None:
             if name in {row.name for row in await self._store.read(rows.all_projects)}:
                 raise AlreadyExists(f"there is a project {name!r} already", "choose another name")
             shared_as = shared_as or name
-            schema, version = await self._fusion().adopt(federation, shared_as, schema)
-        empty = Moments(schema or Schema(()))
+            counted, version = await self._fusion().adopt(federation, shared_as, counted)
+            options.check_agreed(shared_as, federation, counted)
         now = time.time()
         values = {
             "name": name,
             "owner": owner,
             "federation": federation,
             "shared_as": shared_as if federation is not None else None,
-            "schema": None if schema is None else schema.to_dict(),
-            "fixed": schema is not None,
+            "schema": counted.to_dict(),
+            "fixed": bool(counted.attributes),
             "parameters": parameters or {},
             "encoder": None if encoder is None else asdict(encoder.use),
             "encoding": None if encoder is None else encoder.data,
@@ -104,7 +107,7 @@ class Projects(ProjectModels, ProjectExploring):
             "version": version + 1 if version else 0,  # what the federation still holds of ours is void
             "shared_version": version,
             "rows": 0,
-            "digest": empty.digest(),
+            "digest": Moments(counted).digest(),
             "moments": None,
             "created": now,
             "changed": now,
@@ -188,8 +191,14 @@ class Projects(ProjectModels, ProjectExploring):
             )
         agreed, version = await self._fusion().adopt(federation, shared_as, row.schema)
         values = {"federation": federation, "shared_as": shared_as, "version": max(row.version, version) + 1}
-        if row.schema is None and agreed is not None:
-            values |= {"schema": agreed.to_dict(), "fixed": True}
+        if not row.schema.attributes:
+            values |= {"schema": agreed.to_dict(), "fixed": bool(agreed.attributes)}
+        elif (row.schema.extras, row.schema.split) != (agreed.extras, agreed.split):
+            raise BadRequest(
+                f"project {name!r} counts {_listed(row.schema)}, project {shared_as!r} of {federation!r} "
+                f"{_listed(agreed)}, as agreed among its members",
+                "make a project that takes part from the beginning",
+            )
         async with self.learning.lock(row.id):
             await self._store.write(
                 lambda c: c.execute(projects.update().where(projects.c.id == row.id).values(values))
@@ -238,15 +247,16 @@ class Projects(ProjectModels, ProjectExploring):
         `parameters` and `encoder` are those of the project that is to have it.
         """
         check_may_read(actor, path)
-        precision = ProjectOptions.read(parameters or {}).precision
+        options = ProjectOptions.read(parameters or {})
 
         def guess() -> GuessedSchema:
             encoding = None if encoder is None else restored(json.loads(encoder.data))
             source = open_source(path)
+            told = with_split(types or {}, options.split if options.split in source.names else None)
             if encoding is None:
-                return guess_schema(source, attributes, types, precision=precision)
+                return guess_schema(source, attributes, told, precision=options.precision)
             before = encoding.before(Schema(()), source.names)
-            read, remarks = guess_schema(source, attributes, types, before, precision)
+            read, remarks = guess_schema(source, attributes, told, before, options.precision)
             return encoding.encoded(read), remarks
 
         with refusing():
@@ -281,6 +291,11 @@ class Projects(ProjectModels, ProjectExploring):
     def _tell(self, row: ProjectRow) -> None:
         if row.federation is not None and row.shared_as is not None and self.fusion is not None:
             self.fusion.changed(row.federation, row.shared_as)
+
+
+def _listed(schema: Schema) -> str:
+    counted = " and ".join(sorted(schema.extras)) or "no profiles"
+    return counted if schema.split is None else f"{counted}, split by {schema.split!r}"
 
 
 def check_may_read(actor: AccessKey, path: str) -> None:

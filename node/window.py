@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -91,6 +91,7 @@ def slide(
             break
         count = min(leaving, piece.left)
         by, rows = unpack(piece.data)
+        by = replace(by, extras=before.schema.extras)  # an extra may have been given up since
         change = change - Moments(by).learn(rows.slice(piece.gone, piece.gone + count))
         leaving -= count
         if count == piece.left:

@@ -210,6 +210,20 @@ class Client(EncoderCalls):
     def delete_project(self, name: str) -> Json:
         return self._object("DELETE", f"/api/projects/{_part(name)}")
 
+    def merge_project(self, name: str, other: str) -> Json:
+        """Add what another project of the node has learned; the other stays."""
+        return self._post(f"/api/projects/{_part(name)}/merge", {"other": other})
+
+    def export_project(self, name: str) -> Json:
+        return self._get(f"/api/projects/{_part(name)}/export")
+
+    def import_project(self, name: str, exported: Json) -> Json:
+        """Make a project of what :meth:`export_project` gave, on this node or another."""
+        return self._post(f"/api/projects/{_part(name)}/import", exported)
+
+    def freeze_project(self, name: str, frozen: bool = True) -> Json:
+        return self._post(f"/api/projects/{_part(name)}/freeze", {"frozen": frozen})
+
     def statistics(self, name: str) -> Json:
         """Rows, version and digest of the node's own statistics, and the same of the fused ones."""
         return self._get(f"/api/projects/{_part(name)}/statistics")

@@ -23,6 +23,7 @@ RESULT_NAMES = {  # what a learning job answers, in words
     "version": "its version",
     "digest": "its digest",
 }
+SHOWN_LEVELS = 20
 DIGEST_CHARACTERS = 16  # of 64: enough to compare by eye
 
 
@@ -175,6 +176,8 @@ def project(answer: Json) -> RenderableType:
             ("encoder", f"{encoder['name']} ({short(encoder['digest'])})" if encoder else None),
             ("frozen", "yes: it neither learns nor forgets" if answer.get("frozen") else None),
             *_options(answer.get("parameters") or {}),
+            ("also counted", ", ".join(answer.get("extras", ()))),
+            ("split by", _split(answer)),
             *(("remark", remark) for remark in answer.get("remarks", ())),
         ],
     )
@@ -188,6 +191,16 @@ def project(answer: Json) -> RenderableType:
         empty="It has no attributes yet: the first file learned decides them.",
     )
     return Group(head, attributes)
+
+
+def _split(answer: Json) -> str | None:
+    """What the statistics are split by, and the rows of each level."""
+    if answer.get("split") is None:
+        return None
+    levels = answer.get("levels") or {}
+    shown = ", ".join(f"{level} ({count(rows)})" for level, rows in list(levels.items())[:SHOWN_LEVELS])
+    more = f" and {len(levels) - SHOWN_LEVELS} more" if len(levels) > SHOWN_LEVELS else ""
+    return f"{answer['split']}: {shown}{more}" if levels else str(answer["split"])
 
 
 def _options(parameters: Json) -> list[tuple[str, Any]]:

@@ -280,6 +280,26 @@ class Predicting(Taken):
     ] = False
 
 
+class Merging(Taken):
+    other: Annotated[Name, Field(description="the project whose statistics are added; it stays")]
+
+
+class Freezing(Taken):
+    frozen: bool = True
+
+
+class ExportedProject(Taken):
+    """What the export of a project gives, and its import takes."""
+
+    format: str
+    name: Name
+    rows: int
+    given_schema: Annotated[Parameters, Field(alias="schema")]
+    fixed: bool
+    parameters: Parameters
+    statistics: Annotated[str, Field(description="canonical bytes, deflated, in base64")]
+
+
 class Projects(BaseModel):
     projects: list[ProjectInfo]
 
@@ -310,6 +330,9 @@ class StatisticsInfo(BaseModel):
     digest: str
     fused: FusedStatistics | None
     problem: Annotated[str | None, Field(description="why there are no fused statistics now")] = None
+    levels: Annotated[
+        dict[str, int] | None, Field(description="rows of each level that the statistics are split by")
+    ] = None
 
 
 # --- jobs, keys, node

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from aiohttp import web
 
 from api.native.binding import answer
-from api.native.entities import NewProject, NewRows
+from api.native.entities import ExportedProject, Freezing, Merging, NewProject, NewRows
 from api.native.model_calls import letters
 from api.problems import bad_request
 from api.routes import Call
@@ -17,7 +17,7 @@ from api.tables import rows_from
 from federation.statistics import Schema, StatisticsError
 from node.answers import Snapshot
 from node.errors import Unavailable
-from node.project_options import ProjectOptions
+from node.project_options import ProjectOptions, with_split
 
 NAME = "project"
 
@@ -72,6 +72,28 @@ async def delete(call: Call) -> web.Response:
     return answer({})
 
 
+async def merge(call: Call) -> web.Response:
+    body: Merging = call.body
+    return answer(await call.node.projects.merge(call.part(NAME), body.other))
+
+
+async def freeze(call: Call) -> web.Response:
+    body: Freezing | None = call.body
+    return answer(await call.node.projects.freeze(call.part(NAME), body is None or body.frozen))
+
+
+async def export(call: Call) -> web.Response:
+    return answer(await call.node.projects.export(call.part(NAME)))
+
+
+async def import_project(call: Call) -> web.Response:
+    body: ExportedProject = call.body
+    exported = body.model_dump(by_alias=True)
+    return answer(
+        await call.node.projects.import_project(call.part(NAME), exported, owner=call.key.user), 201
+    )
+
+
 async def learn(call: Call) -> web.Response:
     return await _change(call, "learn")
 
@@ -101,7 +123,8 @@ async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
     project = await call.node.projects.info(name)
     known = letters(project)
     needed = ProjectOptions.read(project.parameters).judged_by
-    read = await rows_from(body.names, body.rows, known | (body.types or {}), tuple(known), needed)
+    told = with_split(known | (body.types or {}), project.split)
+    read = await rows_from(body.names, body.rows, told, tuple(known), needed)
     service = call.node.projects.learn if kind == "learn" else call.node.projects.forget
     changed = await service(name, read.table, read.types)
     return answer(asdict(changed) | {"remarks": read.remarks})
@@ -112,15 +135,21 @@ async def statistics(call: Call) -> web.Response:
     name = call.part(NAME)
     info = await call.node.projects.info(name)
     found: dict[str, Any] = {"rows": info.rows, "version": info.version, "digest": info.digest}
-    fused, problem = None, None
+    fused, problem, moments = None, None, None
     if info.federation is not None:
         try:
             sum_of_all = await call.node.projects.statistics(name)
+            moments = sum_of_all.moments
             fused = {
-                "rows": sum_of_all.moments.rows,
-                "digest": await asyncio.to_thread(sum_of_all.moments.digest),
+                "rows": moments.rows,
+                "digest": await asyncio.to_thread(moments.digest),
                 "contributions": sum_of_all.contributions,
             }
         except Unavailable as error:
             problem = error.message
-    return answer(found | {"fused": fused, "problem": problem})
+    elif info.split is not None:
+        moments = (await call.node.projects.own_statistics(name)).moments
+    levels = None
+    if moments is not None and info.split is not None and info.split in moments.schema:
+        levels = await asyncio.to_thread(moments.level_counts, info.split)
+    return answer(found | {"fused": fused, "problem": problem, "levels": levels})

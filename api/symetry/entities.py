@@ -237,9 +237,9 @@ class NoQuery(BaseModel):
 
 class NewProjectQuery(NoQuery):
     pid: Annotated[str, Field(min_length=1, max_length=200)]
-    type: Literal["cpu"] = "cpu"
+    type: Literal["cpu", "partition"] = "cpu"
     persist: Flag = True
-    enable_histogram: Annotated[Flag, Field(alias="enableHistogram")] = False
+    enable_histogram: Annotated[Flag, Field(alias="enableHistogram")] = True
 
 
 class AsyncQuery(NoQuery):
@@ -259,6 +259,26 @@ class NewEncoderQuery(NoQuery):
 
 class EncoderAssignQuery(NoQuery):
     name: Annotated[str, Field(alias="encoderName", min_length=1, max_length=200)]
+
+
+class MergeQuery(NoQuery):
+    other: Annotated[str, Field(alias="otherProjectName", min_length=1, max_length=200)]
+
+
+class ImportQuery(NoQuery):
+    persist: Flag = True
+
+
+class EnableQuery(NoQuery):
+    enable: Flag = True
+
+
+class ExportedProject(BaseModel):
+    """What the export of a project gives in base64, and its import takes."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    format: str
 
 
 class RenameQuery(NoQuery):

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Literal
 
 from aiohttp import web
+from pydantic_core import to_json
 
 from api.problems import bad_request
 from api.routes import Call
 from api.symetry.binding import envelope
-from api.symetry.entities import AsyncQuery, DataFrame, NewProjectQuery, Parameters, RenameQuery
+from api.symetry.entities import (
+    AsyncQuery,
+    DataFrame,
+    EnableQuery,
+    ExportedProject,
+    MergeQuery,
+    NewProjectQuery,
+    Parameters,
+    RenameQuery,
+)
 from api.symetry.job_calls import started
 from api.symetry.lookups import entity_of, project_of
-from api.symetry.views import letters_of, rows_of_frame
+from api.symetry.views import letters_of, rows_of_frame, word
 from api.tables import check_rows
-from node.project_options import LOWER_CASE
+from node.project_options import LOWER_CASE, PROFILES, SPLIT, with_split
 
 
 async def create(call: Call) -> web.Response:
     query: NewProjectQuery = call.query
     body: Parameters | None = call.body
     # SymetryML's levels are trimmed and in lower case.
-    options = {LOWER_CASE: "true"} | (body.flat() if body is not None else {})
-    if query.enable_histogram:
-        raise bad_request("Histograms are not available.", "Leave enableHistogram out.")
+    options = {LOWER_CASE: "true", PROFILES: word(query.enable_histogram)}
+    options |= body.flat() if body is not None else {}
+    if query.type == "partition" and not options.get(SPLIT):
+        raise bad_request(
+            f"A partition project needs {SPLIT}.", f'Send {{"{SPLIT}": "..."}}, the name of an attribute.'
+        )
     made = await call.node.projects.create(query.pid, owner=call.key.user, parameters=options)
     return envelope(201, f"Project Created with id:{made.name}", {"smlInfo": await entity_of(call, made)})
 
@@ -65,7 +79,7 @@ async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
         service = call.node.projects.learn if kind == "learn" else call.node.projects.forget
         await service(project.name, read.table, read.types)
         return envelope()
-    types = letters_of(frame)
+    types = with_split(letters_of(frame), project.split)
     await check_rows(frame.attribute_names, frame.data)
     table_json = {"names": frame.attribute_names, "rows": frame.data, "types": types}
     task = await call.node.jobs.submit(
@@ -106,6 +120,34 @@ async def unload(call: Call) -> web.Response:
     project = await project_of(call)
     await call.node.projects.unload(project.name)
     return envelope()
+
+
+async def merge(call: Call) -> web.Response:
+    """Add the other project's statistics; the other stays as it is."""
+    query: MergeQuery = call.query
+    project, other = await project_of(call), await project_of(call, query.other)
+    merged = await call.node.projects.merge(project.name, other.name)
+    return envelope(values={"smlInfo": await entity_of(call, merged)})
+
+
+async def export(call: Call) -> web.Response:
+    """Base64 of the project's JSON."""
+    project = await project_of(call)
+    exported = await call.node.projects.export(project.name)
+    return envelope(values={"string": b64encode(to_json(exported)).decode()})
+
+
+async def import_project(call: Call) -> web.Response:
+    body: ExportedProject = call.body
+    made = await call.node.projects.import_project(call.part("pid"), body.model_dump(), owner=call.key.user)
+    return envelope(values={"smlInfo": await entity_of(call, made)})
+
+
+async def enable_histogram(call: Call) -> web.Response:
+    query: EnableQuery = call.query
+    project = await project_of(call)
+    changed = await call.node.projects.count_profiles(project.name, query.enable)
+    return envelope(values={"smlInfo": await entity_of(call, changed)})
 
 
 async def rename(call: Call) -> web.Response:

@@ -14,7 +14,7 @@ from api.symetry.selection_views import selection_details, selection_job_type
 from api.tables import rows_from
 from federation.statistics import Table
 from node.answers import FederationInfo, LogLine, ModelRecord, ProjectInfo
-from node.project_options import ProjectOptions
+from node.project_options import ProjectOptions, with_split
 from node.sources import Rows
 from node.tasks import Task, TaskStatus
 
@@ -44,7 +44,8 @@ async def rows_of_frame(frame: DataFrame, project: ProjectInfo) -> Rows:
     known = [attribute.name for attribute in project.attributes]
     known += () if project.encoder is None else project.encoder.texts
     needed = ProjectOptions.read(project.parameters).judged_by
-    return await rows_from(frame.attribute_names, frame.data, letters_of(frame), known, needed)
+    told = with_split(letters_of(frame), project.split)
+    return await rows_from(frame.attribute_names, frame.data, told, known, needed)
 
 
 async def table_of(frame: DataFrame, project: ProjectInfo) -> Table:
@@ -123,6 +124,9 @@ def project_entity(
         attribute_indexes=list(range(len(info.attributes))),
         attribute_types=[attribute.type for attribute in info.attributes],
         params=params,
+        partition_column=info.split or "",
+        type="cpu" if info.split is None else "partition",
+        histogram_enabled="profiles" in info.extras,
         creation_date=milliseconds(info.created),
         last_modification_date=milliseconds(info.changed),
     )

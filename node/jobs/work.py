@@ -15,7 +15,7 @@ from node.jobs.learned import Learned
 from node.jobs.pipes import Message
 from node.jobs.tables import given_table, rows_from_json
 from node.predicting import predict_file
-from node.project_options import ProjectOptions
+from node.project_options import ProjectOptions, with_split
 from node.sources import (
     SourceError,
     guess_schema,
@@ -59,11 +59,12 @@ def learn(request: Message, blob: bytes, channel: Channel) -> Outcome:
 def _learn_table(
     request: Message, blob: bytes, options: ProjectOptions, channel: Channel
 ) -> tuple[Learned, list[str]]:
-    known = Schema(()) if request["schema"] is None else Schema.from_dict(request["schema"])
+    known = Schema.from_dict(request["schema"])
     letters = letters_before(options.encoding, {a.name: a.type.value for a in known.attributes})
     read = rows_from_json(blob, letters, options.judged_by)
     known = known_after(options.encoding, read.table.names, known)
-    offered = offered_schema(options.levels_of(read.table), read.types, known, options.precision)
+    told = with_split(read.types, known.split)
+    offered = offered_schema(options.levels_of(read.table), told, known, options.precision)
     learned = Learned(_agree(channel, offered), options)
     learned.learn(read.table, 0)
     channel.progress(read.table.rows, read.table.rows)
@@ -74,14 +75,17 @@ def _learn_file(
     request: Message, _blob: bytes, options: ProjectOptions, channel: Channel
 ) -> tuple[Learned, list[str]]:
     source = open_source(request["path"], request["format"])
-    known = None if request["schema"] is None else Schema.from_dict(request["schema"])
+    known = Schema.from_dict(request["schema"])
     encoding = options.encoding
     if encoding is not None:
-        known = encoding.before(known or Schema(()), () if request["fixed"] else source.names)
+        known = encoding.before(known, () if request["fixed"] else source.names)
     attributes = request["attributes"]
-    if attributes is None and request["fixed"] and known is not None:
+    if attributes is None and request["fixed"]:
         attributes = [a.name for a in known.attributes if a.counted]
-    guessed, remarks = guess_schema(source, attributes, request["types"], known, options.precision)
+    types = request["types"] or {}
+    if known.split in source.names:
+        types = with_split(types, known.split)
+    guessed, remarks = guess_schema(source, attributes, types, known, options.precision)
     learned = Learned(_agree(channel, guessed if encoding is None else encoding.encoded(guessed)), options)
     read = learned.schema if encoding is None else guessed
     for batch in read_batches(source, judging_schema(source, read, options.judged_by)):

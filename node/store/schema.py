@@ -52,7 +52,7 @@ projects = Table(
     Column("owner", String(200), nullable=False),
     Column("federation", String(200)),
     Column("shared_as", String(200)),
-    Column("schema", JSON),
+    Column("schema", JSON, nullable=False),
     # Whether the schema was given: then it does not grow with what is learned.
     Column("fixed", Boolean, nullable=False),
     Column("parameters", JSON, nullable=False),

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from suffice.client import Client, Job, Json, SufficeError
-from suffice.commands import exploring, judging, models
+from suffice.commands import exploring, judging, models, transfer
 from suffice.commands.known_project import about
 from suffice.terminal import (
     ExitCode,
@@ -112,6 +112,22 @@ def create(
             metavar="ENCODER", help="Let all its rows pass through this encoder.", show_default=False
         ),
     ] = None,
+    profiles: Annotated[
+        bool | None,
+        typer.Option(
+            "--profiles/--no-profiles",
+            help="Count what skewness, quantiles and densities are made of (by default).",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Keep statistics apart for each level of this category.",
+            show_default=False,
+        ),
+    ] = None,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -157,7 +173,7 @@ def create(
             federation=federation,
             schema=_read_schema(schema) if schema is not None else None,
             schema_from=source,
-            parameters=_options(row_filter, window, precision, lower_case),
+            parameters=_options(row_filter, window, precision, lower_case, profiles, split),
             encoder=encoder,
         )
         emit(answer, as_json, _project)
@@ -189,9 +205,9 @@ def info(
     """
     with about(name, node, home, as_json) as client:
         answer = client.project(name)
-        if answer.get("federation"):
+        if answer.get("federation") or answer.get("split"):
             statistics = client.statistics(name)
-            answer |= {"fused": statistics.get("fused"), "problem": statistics.get("problem")}
+            answer |= {key: statistics.get(key) for key in ("fused", "problem", "levels")}
         emit(answer, as_json, _project)
 
 
@@ -258,6 +274,7 @@ def delete(
 
 exploring.add_to(app)
 models.add_to(app)
+transfer.add_to(app)
 judging.add_to(app)
 
 
@@ -285,13 +302,22 @@ def _project(answer: Json) -> object:
     return project(answer)
 
 
-def _options(row_filter: str | None, window: int | None, precision: int | None, lower_case: bool) -> Json:
+def _options(
+    row_filter: str | None,
+    window: int | None,
+    precision: int | None,
+    lower_case: bool,
+    profiles: bool | None,
+    split: str | None,
+) -> Json:
     """What the options of `create` are called in a project's parameters."""
     named = {
         "sml_project_predicate_row_filter": row_filter,
         "sml_project_rolling_window_size": window,
         "precision": precision,
         "lower_case": lower_case or None,
+        "enableHistogram": profiles,
+        "partitionSplit": split,
     }
     return {name: value for name, value in named.items() if value is not None}
 

@@ -20,7 +20,8 @@ SCHEMA: Json = {
     "attributes": [
         {"name": name, "type": "T"} if name in CATEGORIES else {"name": name, "type": "C", "quantum": "1"}
         for name in (TARGET, *INPUTS)
-    ]
+    ],
+    "extras": ["profiles"],  # as every project counts unless asked not to
 }
 REMEDY = 'Install it: pip install "suffice[demo]"'
 

@@ -18,7 +18,8 @@ SCHEMA = {
         {"name": "distance", "type": "C", "quantum": "1"},
         {"name": "night", "type": "B"},
         {"name": "carrier", "type": "T"},
-    ]
+    ],
+    "extras": ["profiles"],
 }
 
 

@@ -1,0 +1,176 @@
+"""Statistics that move between projects: merged on one node, carried from one to another, slimmed."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from federation.statistics import Extra, Moments, Schema
+from node import project_rows as rows
+from node.answers import ProjectInfo
+from node.errors import AlreadyExists, BadRequest
+from node.forgetting import impossible
+from node.learning import Learning, refusing
+from node.project_options import PROFILES, WINDOW, ProjectOptions
+from node.store import Store
+from node.store.schema import projects
+
+MAX_STATISTICS: Final = 256 << 20
+"""Bytes of the statistics that are taken in."""
+
+FORMAT: Final = "suffice project 1"
+
+
+class ProjectTransfer:
+    """The part of `Projects` that moves statistics."""
+
+    _store: Store
+    learning: Learning
+
+    async def info(self, name: str) -> ProjectInfo:
+        """See `Projects`."""
+        raise NotImplementedError
+
+    async def row(self, name: str) -> rows.ProjectRow:
+        """See `Projects`."""
+        raise NotImplementedError
+
+    async def merge(self, name: str, other: str) -> ProjectInfo:
+        """Add what another project of this node has learned here; the other stays as it is.
+
+        Raises BadRequest where the two do not count the same things.
+        """
+        if name == other:
+            raise BadRequest(f"project {name!r} cannot be merged with itself", "name another project")
+        row, source = await self.row(name), await self.row(other)
+        if row.options.window is not None:
+            raise BadRequest(
+                f"project {name!r} has a rolling window: it counts rows, of which {other!r} keeps none",
+                "merge into a project without a window",
+            )
+        async with self.learning.lock(source.id):
+            added = await self.learning.moments(await self.row(other))
+        lacking = row.schema.extras - added.schema.extras
+        if added.schema.attributes and row.schema.attributes and lacking:
+            raise BadRequest(
+                f"project {other!r} counts no {' and '.join(sorted(lacking))}, which {name!r} does",
+                "merge the other way round, or turn histograms off here",
+            )
+
+        def pack() -> bytes:
+            rows.agree(row, added.schema)
+            alike = added.without(*(added.schema.extras - row.schema.extras))
+            return (alike.unsplit() if row.schema.split is None else alike).to_bytes()
+
+        with refusing():
+            data = await self.learning.think(pack)
+        return await self.learning.merge(name, data, 1, _nothing_more)
+
+    async def export(self, name: str) -> dict[str, Any]:
+        """A project's statistics as plain data, for `import_project` on any node.
+
+        Its models stay, and so do the rows of a rolling window: without them there is no window. Raises
+        BadRequest for a project of a federation.
+        """
+        row = await self.row(name)
+        if row.federation is not None:
+            raise BadRequest(
+                f"project {name!r} takes part in {row.federation!r}: its statistics are not handed out",
+                "export a local project",
+            )
+        async with self.learning.lock(row.id):
+            row = await self.row(name)
+            moments = await self.learning.moments(row)
+        packed = await self.learning.think(lambda: zlib.compress(moments.to_bytes(), 1))
+        return {
+            "format": FORMAT,
+            "name": row.name,
+            "rows": row.rows,
+            "schema": row.schema.to_dict(),
+            "fixed": row.fixed,
+            "parameters": {key: value for key, value in row.parameters.items() if key != WINDOW},
+            "statistics": b64encode(packed).decode(),
+        }
+
+    async def import_project(self, name: str, exported: Mapping[str, Any], *, owner: str) -> ProjectInfo:
+        """Make a project of what `export` gave. Raises BadRequest for anything else, AlreadyExists."""
+        rows.check_name(name)
+        with refusing():
+            values = await self.learning.think(_read, exported)
+        now = time.time()
+        values |= {"name": name, "owner": owner, "created": now, "changed": now}
+        try:
+            await self._store.write(lambda c: c.execute(projects.insert().values(values)))
+        except sa.exc.IntegrityError:
+            raise AlreadyExists(f"there is a project {name!r} already", "choose another name") from None
+        return await self.info(name)
+
+    async def count_profiles(self, name: str, on: bool) -> ProjectInfo:
+        """Count histograms and the sums of higher powers from now on, or drop them.
+
+        Raises BadRequest if rows have been learned without them, or where a federation agreed on it.
+        """
+        async with self.learning.lock((await self.row(name)).id):
+            row = await self.row(name)
+            if on is (Extra.PROFILES in row.schema.extras):
+                return await self.info(name)
+            if row.federation is not None:
+                raise BadRequest(
+                    f"what project {name!r} counts is agreed in {row.federation!r}", "use a local project"
+                )
+            if on and row.rows:
+                raise BadRequest(
+                    f"project {name!r} has learned {row.rows} rows without histograms, which cannot be "
+                    "made from its sums",
+                    "make a project with them, and learn the rows again",
+                )
+            profiles = frozenset({Extra.PROFILES})
+            extras = row.schema.extras | profiles if on else row.schema.extras - profiles
+            await self.learning.recount(row, extras, {**row.parameters, PROFILES: on})
+        return await self.info(name)
+
+
+def _nothing_more(_connection: sa.Connection, _info: ProjectInfo) -> None:
+    pass
+
+
+def _read(exported: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a project as `export` gave it. Raises BadRequest, StatisticsError."""
+    if exported.get("format") != FORMAT:
+        raise BadRequest("this is not an exported project", "give what the export of a project gave")
+    try:
+        packed = b64decode(exported["statistics"], validate=True)
+        unpacking = zlib.decompressobj()
+        data = unpacking.decompress(packed, MAX_STATISTICS)
+        whole = unpacking.eof
+    except (KeyError, TypeError, ValueError, zlib.error):
+        raise BadRequest("the statistics of the exported project are damaged", "export it again") from None
+    if not whole:
+        raise BadRequest(f"the exported project has more than {MAX_STATISTICS} bytes", "export a part of it")
+    schema, moments = Schema.from_dict(exported.get("schema") or {}), Moments.from_bytes(data)
+    parameters = exported.get("parameters") or {}
+    if not isinstance(parameters, Mapping) or WINDOW in parameters:
+        raise BadRequest("the parameters of the exported project are damaged", "export it again")
+    ProjectOptions.read(parameters)
+    if schema != moments.schema:
+        raise BadRequest("the exported project's schema is not that of its statistics", "export it again")
+    if problem := impossible(moments):
+        raise BadRequest(f"the exported statistics are those of no rows: {problem}", "export it again")
+    return {
+        "federation": None,
+        "shared_as": None,
+        "schema": schema.to_dict(),
+        "fixed": bool(exported.get("fixed")),
+        "parameters": dict(parameters),
+        "frozen": False,
+        "version": 1,
+        "shared_version": 0,
+        "rows": moments.rows,
+        "digest": moments.digest(),
+        "moments": data,
+    }
