@@ -140,6 +140,27 @@ async def test_a_projects_life(served):
     assert (gone.status, gone.error["code"]) == (404, "not_found")
 
 
+async def test_statistics_are_merged_carried_and_frozen(served):
+    call = served.native
+    for name in ("a", "b"):
+        parameters = {"partitionSplit": "kind", "enableHistogram": False}
+        await call("POST", "/api/projects", {"name": name, "parameters": parameters})
+        rows = [[1, "x"], [2, "y"], [4, "y"]]
+        await call("POST", f"/api/projects/{name}/learn", {"names": ["n", "kind"], "rows": rows})
+    merged = await call("POST", "/api/projects/a/merge", {"other": "b"})
+    assert (merged.status, merged.json["rows"], merged.json["split"]) == (200, 6, "kind")
+    assert (await call("GET", "/api/projects/a/statistics")).json["levels"] == {"x": 2, "y": 4}
+    exported = await call("GET", "/api/projects/a/export")
+    imported = await call("POST", "/api/projects/c/import", exported.json)
+    assert (imported.status, imported.json["digest"]) == (201, merged.json["digest"])
+    assert (await call("POST", "/api/projects/c/import", exported.json)).error["code"] == "already_exists"
+    assert (await call("POST", "/api/projects/c/freeze")).json["frozen"] is True
+    body = {"names": ["n", "kind"], "rows": [[1, "x"]]}
+    assert "frozen" in (await call("POST", "/api/projects/c/learn", body)).error["message"]
+    assert (await call("POST", "/api/projects/c/freeze", {"frozen": False})).json["frozen"] is False
+    assert (await call("POST", "/api/projects/c/learn", body)).json["rows"] == 7
+
+
 async def test_rows_of_any_kind_of_column(served):
     call = served.native
     await call("POST", "/api/projects", {"name": "free"})

@@ -192,6 +192,70 @@ async def test_a_frozen_project_refuses_rows_until_it_is_thawed(served, iris):
     assert (await served.node.projects.statistics("p")).moments.rows == len(iris["data"])
 
 
+async def test_histograms_are_on_unless_refused_and_can_be_turned_off(served, iris):
+    call = served.symetry
+
+    async def info(pid):
+        return (await call("GET", f"/projects/{pid}/info")).json["values"]["smlInfo"]
+
+    await call("POST", "/projects?pid=with")
+    await call("POST", "/projects?pid=without&enableHistogram=false")
+    assert (await info("with"))["histogramEnabled"] is True
+    assert (await info("without"))["histogramEnabled"] is False
+    await call("POST", "/projects/with/learn", iris)
+    question = {"values": [{"inputAttributes": ["0"]}]}
+    answer = await call("POST", "/projects/with/explore?metric=uni", question)
+    assert {"skewness", "median"} <= answer.json["values"]["KSVDMap"]["values"][0].keys()
+    assert (await call("POST", "/projects/with/histogramEnable?enable=false")).status == 200
+    assert (await info("with"))["histogramEnabled"] is False
+    refused = await call("POST", "/projects/with/histogramEnable?enable=true")
+    assert (refused.status, "without histograms" in refused.json["statusString"]) == (400, True)
+    assert (await call("POST", "/projects/without/histogramEnable?enable=true")).status == 200
+    assert (await info("without"))["histogramEnabled"] is True
+
+
+@pytest.mark.parametrize("query", ["", "?async=true"])
+async def test_a_partition_project_keeps_the_values_of_its_column_apart(served, query):
+    call = served.symetry
+    assert (await call("POST", "/projects?pid=p&type=partition")).status == 400
+    made = await call("POST", "/projects?pid=p&type=partition&persist=true", {"partitionSplit": "class"})
+    assert made.status == 201
+    frame = {
+        "attributeNames": ["x", "class"],
+        "attributeTypes": ["C", "S"],
+        "data": [[str(at), f"Iris_{at % 3}"] for at in range(90)],
+    }
+    answer = await call("POST", f"/projects/p/learn{query}", frame)
+    assert answer.status == 200 or (await call.finished(answer)).status == 200
+    moments = (await served.node.projects.statistics("p")).moments
+    assert {level: part.rows for level, part in moments.parts().items()} == {
+        "iris_0": 30,
+        "iris_1": 30,
+        "iris_2": 30,
+    }
+    info = (await call("GET", "/projects/p/info")).json["values"]["smlInfo"]
+    assert (info["type"], info["partitionColumn"]) == ("partition", "class")
+    assert info["params"]["partitionSplit"] == "class"
+
+
+async def test_merge_export_and_import(served, iris):
+    call = served.symetry
+    for pid in ("a", "b"):
+        await call("POST", f"/projects?pid={pid}")
+        await call("POST", f"/projects/{pid}/learn", iris)
+    once = (await served.node.projects.info("b")).digest
+    assert (await call("GET", "/projects/a/merge?otherProjectName=b")).status == 200
+    assert (await served.node.projects.info("a")).rows == 2 * len(iris["data"])
+    missing = await call("GET", "/projects/a/merge?otherProjectName=none")
+    assert "Cannot Find SYMETRYML id[none]" in missing.json["statusString"]
+    text = (await call("GET", "/projects/b/export")).json["values"]["string"]
+    imported = await call("POST", "/projects/c/import?persist=true", text.encode())
+    assert (imported.status, imported.json["values"]["smlInfo"]["pid"]) == (200, "c")
+    assert (await served.node.projects.info("c")).digest == once
+    assert (await call("POST", "/projects/c/import", text.encode())).status == 409
+    assert (await call("POST", "/projects/d/import", b"AAAA")).status == 400
+
+
 async def test_univariate(learned, iris):
     question = {"values": [{"inputAttributes": ["0"]}, {"inputAttributeNames": ["petal_width"]}]}
     answer = await learned("POST", "/projects/p/explore?metric=uni", question)

@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from federation.explore import explore
-from federation.statistics import Schema, Table
+from federation.statistics import Moments, Schema, Table
 from node.answers import FederationInfo
 from node.config import NodeConfig
 from node.errors import AlreadyExists, BadRequest, NotFound, Unavailable
@@ -91,6 +92,34 @@ async def test_three_nodes_hold_the_pooled_statistics_to_the_bit(
     stats = await lga.federations.sync_stats("air")
     assert stats.contributions_received == 2
     assert stats.waiting == 0
+
+
+async def test_members_count_what_the_admin_made_the_project_count(launch: Launch, table) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin")
+    await join(admin, jfk)
+    parameters = {"enableHistogram": False, "partitionSplit": "carrier"}
+    await admin.projects.create("open", owner="admin", federation="air", parameters=parameters)
+    await until(jfk, "air", lambda info: bool(info.projects))
+    for options, words in (
+        ({"enableHistogram": True}, "counts no profiles, as agreed"),
+        ({"partitionSplit": "night"}, "is split by carrier, as agreed"),
+    ):
+        with pytest.raises(BadRequest, match=words):
+            await jfk.projects.create("open", owner="admin", federation="air", parameters=options)
+    made = await jfk.projects.create("open", owner="admin", federation="air")
+    assert (made.extras, made.split, made.attributes) == ((), "carrier", ())
+    await admin.projects.learn("open", table(100, seed=1))
+    await jfk.projects.learn("open", table(200, seed=2))  # the attributes are left open
+    schema = Schema.infer(table(100)).restrict(table(1).names)
+    pooled = Moments(replace(schema, split="carrier")).learn(table(100, seed=1)).learn(table(200, seed=2))
+    for node in (admin, jfk):
+        await until(node, "air", lambda info: info.projects[0].rows == 300)
+        moments = (await node.projects.statistics("open")).moments
+        assert moments.parts().keys() == pooled.parts().keys()
+        assert moments.part("UA") == pooled.part("UA").grow(moments.part("UA").schema)
+        with pytest.raises(BadRequest, match="'open' takes part in 'air': its statistics are not handed out"):
+            await node.projects.export("open")
 
 
 async def test_a_node_catches_up_after_it_was_away(

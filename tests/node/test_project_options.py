@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +217,75 @@ async def test_a_frozen_project_does_not_change(tmp_path: Path, schema: Schema, 
         assert (await node.projects.info("p")).digest == before.digest
         assert not (await node.projects.freeze("p", frozen=False)).frozen
         assert (await node.projects.learn("p", table(3))).rows == 13
+
+
+async def test_profiles_are_counted_unless_they_are_not_wanted(node: Node, csv_file, table) -> None:
+    await node.projects.create("with", owner="ann")
+    await node.projects.create("without", owner="ann", parameters={"enableHistogram": "false"})
+    for name in ("with", "without"):
+        await learn_file(node, name, csv_file(table(300)))
+        await node.projects.learn(name, table(50, 1))
+    assert (await node.projects.info("with")).extras == ("profiles",)
+    assert (await node.projects.info("without")).extras == ()
+    many = (await node.projects.explore("with", "uni", ["distance"])).values["distance"]
+    few = (await node.projects.explore("without", "uni", ["distance"])).values["distance"]
+    assert {"skewness", "kurtosis", "median"} <= many.keys()
+    assert not {"skewness", "median"} & few.keys()
+    assert few["mean"] == many["mean"]
+
+
+async def test_histograms_are_dropped_at_any_time_and_added_before_the_first_row(
+    node: Node, schema: Schema, table
+) -> None:
+    await node.projects.create("p", owner="ann", schema=schema, parameters={"enableHistogram": False})
+    assert (await node.projects.count_profiles("p", True)).extras == ("profiles",)
+    learned = await node.projects.learn("p", table(40))
+    assert learned.digest == Moments(schema).learn(table(40)).digest()
+    slim = await node.projects.count_profiles("p", False)
+    assert (slim.extras, slim.rows, slim.parameters) == ((), 40, {"enableHistogram": False})
+    assert slim.digest == Moments(replace(schema, extras=frozenset())).learn(table(40)).digest()
+    with pytest.raises(BadRequest, match="has learned 40 rows without histograms"):
+        await node.projects.count_profiles("p", True)
+    assert (await node.projects.forget("p", table(40))).rows == 0
+
+
+async def test_a_window_that_lost_its_histograms_still_forgets_exactly(
+    node: Node, schema: Schema, table
+) -> None:
+    await node.projects.create("p", owner="ann", schema=schema, parameters={WINDOW: 30})
+    await node.projects.learn("p", table(30, 1))
+    await node.projects.count_profiles("p", False)
+    info = await node.projects.learn("p", table(20, 2))
+    plain = replace(schema, extras=frozenset())
+    expected = Moments(plain).learn(table(30, 1).slice(20)).learn(table(20, 2))
+    assert info.digest == expected.digest()
+
+
+@pytest.mark.parametrize("how", ["rows", "file"])
+async def test_a_split_project_keeps_the_levels_apart(how: str, node: Node, tmp_path: Path) -> None:
+    await node.projects.create("p", owner="ann", parameters={"partitionSplit": "class"})
+    rows = [[x, x % 3] for x in range(60)]
+    if how == "rows":
+        await node.projects.learn("p", Table.from_rows(["x", "class"], rows))
+    else:
+        path = tmp_path / "t.csv"
+        path.write_text("x,class\n" + "".join(f"{x},{level}\n" for x, level in rows))
+        assert (await learn_file(node, "p", path)).error is None
+    info = await node.projects.info("p")
+    assert info.split == "class"
+    assert {a.name: a.type for a in info.attributes} == {"x": "C", "class": "T"}
+    moments = (await node.projects.statistics("p")).moments
+    assert moments.univariate("x").mean == 29.5
+    assert {level: part.rows for level, part in moments.parts().items()} == {"0": 20, "1": 20, "2": 20}
+    assert moments.part("1").univariate("x").mean == 29.5
+    assert (await node.projects.explore("p", "uni", ["x"])).values["x"]["median"] == 29.5
+
+
+async def test_a_split_needs_a_category(node: Node, schema: Schema) -> None:
+    for split, words in (("delay", "'delay' is of type C"), ("nothing", "'nothing', which is not in")):
+        with pytest.raises(BadRequest, match=words):
+            await node.projects.create("p", owner="ann", schema=schema, parameters={"partitionSplit": split})
+    made = await node.projects.create(
+        "p", owner="ann", schema=schema, parameters={"partitionSplit": "carrier"}
+    )
+    assert made.split == "carrier"

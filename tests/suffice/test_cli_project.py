@@ -255,6 +255,25 @@ def test_options_of_a_project_are_kept_shown_and_followed(learned: Any) -> None:
     learned.run("project", "delete", "picky")
 
 
+def test_statistics_are_split_exported_imported_merged_and_frozen(learned: Any) -> None:
+    run = learned.run
+    shown = run("project", "create", "parted", "--split", "carrier", "--no-profiles").stdout
+    assert "split by" in shown
+    run("project", "learn", "parted", "table.csv")
+    assert "carrier: AA (" in run("project", "info", "parted").stdout
+    assert sum(learned.json("project", "info", "parted")["levels"].values()) == 300
+    assert "300 rows" in run("project", "export", "parted", "parted.json").stdout
+    made = learned.json("project", "import", "copy", "parted.json")
+    assert (made["rows"], made["split"]) == (300, "carrier")
+    assert learned.json("project", "merge", "copy", "parted")["rows"] == 600
+    assert "neither learns nor forgets" in run("project", "freeze", "copy").stdout
+    assert "frozen" in learned.error("project", "learn", "copy", "table.csv")["message"]
+    assert "neither" not in run("project", "freeze", "copy", "--thaw").stdout
+    assert "table.csv" in learned.error("project", "import", "other", "table.csv")["message"]
+    for name in ("parted", "copy"):
+        run("project", "delete", name)
+
+
 def test_the_columns_left_out_are_named(learned: Any) -> None:
     lines = [f"{i},note {i}" for i in range(60)]
     (learned.folder / "noted.csv").write_text("\n".join(["delay,note", *lines, ""]))
