@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from federation.statistics import Extra, Moments, Schema
 from node import project_rows as rows
-from node.answers import ProjectInfo
+from node.answers import EncoderUse, ProjectInfo
+from node.encoding import restored
 from node.errors import AlreadyExists, BadRequest
 from node.forgetting import impossible
 from node.learning import Learning, refusing
@@ -87,6 +90,7 @@ class ProjectTransfer:
             row = await self.row(name)
             moments = await self.learning.moments(row)
         packed = await self.learning.think(lambda: zlib.compress(moments.to_bytes(), 1))
+        encoding = await self._store.read(lambda c: rows.encoding_of(c, row.id))
         return {
             "format": FORMAT,
             "name": row.name,
@@ -94,6 +98,8 @@ class ProjectTransfer:
             "schema": row.schema.to_dict(),
             "fixed": row.fixed,
             "parameters": {key: value for key, value in row.parameters.items() if key != WINDOW},
+            "encoder": None if row.encoder is None else row.encoder.name,
+            "encoding": None if encoding is None else json.loads(encoding),
             "statistics": b64encode(packed).decode(),
         }
 
@@ -161,7 +167,14 @@ def _read(exported: Mapping[str, Any]) -> dict[str, Any]:
         raise BadRequest("the exported project's schema is not that of its statistics", "export it again")
     if problem := impossible(moments):
         raise BadRequest(f"the exported statistics are those of no rows: {problem}", "export it again")
+    encoding = restored(exported.get("encoding"))
+    encoder = None
+    if encoding is not None:
+        use = EncoderUse(str(exported.get("encoder"))[:200], encoding.digest(), tuple(encoding.texts))
+        encoder = asdict(use)
     return {
+        "encoder": encoder,
+        "encoding": None if encoding is None else encoding.to_json(),
         "federation": None,
         "shared_as": None,
         "schema": schema.to_dict(),

@@ -297,6 +297,8 @@ class ExportedProject(Taken):
     given_schema: Annotated[Parameters, Field(alias="schema")]
     fixed: bool
     parameters: Parameters
+    encoder: Name | None = None
+    encoding: Parameters | None = None
     statistics: Annotated[str, Field(description="canonical bytes, deflated, in base64")]
 
 

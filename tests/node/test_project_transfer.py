@@ -96,3 +96,17 @@ async def test_what_no_export_gave_is_refused(node: Node, schema: Schema, table)
         with pytest.raises(BadRequest, match=words):
             await node.projects.import_project("q", good | change, owner="ann")
     assert [info.name for info in await node.projects.list()] == ["p"]
+
+
+async def test_the_encoding_of_its_rows_travels_with_a_project(tmp_path: Path) -> None:
+    rows = Table.from_rows(["city", "ill"], [["Bari", 1], ["Como", 0], ["Bari", 1], ["Como", 1]])
+    async with Node(NodeConfig(home=tmp_path / "one", workers=1)) as node:
+        await node.encoders.create("cities", owner="ada", kind="target", target="ill", binary=True)
+        await node.encoders.learn("cities", rows)
+        await node.projects.create("p", owner="ada", encoder=await node.encoders.snapshot("cities"))
+        learned = await node.projects.learn("p", rows)
+        exported = await node.projects.export("p")
+    async with Node(NodeConfig(home=tmp_path / "two", workers=1)) as node:
+        made = await node.projects.import_project("q", exported, owner="bob")
+        assert (made.encoder, made.digest) == (learned.encoder, learned.digest)
+        assert (await node.projects.forget("q", rows)).rows == 0
