@@ -141,7 +141,7 @@ FRAME = {
         ("/projects?pid=", None, "pid"),
         ("/projects", None, "pid"),
         ("/projects?pid=q&type=gpu", None, "type"),
-        ("/projects?pid=q&enableHistogram=true", None, "Histograms"),
+        ("/projects?pid=q&type=partition", None, "needs partitionSplit"),
         ("/projects?pid=q", {"rf_type": "x"}, "no project option 'rf_type'"),
         ("/projects?pid=q", {"sml_project_autosave": {"a": 1}}, "sml_project_autosave"),
         ("/projects?pid=a%2Fb", None, "cannot be a name"),
