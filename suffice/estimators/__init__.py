@@ -5,6 +5,7 @@ statistics; scikit-learn is imported here and nowhere else.
 """
 
 from suffice.estimators.classification import LinearDiscriminantAnalysis, NaiveBayes
+from suffice.estimators.components import PartialLeastSquares, PrincipalComponentRegression, ProximalSVR
 from suffice.estimators.decomposition import PCA
 from suffice.estimators.regression import ElasticNet, Lasso, LinearRegression, Ridge
 
@@ -15,5 +16,8 @@ __all__ = [
     "LinearDiscriminantAnalysis",
     "LinearRegression",
     "NaiveBayes",
+    "PartialLeastSquares",
+    "PrincipalComponentRegression",
+    "ProximalSVR",
     "Ridge",
 ]

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import datasets, decomposition, discriminant_analysis, linear_model, naive_bayes
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from federation.models import ModelError
 from federation.statistics import Moments, Schema, Table
@@ -58,6 +60,32 @@ def test_regressions_are_those_of_scikit_learn(name: str, ours: Any, theirs: Any
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-9)
     assert ours.score(X, y) == pytest.approx(theirs.score(X, y), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+@pytest.mark.parametrize("q", [1, 2, 3])
+def test_component_regressions_are_those_of_scikit_learn(name: str, q: int) -> None:
+    X, y = regression_data(name)
+    scaled = make_pipeline(StandardScaler(), decomposition.PCA(q), linear_model.LinearRegression())
+    for ours, theirs in (
+        (estimators.PartialLeastSquares(q), PLSRegression(q, tol=1e-14)),
+        (estimators.PartialLeastSquares(q, scale=False), PLSRegression(q, scale=False, tol=1e-14)),
+        (estimators.PrincipalComponentRegression(q), scaled),
+    ):
+        expected = theirs.fit(X, y).predict(X).ravel()
+        np.testing.assert_allclose(ours.fit(X, y).predict(X), expected, rtol=1e-8)
+    chosen = estimators.PrincipalComponentRegression().fit(X, y)
+    assert 1 <= len(chosen.model_.component_coef) <= X.shape[1]
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_the_proximal_machine_is_ridge_with_a_penalised_intercept(name: str) -> None:
+    X, y = regression_data(name)
+    whole = np.column_stack([X, np.ones(len(X))])
+    theirs = linear_model.Ridge(1.0 / 3.0, fit_intercept=False).fit(whole, y)
+    ours = estimators.ProximalSVR(3.0).fit(X, y)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(whole), rtol=1e-8)
+    np.testing.assert_allclose([*ours.coef_, ours.intercept_], theirs.coef_, rtol=1e-7)
 
 
 @pytest.mark.parametrize("name", CLASSES)
