@@ -6,6 +6,7 @@ Shared by all models of this package; what a model then computes from the sums i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -214,12 +215,12 @@ def check_names(schema: Schema, target: str | None, inputs: Sequence[str], *, cl
             raise ModelError(f"attribute {name!r} is unknown; the statistics have {listed(schema.names)}")
         if name in schema and schema[name].type is AttributeType.IGNORE:
             raise ModelError(f"attribute {name!r} is ignored by the schema and was not learned: leave it out")
-    twice = sorted({name for name in inputs if list(inputs).count(name) > 1})
+    twice = sorted(name for name, times in Counter(inputs).items() if times > 1)
     if twice:
         raise ModelError(f"{listed(twice)} twice among the inputs: name each input once")
-    for name in inputs:
-        category = _category_of(schema, name)
-        if category is not None and category != name and category in inputs:
+    categories = {name: _category_of(schema, name) for name in inputs}
+    for name, category in categories.items():
+        if category is not None and category != name and category in categories:
             raise ModelError(f"{name!r} is a level of {category!r}, which is an input already: leave one out")
     if target is None:
         return
@@ -228,10 +229,7 @@ def check_names(schema: Schema, target: str | None, inputs: Sequence[str], *, cl
             f"target {target!r} is a category: choose one of its levels as a 0/1 target, as in "
             f"'{target}{SEPARATOR}level'"
         )
-    clash = [
-        name
-        for name in inputs
-        if name in (target, _category_of(schema, target)) or _category_of(schema, name) == target
-    ]
+    same = (target, _category_of(schema, target))
+    clash = [name for name, category in categories.items() if name in same or category == target]
     if clash:
         raise ModelError(f"target {target!r} is among the inputs ({listed(clash)}): leave it out of them")

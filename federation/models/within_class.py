@@ -95,7 +95,7 @@ class LevelSums:
 
 def level_sums(moments: Moments, category: str, name: str) -> dict[str, LevelSums]:
     """A numeric attribute's sums for each level of a category."""
-    position = sorted(attribute.name for attribute in moments.schema.numeric).index(name)
+    position = moments.schema.places[name]
     totals: dict[str, LevelSums] = {}
     for stratum in filter(None, moments.strata):
         group = stratum.groups[category]

@@ -139,13 +139,13 @@ def bivariate(moments: Moments, a: str, b: str) -> Bivariate:
 def _pair(moments: Moments, a: str, b: str) -> tuple[int, Fraction, Fraction, Fraction]:
     """Count, Σa, Σb and Σab of the rows in which a and b are present, in real units."""
     unit_a, unit_b = moments.schema[a].unit.value, moments.schema[b].unit.value
-    order = sorted(attribute.name for attribute in moments.schema.numeric)
-    i, j = order.index(a), order.index(b)
+    places = moments.schema.places
+    i, j = places[a], places[b]
     count = total_a = total_b = products = 0
     for stratum in moments.strata:
         if stratum is None:
             continue
-        cell = triangle_between(min(i, j), max(i, j), len(order))
+        cell = triangle_between(min(i, j), max(i, j), len(places))
         products += stratum.products[cell].item()
         if stratum.present is None:
             count += stratum.rows
@@ -172,7 +172,7 @@ class _Columns:
 
     def __init__(self, moments: Moments, names: Sequence[str], stratum: Stratum) -> None:
         schema = moments.schema
-        numeric = {name: i for i, name in enumerate(sorted(attribute.name for attribute in schema.numeric))}
+        numeric = schema.places
         listed: list[str] = []
         twos, fives = [], []
         at_numeric: list[tuple[int, int]] = []  # (column, position of the attribute)

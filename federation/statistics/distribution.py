@@ -165,7 +165,7 @@ def squared_products(moments: Moments, a: str, b: str) -> Fraction:
 
 
 def _position(moments: Moments, name: str) -> int:
-    return sorted(attribute.name for attribute in moments.schema.numeric).index(name)
+    return moments.schema.places[name]
 
 
 def _profile(moments: Moments) -> Profile | None:

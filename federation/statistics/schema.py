@@ -109,6 +109,8 @@ class Schema:
     extras: frozenset[Extra] = frozenset()
     split: str | None = None
     _by_name: dict[str, Attribute] = field(init=False, repr=False)
+    _numeric: tuple[Attribute, ...] = field(init=False, repr=False)
+    _places: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.attributes) > MAX_ATTRIBUTES:
@@ -119,6 +121,10 @@ class Schema:
                 raise SchemaError(f"attribute {attribute.name!r} appears twice in the schema")
             by_name[attribute.name] = attribute
         object.__setattr__(self, "_by_name", by_name)
+        numeric = tuple(attribute for attribute in self.attributes if attribute.numeric)
+        places = {name: at for at, name in enumerate(sorted(attribute.name for attribute in numeric))}
+        object.__setattr__(self, "_numeric", numeric)
+        object.__setattr__(self, "_places", places)
         if self.split is not None:
             _check_split(by_name.get(self.split) or Attribute(self.split, AttributeType.CATEGORY))
 
@@ -130,7 +136,12 @@ class Schema:
     @property
     def numeric(self) -> tuple[Attribute, ...]:
         """Continuous and binary attributes, in order of display."""
-        return tuple(attribute for attribute in self.attributes if attribute.numeric)
+        return self._numeric
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """Where each numeric attribute stands in statistics: they are kept in order of name."""
+        return self._places
 
     @property
     def categories(self) -> tuple[Attribute, ...]:
