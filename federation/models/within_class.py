@@ -13,7 +13,7 @@ from fractions import Fraction
 from federation.models.classes import Target
 from federation.models.design import category_and_level
 from federation.models.errors import ModelError
-from federation.statistics import AttributeType, Moments
+from federation.statistics import AttributeType, Moments, SchemaError
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +109,35 @@ def level_sums(moments: Moments, category: str, name: str) -> dict[str, LevelSum
 
 
 def _of_products(moments: Moments, target: str, name: str) -> Within:
-    if moments.schema[name].type is not AttributeType.BINARY:
+    unit = moments.schema[name].unit.value
+    both, alone = moments.bivariate(name, target), moments.univariate(name)
+    if moments.schema[name].type is AttributeType.BINARY:
+        squares, ones_squared = both.total_a, both.products
+    elif alone.count != both.count:
+        raise ModelError(
+            f"{name!r} has rows in which {target!r} is missing, whose squares are not told apart: learn the "
+            "target as a category, whose levels have sums of their own"
+        )
+    else:
+        squares, ones_squared = alone.squares, _squares_of_ones(moments, target, name)
+    ones = int(both.total_b)
+    return Within(
+        (both.count - ones, ones),
+        (int((both.total_a - both.products) / unit), int(both.products / unit)),
+        (int((squares - ones_squared) / unit**2), int(ones_squared / unit**2)),
+        unit,
+    )
+
+
+def _squares_of_ones(moments: Moments, target: str, name: str) -> Fraction:
+    """Σx² of the rows with target 1, which is Σ(xt)²."""
+    try:
+        return moments.squared_products(name, target)
+    except SchemaError as error:
         raise ModelError(
             f"the statistics have no sums of squares of {name!r} in the classes of {target!r}: learn the "
-            "target as a category"
-        )
-    both = moments.bivariate(name, target)
-    ones = int(both.total_b)
-    totals = (int(both.total_a - both.products), int(both.products))
-    return Within((both.count - ones, ones), totals, totals, Fraction(1))
+            'target as a category, or create the project with the extra "conditionals"'
+        ) from error
 
 
 def _folded(target: Target, by_level: Iterable[tuple[str, int]]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from sklearn.naive_bayes import BernoulliNB, CategoricalNB, GaussianNB
 from sklearn.preprocessing import OrdinalEncoder
 
 from federation.models import ModelError, fit, fit_bayes, from_dict
-from federation.statistics import Moments, Table
+from federation.statistics import Extra, Moments, Table
 
 Learned = Callable[..., Moments]
 Tabulated = Callable[[dict[str, Any]], Table]
@@ -41,6 +41,23 @@ def test_continuous_inputs_are_normal(
         f"\nbayes {data}: posterior within {np.abs(ours - reference.predict_proba(X)).max():.1e} "
         "of GaussianNB's"
     )
+
+
+@pytest.mark.parametrize("data", ["iris", "wine", "breast_cancer"])
+def test_a_target_of_zeros_and_ones_has_normal_inputs_too(
+    data: str, labelled: Labelled, learned: Learned, tabulated: Tabulated
+) -> None:
+    """Where the statistics have conditional squares; one level of a category needs nothing extra."""
+    columns, inputs = labelled[data]
+    X = np.column_stack([columns[name] for name in inputs])
+    alone = columns["kind"][0]
+    two = columns | {"kind": np.array([float(kind == alone) for kind in columns["kind"]])}
+    reference = GaussianNB().fit(X, two["kind"]).predict_proba(X)[:, 1]
+    moments = learned(two, extras=[Extra.CONDITIONALS])
+    as_number = fit_bayes(moments, "kind", inputs).predict(tabulated(two))["kind$1"]
+    as_level = fit_bayes(learned(columns), f"kind${alone}", inputs).predict(tabulated(columns))
+    np.testing.assert_allclose(as_number, reference, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(as_number, as_level[f"kind${alone}$1"])
 
 
 @pytest.mark.parametrize("data", ["iris", "wine", "breast_cancer", "digits"])
