@@ -67,19 +67,26 @@ class ClassSums:
 
     def require_varying(self) -> None:
         """Raise `ModelError` naming the columns that are constant within every class."""
-        diagonal = np.diagonal(self.within.hi)
-        # What rounding leaves of the sum over all rows is no variance.
-        still = [
-            term
-            for term, value, total in zip(self.terms, diagonal, self.squares, strict=True)
-            if not value > DEPENDENT * total
-        ]
-        if still:
-            verb = "is" if len(still) == 1 else "are"
-            raise ModelError(
-                f"{listed(still)} {verb} constant within every class of {self.target.name!r} in the "
-                f"{self.rows} rows used: leave out what does not vary"
-            )
+        within = np.diagonal(self.within.hi)
+        require_varying_within(self.target.name, self.terms, within, self.squares, self.rows)
+
+
+def require_varying_within(
+    target: str, terms: Sequence[str], within: FloatArray, squares: FloatArray, rows: int
+) -> None:
+    """Raise `ModelError` naming the columns whose squares (p,) are next to nothing within the classes."""
+    # What rounding leaves of the sum over all rows is no variance.
+    still = [
+        term
+        for term, value, total in zip(terms, within, squares, strict=True)
+        if not value > DEPENDENT * total
+    ]
+    if still:
+        verb = "is" if len(still) == 1 else "are"
+        raise ModelError(
+            f"{listed(still)} {verb} constant within every class of {target!r} in the {rows} rows used: "
+            "leave out what does not vary"
+        )
 
 
 def target_of(moments: Moments, name: str, inputs: Sequence[str]) -> Target:

@@ -152,7 +152,7 @@ def _marginal(moments: Moments, name: str) -> Marginal:
         name,
         float(moments.schema[name].unit.value),
         float(mean),
-        math.copysign(math.sqrt(squared), third),
+        math.sqrt(squared) if third >= 0 else -math.sqrt(squared),
         tuple(histogram.lower.tolist()),
         tuple(histogram.upper.tolist()),
         tuple(histogram.counts.tolist()),

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.models.algorithm import MISSING, Algorithm, required
+from federation.models.classes import require_varying_within
 from federation.models.covariance import ESTIMATOR, Estimator, estimator_options
 from federation.models.design import Design, InputColumn, design, require_varying
 from federation.models.errors import ModelError, listed
@@ -116,6 +117,9 @@ def fit_lda(
             "leave inputs out, learn more rows, or give an estimate_type"
         )
     difference, within = _between_and_within(sums, n, n1, n0)
+    require_varying_within(
+        target, sums.terms, np.diagonal(within.hi), np.diagonal(sums.scatter.hi), sums.rows
+    )
     estimate = None
     if estimator:
         estimate = estimator.estimate(within.hi / (sums.rows - 2), sums.rows, sums.terms)
