@@ -31,11 +31,11 @@ class AttributeInfo:
 @dataclass(frozen=True, slots=True)
 class EncoderUse:
     """The encoder that a project's rows pass through: its name, the digest of its encoding as it was when it
-    was assigned, and the columns that are read as texts."""
+    was assigned, and the columns that it encodes, with the types by which they are read."""
 
     name: str
     digest: str
-    texts: tuple[str, ...]
+    columns: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,7 @@ class Encoders:
         encoder, moments = await self._learned(await self._row(name))
         with refusing():
             encoding = await self._projects.learning.think(encoder.fit, moments)
-        return Snapshot(EncoderUse(name, encoding.digest(), encoding.texts), encoding.to_json())
+        return Snapshot(EncoderUse(name, encoding.digest(), encoding.letters), encoding.to_json())
 
     async def _learned(self, row: EncoderRow) -> tuple[Encoder, Moments]:
         with refusing():
@@ -259,28 +259,20 @@ def encoder_from(definition: Mapping[str, Any]) -> Encoder:
 
 
 def _of_file(encoder: Encoder, source: Source, known: Schema) -> Moments:
-    """Texts (the keys, or all columns that hold texts) and the target of a file's rows."""
-    from pyarrow import types as pt
-
+    """The keys (or all columns of the kind that is encoded) and the target of a file's rows."""
     sample = source.sample()
-    texts = [
+    keys = [
         name
         for name in encoder.keys or source.names
         if name != encoder.target
         and name in source.names
-        and (
-            encoder.keys
-            or pt.is_string(sample.column(name).type)
-            or pt.is_dictionary(sample.column(name).type)
-        )
+        and (encoder.keys or _suits(encoder, sample.column(name).type))
     ]
-    wanted = [*texts, *([encoder.target] if encoder.target else [])]
-    told = Schema(tuple(Attribute(name, AttributeType.TEXT) for name in texts))
-    if encoder.target and encoder.target in known:
-        told = Schema((*told.attributes, known[encoder.target]))
-    read, _ = guess_schema(
-        source, wanted, {encoder.target: "B"} if encoder.binary and encoder.target else {}, told
-    )
+    wanted = [*keys, *([encoder.target] if encoder.target else [])]
+    texts = () if encoder.of_numbers else (Attribute(name, AttributeType.TEXT) for name in keys)
+    told = Schema((*texts, *(known[name] for name in wanted if name in known and known[name].numeric)))
+    types = {encoder.target: "B"} if encoder.binary and encoder.target else {}
+    read, _ = guess_schema(source, wanted, types, told)
     moments: Moments | None = None
     for batch in read_batches(source, read):
         if moments is None:
@@ -289,3 +281,12 @@ def _of_file(encoder: Encoder, source: Source, known: Schema) -> Moments:
     if moments is None:
         raise BadRequest(f"{source.path.name} has no rows", "learn a file that has some")
     return moments
+
+
+def _suits(encoder: Encoder, kind: Any) -> bool:
+    """Whether the encoder encodes columns of this type of pyarrow's, if no others are named."""
+    from pyarrow import types as pt
+
+    if encoder.of_numbers:
+        return bool(pt.is_floating(kind) or pt.is_integer(kind) or pt.is_decimal(kind))
+    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_dictionary(kind))

@@ -22,7 +22,7 @@ def restored(record: Mapping[str, Any] | None) -> Encoding | None:
 
 def letters_before(encoding: Encoding | None, letters: Mapping[str, str]) -> dict[str, str]:
     """The types by which a table is read that is yet to be encoded."""
-    return {**letters} | dict.fromkeys(encoding.texts if encoding is not None else (), "S")
+    return {**letters} | (encoding.letters if encoding is not None else {})
 
 
 def known_after(encoding: Encoding | None, names: Iterable[str], known: Schema) -> Schema:

@@ -72,7 +72,7 @@ def _of(row: sa.Row[Any]) -> ProjectRow:
     schema, encoder = Schema.from_dict(values.pop("schema")), values.pop("encoder")
     return ProjectRow(
         schema=schema,
-        encoder=None if encoder is None else EncoderUse(**{**encoder, "texts": tuple(encoder["texts"])}),
+        encoder=None if encoder is None else EncoderUse(**encoder),
         **values,
     )
 

@@ -93,9 +93,10 @@ class ProjectTasks:
         try:
             offered = Schema.from_dict(question["schema"])
             row = await self._projects.row(task.project)
-            texts = () if row.encoder is None else row.encoder.texts  # they are learned as something else
+            # What is encoded is learned as something else.
+            encoded = () if row.encoder is None else tuple(row.encoder.columns)
             types = task.parameters.get("types") or {}
-            told = {name: letter for name, letter in types.items() if name not in texts}
+            told = {name: letter for name, letter in types.items() if name not in encoded}
             agreed = await self._projects.learning.agree(task.project, offered, told)
         except NodeError as error:
             return {"error": error.message}

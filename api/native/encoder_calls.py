@@ -62,7 +62,8 @@ async def _change(call: Call, sign: Literal[1, -1]) -> web.Response:
         raise bad_request(
             "There is nothing to learn.", "Give either a path, or names and rows (and no path)."
         )
-    letters = dict.fromkeys((await encoders.info(name)).keys, "S") | (body.types or {})
+    found = await encoders.info(name)
+    letters = dict.fromkeys(found.keys, "C" if found.kind == "binning" else "S") | (body.types or {})
     table = await table_from(body.names, body.rows, letters, tuple(body.names))
     return answer(await encoders.learn(name, table, sign))
 

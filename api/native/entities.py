@@ -138,7 +138,7 @@ class NewEncoder(Taken):
     """keys: the columns to encode (without them, every column of texts that is learned)."""
 
     name: Name
-    kind: Literal["target", "onehot", "hashing"] = "target"
+    kind: Literal["target", "onehot", "hashing", "binning"] = "target"
     keys: list[Name] = Field(default_factory=list)
     target: Name | None = None
     binary: Annotated[bool, Field(description="whether the target is 0/1")] = False

@@ -88,7 +88,7 @@ async def predict(call: Call) -> web.Response:
 
 
 def letters(info: ProjectInfo) -> dict[str, str]:
-    """The types by which a project's tables are read: those its attributes have already, and texts for its
-    encoder."""
-    texts = () if info.encoder is None else info.encoder.texts
-    return {attribute.name: attribute.type for attribute in info.attributes} | dict.fromkeys(texts, "S")
+    """The types by which a project's tables are read: those its attributes have already, or its encoder
+    needs."""
+    encoded = {} if info.encoder is None else info.encoder.columns
+    return {attribute.name: attribute.type for attribute in info.attributes} | encoded

@@ -42,7 +42,7 @@ _EXPLORE_JOB_TYPES: Final[Mapping[str, str]] = {
 async def rows_of_frame(frame: DataFrame, project: ProjectInfo) -> Rows:
     """What is learned of a DataFrame. Raises `Problem` 400: unknown letters, ragged rows, unfit cells."""
     known = [attribute.name for attribute in project.attributes]
-    known += () if project.encoder is None else project.encoder.texts
+    known += () if project.encoder is None else project.encoder.columns
     needed = ProjectOptions.read(project.parameters).judged_by
     told = with_split(letters_of(frame), project.split)
     return await rows_from(frame.attribute_names, frame.data, told, known, needed)

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
 
-from federation.encoders.columns import ColumnEncoding, Hashed, OneHot, TargetMeans
+import numpy as np
+
+from federation.encoders.columns import Binned, ColumnEncoding, Hashed, OneHot, TargetMeans
 from federation.encoders.encoding import Encoding
 from federation.encoders.errors import EncoderError
-from federation.models.algorithm import Parameter, flag, number, whole
+from federation.models.algorithm import Parameter, flag, number, one_of, whole
 from federation.models.errors import listed
 from federation.models.within_class import level_sums
-from federation.statistics import Attribute, AttributeType, Coded, Moments, Quantum, Schema, Table
+from federation.statistics import Attribute, AttributeType, Coded, Extra, Moments, Quantum, Schema, Table
 
 MOST_COLUMNS: Final = 4096  # made by one encoding: statistics have a number for every two of them
 LIST_SEPARATOR: Final = "|"
@@ -51,6 +53,18 @@ KINDS: Final[Mapping[str, Kind]] = {
         ),
         Kind("onehot", "a text becomes a 0/1 column for each of the texts learned", False, True, (_TRIM,)),
         Kind(
+            "binning",
+            "a number becomes a category: the interval that it is in",
+            False,
+            True,
+            (
+                Parameter("bins", whole, "how many intervals (10)"),
+                Parameter(
+                    "by", one_of("quantile", "width"), "whether they have the same rows or width (quantile)"
+                ),
+            ),
+        ),
+        Kind(
             "hashing",
             "texts become a fixed number of columns, whatever texts there are",
             False,
@@ -68,9 +82,10 @@ KINDS: Final[Mapping[str, Kind]] = {
 class Encoder:
     """What is to be learned and made of it.
 
-    keys: the columns to encode, or none for every text column that is learned. target: the numeric attribute
-    whose means are learned (target encoding); it is 0/1 if `binary`. given: by column and value the count
-    and the sum of the target that were set by hand, in place of what was learned. Raises `EncoderError`.
+    keys: the columns to encode, or none for all that are learned: texts, or for binning numbers. target: the
+    numeric attribute whose means are learned (target encoding); it is 0/1 if `binary`. given: by column and
+    value the count and the sum of the target that were set by hand, in place of what was learned. Raises
+    `EncoderError`.
     """
 
     kind: str
@@ -99,7 +114,7 @@ class Encoder:
                 f"a {self.kind} encoder has no parameter {listed(unknown)}; it has {listed(tuple(readers))}"
             )
         read = {name: readers[name](name, value) for name, value in self.parameters.items()}
-        negative = sorted(name for name, value in read.items() if value < 0)
+        negative = sorted(name for name, value in read.items() if not isinstance(value, str) and value < 0)
         if negative:
             raise EncoderError(f"{negative[0]} is {read[negative[0]]}: it must not be negative")
         if not 1 <= read.get("bins", 1) <= MOST_COLUMNS:
@@ -114,18 +129,27 @@ class Encoder:
         if wrong:
             raise EncoderError(f"value {wrong[0]!r}: the count must be 0 or more, and the sum finite")
 
+    @property
+    def of_numbers(self) -> bool:
+        """Whether numbers are encoded, not texts."""
+        return self.kind == "binning"
+
     def schema(self, table: Table, known: Schema | None = None) -> Schema:
-        """What is learned of a table: its text columns, or the keys, and the target.
+        """What is learned of a table: the keys, or all columns that can be encoded, and the target.
 
         Raises `EncoderError` for a table without them.
         """
         if not KINDS[self.kind].learns:
             raise EncoderError(f"a {self.kind} encoder learns nothing: assign it to a project as it is")
-        texts = [name for name, column in table.columns.items() if isinstance(column, Coded)]
-        keys = [key for key in self.keys or texts if key in table.columns and key != self.target]
+        suiting = [n for n, column in table.columns.items() if isinstance(column, Coded) != self.of_numbers]
+        keys = [key for key in self.keys or suiting if key in table.columns and key != self.target]
         if not keys:
-            wanted = f"none of {listed(self.keys)}" if self.keys else "no column of texts"
+            wanted = f"of {'numbers' if self.of_numbers else 'texts'}"
+            wanted = f"none of {listed(self.keys)}" if self.keys else f"no column {wanted}"
             raise EncoderError(f"the table has {wanted}; it has {listed(table.names)}")
+        if self.of_numbers:
+            numbers = (_number(key, table, known) for key in keys)
+            return Schema(tuple(numbers), extras=frozenset({Extra.PROFILES}))
         attributes = [Attribute(key, AttributeType.TEXT) for key in keys]
         if self.target is not None:
             if self.target not in table.columns:
@@ -134,18 +158,9 @@ class Encoder:
                 )
             if isinstance(table.columns[self.target], Coded):
                 raise EncoderError(f"the target {self.target!r} holds texts: it must be a column of numbers")
-            attributes.append(self._target_attribute(table, known))
+            target = Attribute(self.target, AttributeType.BINARY)
+            attributes.append(target if self.binary else _number(self.target, table, known))
         return Schema(tuple(attributes))
-
-    def _target_attribute(self, table: Table, known: Schema | None) -> Attribute:
-        assert self.target is not None  # noqa: S101
-        if known is not None and self.target in known:
-            return known[self.target]
-        if self.binary:
-            return Attribute(self.target, AttributeType.BINARY)
-        guessed = table.infer_attribute(self.target)
-        quantum = guessed.quantum or Quantum(0)
-        return Attribute(self.target, AttributeType.CONTINUOUS, quantum)
 
     def fit(self, moments: Moments) -> Encoding:
         """The encoding that these statistics (or none, if nothing is learned) make.
@@ -158,6 +173,9 @@ class Encoder:
             return Encoding(self.kind, dict.fromkeys(self.keys, Hashed(bins, "hash", separator)))
         columns: dict[str, ColumnEncoding] = {}
         for key in self.learned_keys(moments):
+            if self.of_numbers:
+                columns[key] = Binned(self._edges(moments, key))
+                continue
             sums = self.sums(moments, key)
             kept = {value: found for value, found in sums.items() if not self._trimmed(found)}
             columns[key] = self._means(moments, sums, kept) if self.target else OneHot(tuple(sorted(kept)))
@@ -172,9 +190,10 @@ class Encoder:
 
     def learned_keys(self, moments: Moments) -> tuple[str, ...]:
         """The columns of which something is known, by learning or by hand, in order of name."""
+        schema = moments.schema
         learned = {
             attribute.name
-            for attribute in moments.schema.grouped
+            for attribute in (schema.numeric if self.of_numbers else schema.grouped)
             if attribute.name in self.keys or not self.keys
         }
         return tuple(sorted(learned | set(self.given)))
@@ -196,6 +215,19 @@ class Encoder:
             value: (count, Fraction(total)) for value, (count, total) in self.given.get(key, {}).items()
         }
         return dict(sorted((sums | by_hand).items()))
+
+    def _edges(self, moments: Moments, key: str) -> tuple[float, ...]:
+        """The limits between the bins of a column: quantiles, or steps of one width; none of them twice."""
+        histogram = moments.histogram(key)
+        if not histogram.count:
+            return ()
+        bins = self.parameters.get("bins", 10)
+        shares = np.arange(1, bins) / bins
+        if self.parameters.get("by", "quantile") == "quantile":
+            edges = np.array([histogram.quantile(share) for share in shares.tolist()])
+        else:
+            edges = histogram.minimum + shares * (histogram.maximum - histogram.minimum)
+        return tuple(np.unique(edges[edges > histogram.minimum]).tolist())
 
     def _trimmed(self, sums: Sums) -> bool:
         return bool((sums[1] if self.binary else sums[0]) < self.parameters.get("minTrimSize", 0))
@@ -221,3 +253,13 @@ class Encoder:
         if not count:
             raise EncoderError(f"the target {self.target!r} is missing in every row that was learned")
         return sum((total for _, total in sums.values()), Fraction(0)) / count
+
+
+def _number(name: str, table: Table, known: Schema | None) -> Attribute:
+    """A numeric column as it is counted: in the unit known already, or in that of the table's values."""
+    if known is not None and name in known:
+        return known[name]
+    if isinstance(table.columns[name], Coded):
+        raise EncoderError(f"column {name!r} holds texts, not numbers: leave it out, or give its type")
+    quantum = table.infer_attribute(name).quantum or Quantum(0)
+    return Attribute(name, AttributeType.CONTINUOUS, quantum)

