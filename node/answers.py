@@ -189,6 +189,24 @@ class AlgorithmInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreInfo:
+    """What models may be judged by: its name, a line about it, the tasks that it is for."""
+
+    name: str
+    summary: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionInfo:
+    """What a selection may be told: its parameters, the scores, and the algorithms tried for each task."""
+
+    parameters: tuple[ParameterInfo, ...]
+    scores: tuple[ScoreInfo, ...]
+    tasks: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class MetricInfo:
     """What may be explored: a metric's name, a line about it, how many attributes and targets it takes.
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from federation.statistics import Moments, Table
+from node.answers import ParameterInfo, ScoreInfo, SelectionInfo
 from node.modelling import described
 
 if TYPE_CHECKING:
@@ -40,6 +41,17 @@ class Wanted:
             given.get("task"),
             given.get("parameters") or {},
         )
+
+
+def offered() -> SelectionInfo:
+    """What may be selected, and by what."""
+    from federation import assessment, selection
+
+    return SelectionInfo(
+        tuple(ParameterInfo(item.name, item.help) for item in selection.PARAMETERS),
+        tuple(ScoreInfo(item.name, item.summary, item.tasks) for item in assessment.SCORES.values()),
+        {name: selection.algorithms_of(task) for name, task in selection.TASK_NAMES.items()},
+    )
 
 
 def check(wanted: Wanted) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from federation.statistics import Table
 from node import judging, modelling
 from node import project_rows as rows
-from node.answers import AlgorithmInfo, ModelRecord, Statistics
+from node.answers import AlgorithmInfo, ModelRecord, SelectionInfo, Statistics
 from node.errors import BadRequest, NotFound
 from node.learning import Learning, refusing
 from node.store import Store
@@ -49,6 +49,10 @@ class ProjectModels:
         rows.check_name(model)
         with refusing():
             await self.learning.think(modelling.check, algorithm, parameters)
+
+    async def selection(self) -> SelectionInfo:
+        """What a selection may be told."""
+        return await self.learning.think(judging.offered)
 
     async def check_selection(self, parameters: Mapping[str, Any]) -> None:
         """Raise BadRequest for what no rows could select; `parameters` are those of a task "select"."""

@@ -326,6 +326,10 @@ class Client(EncoderCalls):
         body = {"names": list(names), "rows": [list(row) for row in rows], "impute": impute}
         return self._post(f"/api/projects/{_part(name)}/models/{_part(model)}/predict", body)
 
+    def selection(self) -> Json:
+        """What ``select`` may be told: its parameters, the scores, the algorithms of each task."""
+        return self._get("/api/selection")
+
     def select(
         self,
         name: str,

@@ -14,6 +14,10 @@ from api.routes import Call
 from api.tables import check_rows
 
 
+async def offered(call: Call) -> web.Response:
+    return answer(await call.node.projects.selection())
+
+
 async def select(call: Call) -> web.Response:
     body: Selecting = call.body
     parameters = {

@@ -26,6 +26,7 @@ from node.answers import (
     IssuedInvitation,
     ModelRecord,
     ProjectInfo,
+    SelectionInfo,
 )
 from node.tasks import Task
 
@@ -342,6 +343,14 @@ ROUTES: Final[tuple[Route, ...]] = (
         "annotator",
         "One algorithm",
         {200: AlgorithmInfo},
+    ),
+    _call(
+        "GET",
+        "/api/selection",
+        judging_calls.offered,
+        "annotator",
+        "What a selection may be told: parameters, scores, algorithms of each task",
+        {200: SelectionInfo},
     ),
     _call(
         "POST",

@@ -12,7 +12,14 @@ from federation.selection.select import (
     plan_for,
     select,
 )
-from federation.selection.settings import TASK_NAMES, Setting, settings_of, suitable, task_named
+from federation.selection.settings import (
+    TASK_NAMES,
+    Setting,
+    algorithms_of,
+    settings_of,
+    suitable,
+    task_named,
+)
 
 __all__ = [
     "AICC",
@@ -25,6 +32,7 @@ __all__ = [
     "Progress",
     "Selection",
     "Setting",
+    "algorithms_of",
     "auto_select",
     "plan_for",
     "read_options",

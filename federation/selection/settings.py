@@ -21,12 +21,11 @@ TASK_NAMES: Final[Mapping[str, Task]] = {
 }
 """Tasks, by SymetryML's names and ours."""
 
-SUITABLE: Final[Mapping[Task, tuple[str, ...]]] = {
+_SUITABLE: Final[Mapping[Task, tuple[str, ...]]] = {
     "binary": ("lda", "mqda", "lsvm", "bayes"),
     "regression": ("mlr", "ridge", "elasticnet", "lsvr"),  # with eta = 1, elasticnet is lasso
     "multiclass": ("mlda", "mqda", "bayes"),
 }
-"""The algorithms that auto-select tries, those of them that there are."""
 
 PENALISED: Final = frozenset({"ridge", "lasso", "elasticnet"})
 
@@ -61,6 +60,11 @@ def task_named(name: str) -> Task:
     return TASK_NAMES[name]
 
 
+def algorithms_of(task: Task) -> tuple[str, ...]:
+    """The algorithms that auto-select tries for a task."""
+    return tuple(name for name in _SUITABLE[task] if name in ALGORITHMS)
+
+
 def settings_of(algorithm: str, parameters: Mapping[str, Any], grid: Grid) -> tuple[Setting, ...]:
     """One setting, or for a penalised model without a given penalty one for each point of the grid.
 
@@ -88,7 +92,7 @@ def suitable(task: Task, parameters: Mapping[str, Any], grid: Grid) -> tuple[Set
 
     Raises `ModelError` for a parameter that none of them has.
     """
-    algorithms = [ALGORITHMS[name] for name in SUITABLE[task] if name in ALGORITHMS]
+    algorithms = [ALGORITHMS[name] for name in algorithms_of(task)]
     known = {
         algorithm.name: {parameter.name for parameter in algorithm.parameters} for algorithm in algorithms
     }

@@ -42,6 +42,16 @@ async def test_a_model_is_selected_and_then_judged(call):
     assert set(judged["result"]["figures"]) == {"errors"}
 
 
+async def test_what_a_selection_may_be_told_is_listed(call):
+    offered = (await call("GET", "/api/selection")).json
+    assert {item["name"] for item in offered["parameters"]} >= {"selector_type", "rnd_seed"}
+    assert all(item["help"] for item in offered["parameters"])
+    scores = {item["name"]: item["tasks"] for item in offered["scores"]}
+    assert (scores["auc"], scores["rmse"], scores["mkappa"]) == (["binary"], ["regression"], ["multiclass"])
+    assert offered["tasks"]["regression"][0] == "mlr"
+    assert "lda" in offered["tasks"]["binary_classification"] == offered["tasks"]["binary_classifier"]
+
+
 async def test_a_file_is_read_where_the_node_is(call, tmp_path):
     path = tmp_path / "judging.csv"
     lines = [",".join(map(str, row)) for row in [NAMES, *ROWS[1::2]]]

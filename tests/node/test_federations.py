@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from federation.explore import explore
+from federation.models import fit
 from federation.statistics import Moments, Schema, Table
 from node.answers import FederationInfo
 from node.config import NodeConfig
@@ -120,6 +121,40 @@ async def test_members_count_what_the_admin_made_the_project_count(launch: Launc
         assert moments.part("UA") == pooled.part("UA").grow(moments.part("UA").schema)
         with pytest.raises(BadRequest, match="'open' takes part in 'air': its statistics are not handed out"):
             await node.projects.export("open")
+
+
+async def test_a_model_selected_on_one_node_is_that_of_all_members_rows(
+    launch: Launch,
+    schema: Schema,
+    table: Callable[..., Table],
+    csv_file: Callable[..., Path],
+    direct: Callable[..., Moments],
+) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin")
+    await join(admin, jfk)
+    await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
+    await until(jfk, "air", lambda info: bool(info.projects))
+    await jfk.projects.create("delays", owner="admin", federation="air")
+    tables = [table(400, seed=seed) for seed in range(2)]
+    for node, rows in zip((admin, jfk), tables, strict=True):
+        await node.projects.learn("delays", rows)
+    await until(jfk, "air", lambda info: info.projects[0].rows == 800)
+    inputs = ["distance", "night", "carrier"]
+    parameters = {"model": "m", "algorithm": "mlr", "target": "delay", "inputs": inputs}
+    task = await jfk.jobs.submit(
+        "select",
+        actor=jfk.first_key,
+        project="delays",
+        parameters=parameters | {"path": str(csv_file(table(300, seed=9)))},
+    )
+    async with asyncio.timeout(SECONDS):
+        while not task.finished:
+            task = await jfk.jobs.wait(task.id, 10, seen=task)
+    assert task.error is None
+    record = await jfk.projects.model("delays", "m")
+    assert record.model == fit("mlr", direct(*tables), "delay", record.inputs).to_dict()
+    assert {share.name: share.rows for share in record.contributions} == {"ewr": 400, "jfk": 400}
 
 
 async def test_a_node_catches_up_after_it_was_away(
