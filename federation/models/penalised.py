@@ -62,7 +62,6 @@ class PenalisedModel:
     target: str
     terms: tuple[str, ...]
     coef: tuple[float, ...]
-    selected: tuple[str, ...]
     penalty: float
     eta: float
     r2: float
@@ -77,6 +76,12 @@ class PenalisedModel:
     means: Mapping[str, float]
     target_mean: float
     columns: tuple[InputColumn, ...]
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """Names of the columns whose coefficient is not 0."""
+        slopes = self.coef[len(self.terms) - len(self.columns) :]
+        return tuple(column.term for column, slope in zip(self.columns, slopes, strict=True) if slope)
 
     def predict(self, table: Table) -> dict[str, FloatArray]:
         """{"res": predicted target of each row}; missing values and errors: `prediction.weighted_sum`."""
@@ -136,7 +141,6 @@ def fit_penalised(
         target=target,
         terms=((INTERCEPT,) if intercept else ()) + sums.terms,
         coef=((float(first.hi),) if intercept else ()) + tuple(slopes.hi.tolist()),
-        selected=tuple(sums.terms[j] for j in active),
         penalty=penalty,
         eta=eta,
         r2=1.0 - unexplained,
