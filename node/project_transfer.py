@@ -170,7 +170,7 @@ def _read(exported: Mapping[str, Any]) -> dict[str, Any]:
     encoding = restored(exported.get("encoding"))
     encoder = None
     if encoding is not None:
-        use = EncoderUse(str(exported.get("encoder"))[:200], encoding.digest(), tuple(encoding.texts))
+        use = EncoderUse(str(exported.get("encoder"))[:200], encoding.digest(), encoding.letters)
         encoder = asdict(use)
     return {
         "encoder": encoder,
