@@ -54,6 +54,7 @@ def shape(model: Mapping[str, Any]) -> Shape:
     sheets += [
         _matrix(name, left.pop(name), "line", (), axes) for name in list(left) if is_matrix(left[name])
     ]
+    sheets += _nested(left)
     shown = {sheet.axis for sheet in sheets}
     values = {axis: names for axis, names in axes.items() if axis not in shown and axis != "terms"}
     return Shape(tuple(sheets), values | left)
@@ -86,6 +87,36 @@ def _components(terms: Sequence[str], left: dict[str, Any]) -> Iterator[Sheet]:
         yield Sheet("components", "component", numbers, columns)
     if all(len(line) == len(terms) for line in matrix):
         yield Sheet("weights", "terms", tuple(terms), dict(zip(numbers, matrix, strict=True)))
+
+
+def _nested(left: dict[str, Any]) -> Iterator[Sheet]:
+    """The sheets of models within the model, and of records by name; taken out of `left`."""
+    for name, value in list(left.items()):
+        if isinstance(value, dict) and "algorithm" in value:
+            inner = shape(value)
+            del left[name]
+            yield from inner.sheets
+            left |= {f"{name}_{key}": item for key, item in inner.values.items()}
+            continue
+        records = _records(value)
+        columns = {
+            key: [record[key] for record in records.values()]
+            for key in next(iter(records.values()), {})
+            if all(key in record and _plain([record[key]]) for record in records.values())
+        }
+        if columns:
+            del left[name]
+            yield Sheet(name, "attribute", tuple(records), columns)
+
+
+def _records(value: Any) -> dict[str, dict[str, Any]]:
+    """Records by name: a mapping of records, or a list of records that each have a different name."""
+    if isinstance(value, dict) and all(isinstance(item, dict) for item in value.values()):
+        return value
+    if not isinstance(value, list) or not all(isinstance(item, dict) and "name" in item for item in value):
+        return {}
+    named = {str(item["name"]): {key: part for key, part in item.items() if key != "name"} for item in value}
+    return named if len(named) == len(value) else {}
 
 
 def _matrix(

@@ -120,7 +120,12 @@ def _svm(model: Mapping[str, Any]) -> dict[str, Any]:
     return {name: model.get(key) for name, key in keys.items()}
 
 
+def _ecod(model: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: [part[key] for part in model["marginals"]] for key in ("skewness", "mean")}
+
+
 _OWN_KEYS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+    "ecod": _ecod,
     "lda": _lda,
     "lsvm": _svm,
     "lsvr": _svm,

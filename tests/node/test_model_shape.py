@@ -38,7 +38,27 @@ def test_a_covariance_has_its_terms_on_both_sides() -> None:
 
 
 def test_a_matrix_without_an_axis_is_numbered_and_what_has_no_shape_is_a_value() -> None:
-    odd = {"nested": {"a": {"b": 1}}, "ragged": [[1], [2, 3]]}
+    odd = {"nested": {"a": {"b": [1, 2]}}, "ragged": [[1], [2, 3]]}
     found = shape({"states": [[1, 2]], "terms": list("xyz")} | odd)
     assert found.sheets == (Sheet("states", "line", ("1",), {"1": [1], "2": [2]}),)
     assert found.values == odd
+
+
+def test_records_by_name_are_a_sheet_and_a_model_within_a_model_shows_its_own() -> None:
+    found = shape(
+        {
+            "marginals": [
+                {"name": "x", "mean": 1.0, "lower": [1, 2]},
+                {"name": "y", "mean": 2.0, "lower": []},
+            ],
+            "bins": {"x": {"low": 0.0, "counts": [1]}, "y": {"low": 5.0, "counts": [2]}},
+            "pca": {"algorithm": "pca", "terms": ["x", "y"], "components": [[0.6, 0.8]], "rows": 9},
+            "levels": {"k": {"a": {}}, "l": {"b": 2}},
+        }
+    )
+    assert [(sheet.name, sheet.lines, sheet.columns) for sheet in found.sheets] == [
+        ("marginals", ("x", "y"), {"mean": [1.0, 2.0]}),
+        ("bins", ("x", "y"), {"low": [0.0, 5.0]}),
+        ("weights", ("x", "y"), {"pc1": [0.6, 0.8]}),
+    ]
+    assert found.values == {"levels": {"k": {"a": {}}, "l": {"b": 2}}, "pca_rows": 9}
