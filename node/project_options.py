@@ -6,7 +6,7 @@ They are kept as the project's `parameters`, in whichever dialect they came: val
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ ROW_FILTER: Final = "sml_project_predicate_row_filter"
 WINDOW: Final = "sml_project_rolling_window_size"
 PRECISION: Final = "precision"
 PROFILES: Final = "enableHistogram"
+CONDITIONALS: Final = "conditionals"
 SPLIT: Final = "partitionSplit"
 LOWER_CASE: Final = "lower_case"
 
@@ -30,7 +31,11 @@ WITHOUT_EFFECT: Final = frozenset({"sml_project_autosave", "sml_project_learn_me
 """Autosave and learn_merge are how every project is: committed when acknowledged, learned all or nothing.
 The schedule belongs to a federation and is only remembered here."""
 
-KNOWN: Final = frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, SPLIT, LOWER_CASE}) | WITHOUT_EFFECT
+KNOWN: Final = (
+    frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, CONDITIONALS, SPLIT, LOWER_CASE}) | WITHOUT_EFFECT
+)
+_EXTRAS: Final = {PROFILES: Extra.PROFILES, CONDITIONALS: Extra.CONDITIONALS}
+_DEFAULT_EXTRAS: Final = frozenset({Extra.PROFILES})
 PRECISIONS: Final = (40, 60, 80)
 MAX_WINDOW: Final = 1_000_000
 
@@ -41,7 +46,7 @@ Kept = NDArray[np.int64]
 class ProjectOptions:
     """row_filter: which rows count. window: only the last so many rows do. precision: bits that a value which
     is no short decimal keeps below its column's largest. lower_case: levels are trimmed and lower-cased.
-    profiles: whether skewness, quantiles and the like are counted; None: by default they are. split: a
+    extras: what is to be counted beside sums and products, and what not; profiles are by default. split: a
     category for each of whose levels statistics are kept apart. encoding: what the project's encoder makes of
     its columns, before all that."""
 
@@ -49,7 +54,7 @@ class ProjectOptions:
     window: int | None = None
     precision: int = PRECISIONS[0]
     lower_case: bool = False
-    profiles: bool | None = None
+    extras: Mapping[Extra, bool] = field(default_factory=dict)
     split: str | None = None
     encoding: Encoding | None = None
 
@@ -72,7 +77,7 @@ class ProjectOptions:
             None if window is None else _window(window),
             precision,
             flag(LOWER_CASE, parameters.get(LOWER_CASE, False)),
-            None if (profiles := parameters.get(PROFILES)) is None else flag(PROFILES, profiles),
+            {extra: flag(name, parameters[name]) for name, extra in _EXTRAS.items() if name in parameters},
             None if parameters.get(SPLIT) in (None, "") else str(parameters[SPLIT]),
             encoding,
         )
@@ -83,7 +88,8 @@ class ProjectOptions:
         Raises SchemaError for a split by an attribute that is no category.
         """
         given = given or Schema(())
-        extras = given.extras if self.profiles is False else given.extras | {Extra.PROFILES}
+        asked = (given.extras | _DEFAULT_EXTRAS).union(extra for extra, on in self.extras.items() if on)
+        extras = asked.difference(extra for extra, on in self.extras.items() if not on)
         split = self.split or given.split
         if given.attributes and split is not None and split not in given:
             raise SchemaError(f"statistics are to be split by {split!r}, which is not in the schema: add it")
@@ -91,12 +97,14 @@ class ProjectOptions:
 
     def check_agreed(self, project: str, federation: str, agreed: Schema) -> None:
         """Raise BadRequest if what was asked for is not what the members of a federation count."""
-        if self.profiles is not None and self.profiles is not (Extra.PROFILES in agreed.extras):
-            raise BadRequest(
-                f"project {project!r} of {federation!r} counts {'no ' if self.profiles else ''}profiles, as "
-                f"agreed among its members: {PROFILES} {self.profiles} is not possible",
-                "leave the option out: the agreed one is taken",
-            )
+        for option, extra in _EXTRAS.items():
+            wanted = self.extras.get(extra)
+            if wanted is not None and wanted is not (extra in agreed.extras):
+                raise BadRequest(
+                    f"project {project!r} of {federation!r} counts {'no ' if wanted else ''}{extra}, as "
+                    f"agreed among its members: {option} {str(wanted).lower()} is not possible",
+                    "leave the option out: the agreed one is taken",
+                )
         if self.split is not None and self.split != agreed.split:
             raise BadRequest(
                 f"project {project!r} of {federation!r} is split by {agreed.split or 'nothing'}, as agreed "

@@ -125,6 +125,8 @@ class ProjectTransfer:
             row = await self.row(name)
             if on is (Extra.PROFILES in row.schema.extras):
                 return await self.info(name)
+            if row.frozen:
+                raise BadRequest(f"project {name!r} is frozen", "unfreeze it first")
             if row.federation is not None:
                 raise BadRequest(
                     f"what project {name!r} counts is agreed in {row.federation!r}", "use a local project"

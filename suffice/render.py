@@ -181,7 +181,7 @@ def project(answer: Json) -> RenderableType:
             *(("remark", remark) for remark in answer.get("remarks", ())),
         ],
     )
-    kinds = {"C": "continuous", "B": "binary", "T": "category", "X": "ignored"}
+    kinds = {"C": "continuous", "B": "binary", "T": "category", "S": "text", "X": "ignored"}
     attributes = listing(
         ("attribute", "type", "counted in"),
         [

@@ -120,6 +120,10 @@ def create(
             show_default=False,
         ),
     ] = None,
+    conditionals: Annotated[
+        bool,
+        typer.Option("--conditionals", help="Count what conditional variances are made of, for every pair."),
+    ] = False,
     split: Annotated[
         str | None,
         typer.Option(
@@ -173,7 +177,7 @@ def create(
             federation=federation,
             schema=_read_schema(schema) if schema is not None else None,
             schema_from=source,
-            parameters=_options(row_filter, window, precision, lower_case, profiles, split),
+            parameters=_options(row_filter, window, precision, lower_case, profiles, conditionals, split),
             encoder=encoder,
         )
         emit(answer, as_json, _project)
@@ -308,6 +312,7 @@ def _options(
     precision: int | None,
     lower_case: bool,
     profiles: bool | None,
+    conditionals: bool,
     split: str | None,
 ) -> Json:
     """What the options of `create` are called in a project's parameters."""
@@ -317,6 +322,7 @@ def _options(
         "precision": precision,
         "lower_case": lower_case or None,
         "enableHistogram": profiles,
+        "conditionals": conditionals or None,
         "partitionSplit": split,
     }
     return {name: value for name, value in named.items() if value is not None}

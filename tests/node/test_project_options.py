@@ -234,6 +234,20 @@ async def test_profiles_are_counted_unless_they_are_not_wanted(node: Node, csv_f
     assert few["mean"] == many["mean"]
 
 
+async def test_conditional_sums_are_counted_on_request(node: Node, table) -> None:
+    await node.projects.create("plain", owner="ann")
+    await node.projects.create("more", owner="ann", parameters={"conditionals": "true"})
+    for name in ("plain", "more"):
+        await node.projects.learn(name, table(100))
+    assert (await node.projects.info("more")).extras == ("conditionals", "profiles")
+    found = (await node.projects.statistics("more")).moments
+    assert found.squared_products("night", "distance") > 0
+    assert "condVariance" in (await node.projects.explore("more", "bi", ["distance", "night"])).values
+    assert (await node.projects.merge("plain", "more")).extras == ("profiles",)
+    with pytest.raises(BadRequest, match="'plain' counts no conditionals, which 'more' does"):
+        await node.projects.merge("more", "plain")
+
+
 async def test_histograms_are_dropped_at_any_time_and_added_before_the_first_row(
     node: Node, schema: Schema, table
 ) -> None:

@@ -257,8 +257,10 @@ def test_options_of_a_project_are_kept_shown_and_followed(learned: Any) -> None:
 
 def test_statistics_are_split_exported_imported_merged_and_frozen(learned: Any) -> None:
     run = learned.run
-    shown = run("project", "create", "parted", "--split", "carrier", "--no-profiles").stdout
+    options = ["--split", "carrier", "--no-profiles", "--conditionals"]
+    shown = run("project", "create", "parted", *options).stdout
     assert "split by" in shown
+    assert "conditionals" in shown
     run("project", "learn", "parted", "table.csv")
     assert "carrier: AA (" in run("project", "info", "parted").stdout
     assert sum(learned.json("project", "info", "parted")["levels"].values()) == 300
