@@ -35,10 +35,10 @@ def cases() -> list[Case]:
 @pytest.fixture(scope="module")
 def table() -> Iterator[Callable[..., None]]:
     """Prints a row."""
-    print(f"\n{'model':24} {'data':14} {'compared':38} {'difference':>10} {'allowed':>8}")
+    print(f"\n{'model':24} {'data':14} {'compared':42} {'difference':>10} {'allowed':>8}")
 
     def row(algorithm: str, data: str, compared: str, difference: float, tolerance: float) -> None:
-        print(f"{algorithm:24} {data:14} {compared:38} {difference:10.1e} {tolerance:8.0e}")
+        print(f"{algorithm:24} {data:14} {compared:42} {difference:10.1e} {tolerance:8.0e}")
 
     yield row
     print()
