@@ -102,13 +102,18 @@ def select(
     }
 
 
-def assess(model: Mapping[str, Any], target: str, table: Table, task: str | None) -> dict[str, Any]:
-    """The assessment as its `to_dict()`, and its Plotly figures. Raises ModelError, AssessmentError."""
+def assess(
+    model: Mapping[str, Any], target: str, table: Table, task: str | None, *, draw: bool
+) -> dict[str, Any]:
+    """The assessment as its `to_dict()`, and if asked for its Plotly figures.
+
+    Raises ModelError, AssessmentError.
+    """
     from federation import assessment, models, selection
 
     kind = None if task is None else selection.task_named(task)
     found = assessment.assess(models.from_dict(model), target, table, kind).to_dict()
-    return {"assessment": found, "figures": assessment.figures(found)}
+    return {"assessment": found} | ({"figures": assessment.figures(found)} if draw else {})
 
 
 def columns_of(names: Sequence[str], known: Mapping[str, str]) -> list[str]:

@@ -59,7 +59,8 @@ class ProjectTasks:
             record = await self._projects.model(task.project, given["model"])
             request |= {key: given.get(key) for key in ("path", "format")}
             request |= {"model": record.model, "target": record.target, "inputs": record.inputs}
-            request |= {"task_kind": given.get("task"), "schema": row.schema.to_dict()}
+            request |= {"task_kind": given.get("task"), "figures": bool(given.get("figures"))}
+            request |= {"schema": row.schema.to_dict()}
             return request, payload
         of_all, own = self._projects.statistics, self._projects.own_statistics
         statistics = await (own if given.get("local") else of_all)(task.project)

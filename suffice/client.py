@@ -354,9 +354,9 @@ class Client(EncoderCalls):
         )
         return Job.from_dict(self._post(f"/api/projects/{_part(name)}/select", body))
 
-    def assess(self, name: str, model: str, *, path: str) -> Job:
-        """Start judging a model by a file with the target (on the node's machine)."""
-        body = {"model": model, "path": path}
+    def assess(self, name: str, model: str, *, path: str, figures: bool = False) -> Job:
+        """Start judging a model by a file with the target (on the node's machine); figures are Plotly's."""
+        body = {"model": model, "path": path, "figures": figures}
         return Job.from_dict(self._post(f"/api/projects/{_part(name)}/assess", body))
 
     def predict_file(

@@ -83,7 +83,7 @@ def assessment(found: Json) -> RenderableType:
 def _confusion(confusion: Mapping[str, Any]) -> RenderableType:
     classes: Sequence[str] = confusion["classes"]
     if len(classes) > MOST_CLASSES:
-        return Text(f"{len(classes)} classes: the confusion matrix is in --json and --figures")
+        return Text(f"{len(classes)} classes: the confusion matrix is in --json and --figures.")
     headings = [f"taken for {name}" for name in classes]
     lines = [
         (name, *(count(cell) for cell in row)) for name, row in zip(classes, confusion["counts"], strict=True)

@@ -241,6 +241,7 @@ class Assessing(Taken):
 
     model: Name
     task: Annotated[Name | None, Field(description="if the target's values should not decide")] = None
+    figures: Annotated[bool, Field(description="draw the curves as Plotly figures")] = False
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     format: Literal["csv", "parquet"] | None = None
     names: list[Name] | None = None

@@ -33,7 +33,8 @@ async def select(call: Call) -> web.Response:
 
 async def assess(call: Call) -> web.Response:
     body: Assessing = call.body
-    return await _started(call, "assess", {"model": body.model, "task": body.task} | await _rows(body))
+    parameters = {"model": body.model, "task": body.task, "figures": body.figures}
+    return await _started(call, "assess", parameters | await _rows(body))
 
 
 async def _started(call: Call, kind: str, parameters: dict[str, Any]) -> web.Response:

@@ -15,7 +15,7 @@ from federation.assessment.pairs import of_class_one, paired
 
 FloatArray = NDArray[np.float64]
 
-POINTS: Final = 300
+POINTS: Final = 200
 BINS: Final = 50
 QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 

@@ -66,8 +66,8 @@ class Jobs:
         explore: {"metric", "attributes", "targets"?, "parameters"?, "local"?}, or in place of attributes a
         list of "questions"; fit: {"model", "algorithm", "target", "inputs", "parameters"}; predict: {"model",
         "table" or "path", "output"?, "impute"?}; select: {"model", "target", "inputs", "algorithm" or "task",
-        "parameters"?, "path" or "table"?}; assess: {"model", "path" or "table", "task"?}; every kind:
-        {"timeout"?} in seconds. Raises BadRequest, Forbidden, NotFound.
+        "parameters"?, "path" or "table"?}; assess: {"model", "path" or "table", "task"?, "figures"?}; every
+        kind: {"timeout"?} in seconds. Raises BadRequest, Forbidden, NotFound.
         """
         parameters = dict(parameters or {})
         table = parameters.pop("table", None)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from node.jobs.worker import Channel
 
 MOST_ROWS: Final = 1_000_000
-"""Rows of a file that are held at once, to judge models by."""
+MOST_CELLS: Final = 1 << 25
+"""Rows of a file, and cells of them, that are held at once to judge models by: 256 MB as numbers."""
 
 
 def rows_from_json(data: bytes, known: Mapping[str, str], needed: Iterable[str] = ()) -> Rows:
@@ -33,7 +34,7 @@ def rows_from_json(data: bytes, known: Mapping[str, str], needed: Iterable[str] 
 def whole_file(path: str, form: str | None, columns: Sequence[str], known: Schema, channel: Channel) -> Table:
     """These columns of a file, all its rows, read as `known` has them.
 
-    Raises SourceError naming file, column and row, and for more than MOST_ROWS rows.
+    Raises SourceError naming file, column and row, and for too many rows.
     """
     source = open_source(path, form)
     schema, remarks = guess_schema(source, columns, None, known)
@@ -43,9 +44,11 @@ def whole_file(path: str, form: str | None, columns: Sequence[str], known: Schem
     rows = 0
     for batch in read_batches(source, schema):
         rows += batch.table.rows
-        if rows > MOST_ROWS:
+        most = min(MOST_ROWS, MOST_CELLS // max(1, len(schema)))
+        if rows > most:
             raise SourceError(
-                f"{source.path.name} has more than {MOST_ROWS:,} rows: judge by a sample of them"
+                f"{source.path.name} has more than the {most:,} rows of {len(schema)} columns that models "
+                "are judged by at most: give a sample of them"
             )
         parts.append(batch.table)
     if not parts:

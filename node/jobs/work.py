@@ -171,7 +171,8 @@ def assess(request: Message, blob: bytes, channel: Channel) -> Outcome:
     table = given_table(request, blob, columns, known, channel)
     if table is None:
         raise SourceError("there are no rows to assess by: name a file, or send rows with the target")
-    return judging.assess(request["model"], request["target"], table, request["task_kind"]), b""
+    model, target, draw = request["model"], request["target"], request["figures"]
+    return judging.assess(model, target, table, request["task_kind"], draw=draw), b""
 
 
 def hand_back(request: Message, _blob: bytes, _channel: Channel) -> Outcome:

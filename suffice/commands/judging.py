@@ -150,7 +150,7 @@ def assess(
         suffice project assess flights late december.csv --figures late.json
     """
     with about(name, node, home, as_json) as client:
-        job = client.assess(name, model, path=str(file.absolute()))
+        job = client.assess(name, model, path=str(file.absolute()), figures=figures is not None)
         done = _waited(client, job, f"assessing {model}", as_json)
         result: Json = done.result or {}
         if figures is not None:

@@ -35,7 +35,7 @@ async def test_a_model_is_selected_and_then_judged(call):
     model = (await call("GET", "/api/projects/p/models/m")).json
     assert model["inputs"] == done["result"]["inputs"]
     judged = await call.finished(
-        (await call("POST", "/api/projects/p/assess", {"model": "m"} | JUDGING)).json
+        (await call("POST", "/api/projects/p/assess", {"model": "m", "figures": True} | JUDGING)).json
     )
     assessment = judged["result"]["assessment"]
     assert assessment["scores"]["rmse"] == pytest.approx(selection["score"])

@@ -15,8 +15,10 @@ from federation.models import fit
 from federation.selection import select
 from federation.statistics import Coded, Moments, Schema, Table
 from node.errors import BadRequest, Forbidden, NotFound
+from node.jobs.tables import whole_file
 from node.keys import Role
 from node.node import Node
+from node.sources import SourceError
 from node.tasks import Task, TaskStatus
 
 INPUTS = ["a", "b", "c", "kind"]
@@ -140,15 +142,14 @@ async def test_a_model_is_judged_by_a_file_or_by_rows(
 ) -> None:
     await trial.projects.fit("trial", "late", "lda", "t", INPUTS)
     by_file = await run(trial, "assess", model="late", path=str(csv_file(JUDGING)))
-    by_rows = await run(
-        trial, "assess", model="late", table={"names": list(JUDGING.names), "rows": cells(JUDGING)}
-    )
+    table = {"names": list(JUDGING.names), "rows": cells(JUDGING)}
+    by_rows = await run(trial, "assess", model="late", table=table, figures=True)
     expected = assess(fit("lda", direct(), "t", INPUTS), "t", JUDGING).to_dict()
     assert by_file.error is None
-    assert by_file.result is not None
-    assert by_file.result == by_rows.result
-    assert by_file.result["assessment"] == expected
-    assert set(by_file.result["figures"]) == {"confusion", "roc", "gain", "lift"}
+    assert by_rows.result is not None
+    assert by_file.result == {"assessment": expected}
+    assert by_rows.result["assessment"] == expected
+    assert set(by_rows.result["figures"]) == {"confusion", "roc", "gain", "lift"}
 
 
 async def test_a_selection_tells_how_far_it_is_and_can_be_killed(
@@ -248,3 +249,18 @@ async def test_only_models_with_a_target_and_readable_files_are_judged(
         await trial.jobs.submit(
             "assess", actor=user, project="trial", parameters={"model": "parts", "path": path}
         )
+
+
+def test_a_file_too_large_to_be_held_is_refused(
+    csv_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent:
+        def log(self, message: str, level: str = "info") -> None:
+            pass
+
+    schema, path = Schema.infer(JUDGING), str(csv_file(JUDGING))
+    table = whole_file(path, None, ["a", "kind"], schema, Silent())
+    assert (table.names, table.rows) == (("a", "kind"), 300)
+    monkeypatch.setattr("node.jobs.tables.MOST_CELLS", 400)
+    with pytest.raises(SourceError, match="more than the 200 rows of 2 columns"):
+        whole_file(path, None, ["a", "kind"], schema, Silent())
