@@ -4,9 +4,11 @@ From memory: `Moments.learn` beside blocked `X.T @ X` in float64 (inexact) and D
 pairs. From files: a node's reader and learner beside pyarrow merely reading the file batch by batch (and,
 in the JSON only, whole: `…_read_whole`). "bits" are columns of 40 significant bits, the most that learning
 keeps unless asked for more; "decimals" are columns as most tables have them: cents, counts, flags, one
-decimal place. Files hold decimals.
+decimal place. "5 % missing" is of the cells, so that from 100 columns on hardly a row is complete;
+"2 categories" are of 30 levels each; "messy" is both, "profiles" are power sums to order 4 and histograms,
+"conditionals" squared products. Files hold decimals.
 
-    python benchmarks/learn.py
+    python benchmarks/learn.py [columns ...]
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -26,27 +30,31 @@ from pyarrow import csv, parquet
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from federation.statistics import Moments, Schema, Table
+from federation.statistics import Coded, Column, Extra, Moments, Schema, Table
 from node.sources import guess_schema, open_source, read_batches
 from node.sources.files import CSV_BLOCK, PARQUET_BATCH
 
-ROWS = {10: 4_000_000, 30: 2_000_000, 100: 600_000}  # in memory
-PARQUET_ROWS = {10: 6_000_000, 30: 3_000_000, 100: 1_000_000}
-CSV_ROWS = {10: 2_000_000, 30: 800_000, 100: 250_000}
-DUCK_ROWS = {10: 1_000_000, 30: 300_000, 100: 60_000}
+SIZES = (10, 30, 100, 300, 1000)
+ROWS = {10: 1_000_000, 30: 400_000, 100: 160_000, 300: 40_000, 1000: 12_000}  # in memory
+PARQUET_ROWS = {10: 2_000_000, 30: 600_000, 100: 200_000, 300: 60_000, 1000: 16_000}
+CSV_ROWS = {10: 600_000, 30: 200_000, 100: 60_000, 300: 20_000, 1000: 6_000}
+DUCK_ROWS = {10: 600_000, 30: 200_000, 100: 30_000}  # beyond, one query of all pairs takes minutes
+SQUARED = 100  # up to so many columns conditionals are measured: their products are of four times the rows
+REPEATS = {10: 3, 30: 2, 100: 2, 300: 1, 1000: 1}
+LEVELS = 30
 BLOCK = 4096
-REPEATS = 3
+PEAK = "--peak"
 
-Columns = dict[str, np.ndarray]
+Columns = dict[str, Column]
 
 
-def bits(rows: int, columns: int) -> Columns:
+def bits(rows: int, columns: int) -> dict[str, np.ndarray]:
     """Normal variates: no decimal unit fits, so learning keeps 40 significant bits."""
     rng = np.random.default_rng(1)
     return {f"x{i}": rng.normal(size=rows) for i in range(columns)}
 
 
-def decimals(rows: int, columns: int) -> Columns:
+def decimals(rows: int, columns: int) -> dict[str, np.ndarray]:
     """Cents, counts, flags and one decimal place in turn."""
     rng = np.random.default_rng(2)
     kinds: list[Callable[[], np.ndarray]] = [
@@ -58,10 +66,26 @@ def decimals(rows: int, columns: int) -> Columns:
     return {f"x{i}": kinds[i % 4]() for i in range(columns)}
 
 
-def best(*contenders: Callable[[], object]) -> list[float]:
+def with_holes(columns: dict[str, np.ndarray]) -> Columns:
+    """The same with 5 % of the values missing."""
+    rng = np.random.default_rng(3)
+    return {
+        name: np.where(rng.random(len(values), dtype=np.float32) < 0.05, np.nan, values)
+        for name, values in columns.items()
+    }
+
+
+def categories(rows: int) -> Columns:
+    """Two categories."""
+    rng = np.random.default_rng(4)
+    levels = tuple(f"level {i}" for i in range(LEVELS))
+    return {name: Coded(rng.integers(0, LEVELS, rows).astype(np.int32), levels) for name in ("c0", "c1")}
+
+
+def best(repeats: int, *contenders: Callable[[], object]) -> list[float]:
     """Seconds of each, the best of a few rounds in which they take turns."""
     seconds = [float("inf")] * len(contenders)
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         for i, contender in enumerate(contenders):
             time.sleep(0.1)  # BLAS threads spin for a while after their last product
             start = time.perf_counter()
@@ -81,32 +105,47 @@ def plain_gram(X: np.ndarray) -> np.ndarray:
 
 def from_memory(columns: int) -> dict[str, float]:
     """Rows per second of each contender on rows that are in memory."""
-    rows = ROWS[columns]
+    rows, repeats = ROWS[columns], REPEATS[columns]
     normal = bits(rows, columns)
     X = np.column_stack(list(normal.values()))
-    table = Table(normal)
+    speeds = {"plain": best(repeats, partial(plain_gram, X))[0]}
+    speeds |= learning("bits", normal, repeats, {Extra.PROFILES})
+    easy = decimals(rows, columns)
+    extras = set(Extra) if columns <= SQUARED else {Extra.PROFILES}
+    speeds |= learning("decimals", easy, repeats, extras)
+    speeds |= learning("missing", with_holes(easy), repeats)
+    speeds |= learning("categories", easy | categories(rows), repeats)
+    speeds |= learning("messy", with_holes(easy) | categories(rows), repeats)
+    result = {name: rows / seconds for name, seconds in speeds.items()}
+    if columns in DUCK_ROWS:
+        result["duckdb"] = duckdb_speed({name: values[: DUCK_ROWS[columns]] for name, values in easy.items()})
+    return result
+
+
+def learning(name: str, columns: Columns, repeats: int, extras: Iterable[Extra] = ()) -> dict[str, float]:
+    """Seconds of learning a table, and of learning it with each of the extras."""
+    table = Table(columns)
     schema = Schema.infer(table.slice(0, 50_000))
-    plain, exact = best(lambda: plain_gram(X), lambda: Moments(schema).learn(table))
-    columned = decimals(rows, columns)
-    tabled = Table(columned)
-    coarse = Schema.infer(tabled.slice(0, 50_000))
-    (easy,) = best(lambda: Moments(coarse).learn(tabled))
-    fewer = DUCK_ROWS[columns]
-    shown = pa.table({name: values[:fewer] for name, values in columned.items()})
-    names = list(shown.column_names)
-    pairs = ", ".join(f"sum({a}*{b})" for i, a in enumerate(names) for b in names[i:])
+    schemas = {name: schema} | {
+        f"{name}_{extra}": replace(schema, extras=frozenset({extra})) for extra in sorted(extras)
+    }
+
+    def learner(chosen: Schema) -> Callable[[], object]:
+        return lambda: Moments(chosen).learn(table)
+
+    return dict(zip(schemas, best(repeats, *map(learner, schemas.values())), strict=True))
+
+
+def duckdb_speed(columns: dict[str, np.ndarray]) -> float:
+    """Rows per second of DuckDB's sums of products of all pairs."""
+    pairs = ", ".join(f"sum({a}*{b})" for i, a in enumerate(columns) for b in list(columns)[i:])
     connection = duckdb.connect()
+    shown = pa.table(columns)
     connection.register("shown", shown)
     connection.execute("create table held as select * from shown")
     start = time.perf_counter()
     connection.execute(f"select {pairs} from held").fetchall()  # noqa: S608 - names are ours
-    duck = time.perf_counter() - start
-    return {
-        "plain": rows / plain,
-        "duckdb": fewer / duck,
-        "bits": rows / exact,
-        "decimals": rows / easy,
-    }
+    return shown.num_rows / (time.perf_counter() - start)
 
 
 def learn_file(path: Path) -> Moments:
@@ -119,9 +158,18 @@ def learn_file(path: Path) -> Moments:
     return moments
 
 
-def write(path: Path, rows: int, columns: int) -> None:
+def arrow(column: Column) -> pa.Array:
+    """A column as Arrow's, null where missing."""
+    if isinstance(column, Coded):
+        return pa.DictionaryArray.from_arrays(column.codes, list(column.levels)).cast(pa.string())
+    return pa.array(column, from_pandas=True)
+
+
+def write(path: Path, rows: int, columns: int, *, messy: bool) -> None:
     """Write a file of decimals, piece by piece."""
-    piece = pa.table(decimals(rows // 10, columns))
+    numbers = decimals(rows // 10, columns)
+    filled = with_holes(numbers) | categories(rows // 10) if messy else dict(numbers)
+    piece = pa.table({name: arrow(column) for name, column in filled.items()})
     writer = (parquet.ParquetWriter if path.suffix == ".parquet" else csv.CSVWriter)(path, piece.schema)
     with writer:
         for _ in range(10):
@@ -139,21 +187,24 @@ def stream(path: Path) -> None:
 
 
 def from_file(path: Path, rows: int, columns: int) -> dict[str, float]:
-    """Rows per second of reading and of learning one file."""
-    write(path, rows, columns)
-    whole = parquet.read_table if path.suffix == ".parquet" else csv.read_csv
-    read, learned, everything = best(lambda: stream(path), lambda: learn_file(path), lambda: whole(path))
-    kind = path.suffix[1:]
-    return {
-        f"{kind}_read": rows / read,
-        f"{kind}_learn": rows / learned,
-        f"{kind}_read_whole": rows / everything,
-    }
+    """Rows per second of reading and of learning a clean and a messy file."""
+    result: dict[str, float] = {}
+    for kind, messy in ((path.suffix[1:], False), (f"messy_{path.suffix[1:]}", True)):
+        write(path, rows, columns, messy=messy)
+        whole = parquet.read_table if path.suffix == ".parquet" else csv.read_csv
+        contenders = partial(stream, path), partial(learn_file, path), partial(whole, path)
+        names = f"{kind}_read", f"{kind}_learn", f"{kind}_read_whole"
+        seconds = best(REPEATS[columns], *contenders)
+        result |= {name: rows / spent for name, spent in zip(names, seconds, strict=True)}
+        if path.suffix == ".parquet":
+            result["messy_peak_mb" if messy else "peak_mb"] = peak_megabytes(path)
+    return result
 
 
 def peak_megabytes(path: Path) -> float:
     """Memory that learning a file takes above the idle process, measured in a process of its own."""
-    done = subprocess.run([sys.executable, __file__, str(path)], check=True, capture_output=True, text=True)
+    command = [sys.executable, __file__, PEAK, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout)
 
 
@@ -172,46 +223,67 @@ def memory(field: str) -> float:
 
 def measured(columns: int, folder: Path) -> dict[str, float]:
     """All figures for so many columns."""
-    path = folder / f"{columns}.parquet"
     result = from_memory(columns)
-    result |= from_file(path, PARQUET_ROWS[columns], columns)
+    result |= from_file(folder / f"{columns}.parquet", PARQUET_ROWS[columns], columns)
     result |= from_file(folder / f"{columns}.csv", CSV_ROWS[columns], columns)
-    result["peak_mb"] = peak_megabytes(path)
     for name, (over, under, _) in RATIOS.items():
-        result[name] = result[over] / result[under]
+        if over in result and under in result:
+            result[name] = result[over] / result[under]
     return result
 
 
 def show(results: dict[int, dict[str, float]], console: Console) -> None:
     """The readable table."""
-    table = RichTable("", *(f"{columns} columns" for columns in results), "goal", title="Learning exactly")
+    heads = (f"d = {columns:,}" for columns in results)
+    table = RichTable("thousand rows/s", *heads, "goal", title="Learning exactly")
 
     def row(title: str, key: str, form: str, goal: str = "", scale: float = 1.0) -> None:
-        table.add_row(title, *(format(result[key] / scale, form) for result in results.values()), goal)
+        cells = (format(found[key] / scale, form) if key in found else "–" for found in results.values())
+        table.add_row(title, *cells, goal)
 
-    for key, title in SPEEDS.items():
-        row(f"{title}, million rows/s", key, ".3g", scale=1e6)
-    table.add_section()
+    for group in SPEEDS:
+        for key, title in group.items():
+            row(title, key, ",.1f", scale=1e3)
+        table.add_section()
+    titles = {key: title for group in SPEEDS for key, title in group.items()}
     for key, (over, under, goal) in RATIOS.items():
-        row(f"{SPEEDS[over]} : {SPEEDS[under]}", key, ".2f", goal)
-    row("peak memory above idle, MB", "peak_mb", ".0f", "<= 300")
+        row(f"{titles[over]} : {titles[under]}", key, ".2f", goal)
+    table.add_section()
+    row("peak memory above idle, Parquet, MB", "peak_mb", ".0f", "<= 300")
+    row("messy", "messy_peak_mb", ".0f")
     console.print(table)
 
 
-SPEEDS = {
-    "plain": "X.T @ X",
-    "duckdb": "DuckDB",
-    "bits": "learn bits",
-    "decimals": "learn decimals",
-    "parquet_read": "read Parquet",
-    "parquet_learn": "learn Parquet",
-    "csv_read": "read CSV",
-    "csv_learn": "learn CSV",
-}
+SPEEDS = (
+    {
+        "plain": "X.T @ X",
+        "bits": "bits",
+        "bits_profiles": "bits with profiles",
+        "duckdb": "DuckDB",
+        "decimals": "decimals",
+        "decimals_profiles": "decimals with profiles",
+        "decimals_conditionals": "decimals with conditionals",
+        "missing": "decimals, 5 % missing",
+        "categories": "decimals and 2 categories",
+        "messy": "messy",
+    },
+    {
+        "parquet_read": "read Parquet",
+        "parquet_learn": "learn Parquet",
+        "messy_parquet_read": "read messy Parquet",
+        "messy_parquet_learn": "learn messy Parquet",
+        "csv_read": "read CSV",
+        "csv_learn": "learn CSV",
+        "messy_csv_read": "read messy CSV",
+        "messy_csv_learn": "learn messy CSV",
+    },
+)
 RATIOS = {
     "bits_to_plain": ("bits", "plain", ">= 0.25"),
     "decimals_to_plain": ("decimals", "plain", ">= 0.25"),
     "bits_to_duckdb": ("bits", "duckdb", ">= 4"),
+    "profiles_to_bits": ("bits_profiles", "bits", ""),
+    "profiles_to_decimals": ("decimals_profiles", "decimals", ""),
     "parquet_to_read": ("parquet_learn", "parquet_read", ">= 0.6"),
     "csv_to_read": ("csv_learn", "csv_read", ">= 0.9"),
 }
@@ -219,10 +291,11 @@ RATIOS = {
 
 def main() -> None:
     """Print the table, and on the last line the same figures as a JSON object."""
+    sizes = [int(argument) for argument in sys.argv[1:]] or SIZES
     console = Console()
     with tempfile.TemporaryDirectory() as name, console.status("measuring") as status:
         results = {}
-        for columns in ROWS:
+        for columns in sizes:
             status.update(f"measuring {columns} columns")
             results[columns] = measured(columns, Path(name))
     show(results, console)
@@ -232,7 +305,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        measure_peak(Path(sys.argv[1]))
+    if len(sys.argv) == 3 and sys.argv[1] == PEAK:
+        measure_peak(Path(sys.argv[2]))
     else:
         main()
