@@ -4,7 +4,11 @@ They are fitted to sums instead of rows, so they add rows, forget rows, and star
 statistics; scikit-learn is imported here and nowhere else.
 """
 
-from suffice.estimators.classification import LinearDiscriminantAnalysis, NaiveBayes
+from suffice.estimators.classification import (
+    LinearDiscriminantAnalysis,
+    NaiveBayes,
+    QuadraticDiscriminantAnalysis,
+)
 from suffice.estimators.components import PartialLeastSquares, PrincipalComponentRegression, ProximalSVR
 from suffice.estimators.decomposition import PCA
 from suffice.estimators.regression import ElasticNet, Lasso, LinearRegression, Ridge
@@ -19,5 +23,6 @@ __all__ = [
     "PartialLeastSquares",
     "PrincipalComponentRegression",
     "ProximalSVR",
+    "QuadraticDiscriminantAnalysis",
     "Ridge",
 ]

@@ -1,7 +1,8 @@
-"""Estimators of classes: linear discriminants and naive Bayes."""
+"""Estimators of classes: linear and quadratic discriminants, naive Bayes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from federation.models.prediction import design_matrix
+from federation.statistics import Schema, Table
 from suffice.estimators.learned import LearnedClass
 
 FloatArray = NDArray[np.float64]
@@ -83,6 +85,28 @@ class LinearDiscriminantAnalysis(Classifier):
     @staticmethod
     def _of_decision(values: FloatArray) -> FloatArray:
         return values[1:] - values[:1] if len(values) == 2 else values
+
+
+class QuadraticDiscriminantAnalysis(Classifier):
+    """Discriminants with a covariance for each class. Its statistics are kept apart by class.
+
+    Parameters
+    ----------
+    ddof : a class's covariance divides by its rows - ddof; 0, as scikit-learn does.
+    missing : as for `LinearRegression`.
+    """
+
+    _algorithm: ClassVar[str] = "mqda"
+
+    def __init__(self, *, ddof: int = 0, missing: str = "listwise") -> None:
+        self.ddof = ddof
+        self.missing = missing
+
+    def _options(self) -> dict[str, Any]:
+        return {"missing": self.missing, "ddof": self.ddof}
+
+    def _schema(self, table: Table, known: Schema | None = None) -> Schema:
+        return replace(super()._schema(table, known), split=self.target_)
 
 
 class NaiveBayes(Classifier):

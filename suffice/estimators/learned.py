@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 )
 
 from federation.models import Model, fit
-from federation.statistics import Attribute, AttributeType, Column, Moments, Table
+from federation.statistics import Attribute, AttributeType, Column, Moments, Schema, Table
 from node.forgetting import impossible
 from suffice.estimators import columns
 
@@ -60,7 +60,7 @@ class Learned(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn these rows and nothing else; X (rows, d), y (rows,). Returns self."""
         table = self._read(X, y, first=True)
-        self.moments_ = Moments(columns.schema_for(table)).learn(table)
+        self.moments_ = Moments(self._schema(table)).learn(table)
         self._fitted = self._fit_model()
         return self
 
@@ -72,7 +72,7 @@ class Learned(BaseEstimator):  # type: ignore[misc]
         first = not hasattr(self, "moments_")
         table = self._read(X, y, first=first, few=1)
         known = None if first else self.moments_.schema
-        part = Moments(columns.schema_for(table, known)).learn(table)
+        part = Moments(self._schema(table, known)).learn(table)
         self.moments_ = part if first else self.moments_ + part
         self._fitted = None
         return self
@@ -107,6 +107,10 @@ class Learned(BaseEstimator):  # type: ignore[misc]
     def _options(self) -> dict[str, Any]:
         """The algorithm's parameters."""
         return {"missing": self.missing}
+
+    def _schema(self, table: Table, known: Schema | None = None) -> Schema:
+        """What is counted of a table."""
+        return columns.schema_for(table, known)
 
     def _start(self, target: str | None) -> None:
         """Take over the target of statistics learned elsewhere."""

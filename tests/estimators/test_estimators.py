@@ -106,6 +106,24 @@ def test_classes_are_told_apart_as_scikit_learn_does(name: str, ours: Any, their
     np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
 
 
+@pytest.mark.parametrize("name", ["iris", "wine"])
+def test_a_covariance_of_each_class_is_that_of_scikit_learn(name: str) -> None:
+    X, y = CLASSES[name](return_X_y=True)
+    ours = estimators.QuadraticDiscriminantAnalysis().fit(X, y)
+    theirs = discriminant_analysis.QuadraticDiscriminantAnalysis().fit(X, y)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-9)
+
+
+def test_classes_kept_apart_are_learned_and_forgotten() -> None:
+    X, y = datasets.load_iris(return_X_y=True)
+    even, odd = (X[::2], y[::2]), (X[1::2], y[1::2])
+    once = estimators.QuadraticDiscriminantAnalysis().fit(X, y)
+    parts = estimators.QuadraticDiscriminantAnalysis().partial_fit(*even).partial_fit(*odd)
+    assert parts.moments_ == once.moments_
+    np.testing.assert_array_equal(parts.predict_proba(X), once.predict_proba(X))
+    assert parts.forget(*even).moments_ == estimators.QuadraticDiscriminantAnalysis().fit(*odd).moments_
+
+
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_decision_is_the_weighted_sum_of_the_columns(name: str) -> None:
     X, y = CLASSES[name](return_X_y=True)
