@@ -6,22 +6,25 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
 
-from suffice.client import Json, SufficeError
+from suffice.client import Client, Json, SufficeError
 from suffice.commands.known_project import about
 from suffice.terminal import (
     PATIENCE_SECONDS,
+    ExitCode,
     HomeOption,
     JsonOption,
     NodeOption,
     PatienceOption,
     connected,
     emit,
+    note,
     patiently,
     print_json,
     setting,
@@ -226,13 +229,21 @@ def predict(
         bool,
         typer.Option("--impute", help="Estimate missing inputs from the others, not by their column's mean."),
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT",
+            help="Let the node read FILE and write its rows with the outputs beside them to this CSV.",
+            show_default=False,
+        ),
+    ] = None,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Predict rows: a CSV with the model's outputs, one line a row. Absent inputs count as missing.
 
-    The file is read here and its rows are sent to the node.
+    The file is read here and its rows are sent to the node; with --output the node itself reads it, as a job.
 
     Examples:
 
@@ -241,10 +252,15 @@ def predict(
         suffice project predict flights delay tomorrow.csv > predicted.csv
 
         suffice project predict flights delay tomorrow.csv --impute
+
+        suffice project predict flights delay year.parquet --output predicted.csv
     """
     with about(name, node, home, as_json) as client:
-        if (file is None) == (not values):
-            raise typer.BadParameter("give a FILE or --set NAME=VALUE, one of the two")
+        if (file is None) == (not values) or (output is not None and file is None):
+            raise typer.BadParameter("give a FILE or --set NAME=VALUE, one of the two; --output needs a FILE")
+        if file is not None and output is not None:
+            _predict_there(client, name, model, file, output, impute, as_json)
+            return
         outputs: dict[str, list[Any]] = {}
         if file is None:
             inputs = client.model(name, model)["inputs"]
@@ -260,6 +276,23 @@ def predict(
                 outputs.setdefault(key, []).extend(column if as_json else ())
         if as_json:
             print_json(outputs)
+
+
+def _predict_there(
+    client: Client, name: str, model: str, file: Path, output: Path, impute: bool, as_json: bool
+) -> None:
+    """Let the node predict the file, and wait."""
+    from suffice import render
+    from suffice.progress import wait_with_bar
+
+    paths = {"path": str(file.absolute()), "output": str(output.absolute())}
+    job = client.predict_file(name, model, **paths, impute=impute)
+    try:
+        done = wait_with_bar(client, job, f"predicting {file.name}", quiet=as_json)
+    except KeyboardInterrupt:
+        note(f"The job goes on: suffice jobs show {job.number}, or suffice jobs kill {job.number}")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    emit(asdict(done) if as_json else done, as_json, render.job)
 
 
 def _row(options: Iterable[str], inputs: Sequence[str]) -> Batch:

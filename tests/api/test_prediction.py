@@ -194,3 +194,19 @@ async def test_an_imported_model_is_not_rebuilt(served_model, iris):
     answer = await served_model.symetry("POST", "/projects/p/learnpredict/copy?rebuildModel=true", iris)
     assert answer.status == 400 and "imported" in answer.json["statusString"]
     assert (await served_model.node.projects.info("p")).rows == 16
+
+
+async def test_a_model_that_remembers_scores_remembers_those_it_has_learned(served_model):
+    parameters = {"evt_warmup_size": 300, "evt_window_size": 0}
+    await served_model.node.projects.fit("p", "watch", "evt", None, ("sepal_length",), parameters)
+    rng = np.random.default_rng(0)
+    ordinary = [[str(round(value, 1))] for value in rng.normal(6.0, 0.5, 400)]
+    frame = {"attributeNames": ["sepal_length"], "attributeTypes": ["C"], "data": ordinary}
+    first = await served_model.symetry("POST", "/projects/p/learnpredict/watch", frame)
+    assert first.status == 200, first.text
+    again = await served_model.symetry("POST", "/projects/p/predict/watch", frame | {"data": [["60"], ["6"]]})
+    rows = again.json["values"]["KSVSMap"]["values"]
+    assert [row["evt_is_anomaly"] for row in rows] == ["1", "0"]
+    before = (await served_model.node.projects.model("p", "watch")).model
+    await served_model.symetry("POST", "/projects/p/predict/watch", frame)  # predicting alone leaves no trace
+    assert (await served_model.node.projects.model("p", "watch")).model == before

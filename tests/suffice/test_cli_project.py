@@ -180,6 +180,18 @@ def test_predict_a_file_and_a_row(learned: Any) -> None:
     assert imputed["res"][0] == one["res"][0]
 
 
+def test_the_node_predicts_a_file_into_another(learned: Any) -> None:
+    (learned.folder / "rows.csv").write_text("distance,carrier,other\n900,UA,x\n,,y\n")
+    shown = learned.run("project", "predict", "trial", "m", "rows.csv", "--output", "out.csv").stdout
+    assert "completed" in shown
+    written = list(csv.reader((learned.folder / "out.csv").read_text().splitlines()))
+    assert written[0] == ["distance", "carrier", "other", "res_Result"]
+    here = learned.json("project", "predict", "trial", "m", "rows.csv")
+    assert [float(row[-1]) for row in written[1:]] == here["res"]
+    again = learned.error("project", "predict", "trial", "m", "rows.csv", "--output", "out.csv")
+    assert "exists already" in again["message"]
+
+
 @pytest.mark.parametrize("algorithm", ["mlda", "bayes"])
 def test_a_class_is_predicted_by_its_name(algorithm: str, learned: Any) -> None:
     learned.run(
