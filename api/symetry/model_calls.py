@@ -36,13 +36,14 @@ async def build(call: Call) -> web.Response:
     query: BuildQuery = call.query
     context: MLContext = call.body
     project = await project_of(call)
-    if query.svdreduce:
-        raise bad_request("svdreduce is not available.", "Leave it out.")
     targets, inputs = targets_of(context, project), inputs_of(context, project)
     if not inputs:
         raise bad_request(
             f"The algorithm {query.algo} takes at least one input.", "Give inputAttributeNames."
         )
+    if query.svdreduce:
+        independent = await call.node.projects.explore(project.name, "svdfs", inputs)
+        inputs = independent.values["attributes"]
     parameters = {
         "model": query.modelid,
         "algorithm": query.algo,

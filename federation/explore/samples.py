@@ -87,7 +87,7 @@ def _part(moments: Moments, name: str, of: Column, group: str) -> Sample:
     if sums.ab_squares is None:
         raise ModelError(
             f"the statistics lack the squares of {name!r} where {group!r} is 1: learn {group!r} as a "
-            "category, or make the project with the extra 'conditionals'"
+            "category, or make the project with conditionals, which counts them"
         )
     return _sample(f"{name} of {group}", int(sums.b), sums.ab, sums.ab_squares)
 

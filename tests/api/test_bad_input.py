@@ -135,7 +135,7 @@ FRAME = {
         ("/projects/p/build?modelid=x&algo=magic", {"targets": ["0"], "inputAttributes": ["1"]}, "algo"),
         ("/projects/p/build?algo=mlr", {"targets": ["0"], "inputAttributes": ["1"]}, "modelid"),
         ("/projects/p/build?modelid=x&algo=mlr", {"targets": ["0"]}, "one input"),
-        ("/projects/p/build?modelid=x&algo=mlr&svdreduce=true", {"targets": ["0"]}, "svdreduce"),
+        ("/projects/p/build?modelid=x&algo=mlr&svdreduce=true", {"targets": ["0"]}, "at least one input"),
         ("/projects/p/predict/none", FRAME, "Generic Exception <Error no such model <none>>"),
         ("/projects/p/predict/m", FRAME | {"data": [["x", "0"]]}, "'x' is not a number"),
         ("/projects?pid=", None, "pid"),

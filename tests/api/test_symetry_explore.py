@@ -89,6 +89,28 @@ async def test_several_questions_are_answered_at_once_and_by_one_job(learned, co
         assert (found["t"], found["tp"]) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-8)
 
 
+async def test_groups_of_binary_attributes_in_a_project_with_conditionals(served, iris, columns, virginica):
+    await served.symetry("POST", "/projects?pid=full", {"conditionals": "true"})
+    frame = iris | {
+        "attributeNames": [*iris["attributeNames"], "other"],
+        "attributeTypes": [*iris["attributeTypes"], "B"],
+        "data": [[*row, "0" if row[4] == "1" else "1"] for row in iris["data"]],
+    }
+    await served.symetry("POST", "/projects/full/learn", frame)
+    question = {"values": [{"inputAttributes": ["0"], "targets": ["4", "5"]}]}
+    answer = await served.symetry("POST", "/projects/full/explore?metric=ttest", question)
+    (found,) = answer.json["values"]["KSVDMap"]["values"]
+    x = columns["sepal_length"]
+    expected = stats.ttest_ind(x[virginica], x[~virginica])
+    assert (found["t"], found["tp"]) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-8)
+    question = {"values": [{"inputAttributes": ["0"], "targets": ["3"]}]}
+    answer = await served.symetry("POST", "/projects/full/explore?metric=bi", question)
+    (found,) = answer.json["values"]["KSVDMap"]["values"]
+    y = columns["petal_width"]
+    variance = (x * y) @ (x * y) / y.sum() - (x @ y / y.sum()) ** 2
+    assert found["condVariance"] == pytest.approx(variance, rel=1e-10)
+
+
 async def test_variance_inflation_is_a_job_that_answers_by_index(learned, columns):
     started = await learned("POST", "/projects/p/vif", {"inputAttributes": ["0", "1", "2", "3"]})
     assert started.status == 202
@@ -207,3 +229,25 @@ async def test_conditional_densities_of_a_split_project(learned, served, iris, c
     for names in (["petal_length"], ["petal_length", "sepal_width"]):
         body = {"values": [{"inputAttributeNames": names}]}
         assert (await learned("POST", "/projects/parted/conditionalDensityEstimate", body)).status == 400
+
+
+async def test_a_model_is_built_of_attributes_that_do_not_depend_on_each_other(served, iris):
+    frame = iris | {
+        "attributeNames": ["twice", *iris["attributeNames"]],
+        "attributeTypes": ["C", *iris["attributeTypes"]],
+        "data": [[str(round(2 * float(row[0]), 1)), *row] for row in iris["data"]],
+    }
+    await served.symetry("POST", "/projects?pid=p")
+    await served.symetry("POST", "/projects/p/learn", frame)
+    context = named(["twice", *NAMES[:3]], ["petal_width"])
+    failed = await served.symetry.finished(
+        await served.symetry("POST", "/projects/p/build?modelid=m&algo=mlr", context)
+    )
+    assert "linear combination" in failed.json["statusString"]
+    built = await served.symetry.finished(
+        await served.symetry("POST", "/projects/p/build?modelid=m&algo=mlr&svdreduce=true", context)
+    )
+    assert built.status == 200
+    inputs = (await served.node.projects.model("p", "m")).inputs
+    assert len(inputs) == 3
+    assert {"sepal_width", "petal_length"} < set(inputs)

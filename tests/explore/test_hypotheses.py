@@ -188,7 +188,7 @@ def test_what_does_not_vary_cannot_be_tested(learned: Learned) -> None:
 
 def test_a_group_whose_squares_were_not_kept_is_refused_with_the_remedy(fair: Any, learned: Learned) -> None:
     with pytest.raises(
-        ModelError, match="learn 'had_affair' as a category, or make the project with the extra"
+        ModelError, match="learn 'had_affair' as a category, or make the project with conditionals"
     ):
         explore("ttest", learned(fair), ["age"], ["had_affair", "has_children"])
 

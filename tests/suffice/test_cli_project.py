@@ -134,6 +134,8 @@ def test_explore_one_by_one_and_in_pairs(learned: Any) -> None:
         (["--metric", "pca", "--set", "correlation=true"], ["pc1", "share"]),
         (["--metric", "svd"], ["singular value"]),
         (["delay", "distance", "--metric", "svdfs"], ["singular value"]),
+        (["delay", "--metric", "density", "--set", "bins=7"], ["█", "from"]),
+        (["delay", "--local"], ["skewness", "median"]),
     ],
     ids=lambda item: "",
 )
