@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -26,10 +27,13 @@ def whole(schema: Schema, parts: Parts) -> Counts:
     """The counts of the rows of all parts, over all attributes of the schema."""
     if schema.split is None or schema.split not in schema:
         return parts.get(REST, Counts())
-    levelled, total = Levelled.of(schema), Counts()
-    for level in sorted(parts):
-        total = total.add(_with_level(parts[level], schema.split, level, levelled))
-    return total
+    levelled = Levelled.of(schema)
+    totals = [_with_level(parts[level], schema.split, level, levelled) for level in sorted(parts)]
+    while len(totals) > 1:
+        # Two by two: one after another, thousands of levels would be merged thousands of times.
+        pairs = zip_longest(totals[::2], totals[1::2], fillvalue=Counts())
+        totals = [one.add(other) for one, other in pairs]
+    return totals[0] if totals else Counts()
 
 
 def _with_level(part: Counts, split: str, level: str, levelled: Levelled) -> Counts:

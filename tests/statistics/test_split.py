@@ -72,6 +72,16 @@ def test_rows_without_a_level_are_in_the_whole_and_in_no_part() -> None:
     assert moments.forget(table) == Moments(schema)
 
 
+def test_hundreds_of_levels_make_up_the_whole() -> None:
+    levels = tuple(f"level {i:04}" for i in range(600))
+    codes = np.arange(1800, dtype=np.int32) % 600
+    table = Table({"x": np.arange(1800.0), "c": Coded(codes, levels)})
+    moments = Moments(replace(Schema.infer(table), split="c")).learn(table)
+    assert moments.level_counts("c") == dict.fromkeys(levels, 3)
+    assert moments.part("level 0007").univariate("x").total == 7 + 607 + 1207
+    assert moments.unsplit() == Moments(replace(moments.schema, split=None)).learn(table)
+
+
 def test_a_level_that_is_not_there_is_named() -> None:
     with pytest.raises(SchemaError, match=r"'species' has no level 'rosa'; it has 'setosa', 'versicolor'"):
         MOMENTS.part("rosa")
