@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from federation.encoders import Encoding
 from federation.explore import explore
 from federation.models import fit
 from federation.statistics import Moments, Schema, Table
@@ -93,6 +95,48 @@ async def test_three_nodes_hold_the_pooled_statistics_to_the_bit(
     stats = await lga.federations.sync_stats("air")
     assert stats.contributions_received == 2
     assert stats.waiting == 0
+
+
+async def test_members_encode_by_what_all_of_them_learned(
+    launch: Launch, table: Callable[..., Table]
+) -> None:
+    """Encoders of a federation's project are the same everywhere, and so is what is learned through them."""
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin")
+    await join(admin, jfk)
+    texts = {"attributes": [{"name": "carrier", "type": "S"}, {"name": "night", "type": "B"}]}
+    await admin.projects.create("carriers", owner="admin", schema=Schema.from_dict(texts), federation="air")
+    tables = [table(500, seed=1), table(700, seed=2)]
+    parts = [Table({key: rows.columns[key] for key in ("carrier", "night")}) for rows in tables]
+    await until(jfk, "air", lambda info: bool(info.projects))
+    await jfk.projects.create("carriers", owner="admin", federation="air")
+    encoder = {"kind": "target", "target": "night", "binary": True, "project": "carriers"}
+    snapshots = []
+    for node, rows in zip((admin, jfk), parts, strict=True):
+        await node.projects.learn("carriers", rows)
+    for node in (admin, jfk):
+        await until(node, "air", lambda info: info.projects[0].rows == 1200)
+        await node.encoders.create("e", owner="admin", **encoder)
+        snapshots.append(await node.encoders.snapshot("e"))
+    assert snapshots[0].use == snapshots[1].use
+    encoding = Encoding.from_dict(json.loads(snapshots[0].data))
+    raw = Schema.from_dict(
+        {"attributes": [*texts["attributes"], {"name": "delay", "type": "C", "quantum": "0.1"}]}
+    )
+    schema = encoding.encoded(raw)
+    await admin.projects.create(
+        "delays", owner="admin", schema=schema, federation="air", encoder=snapshots[0]
+    )
+    await until(jfk, "air", lambda info: len(info.projects) == 2)
+    await jfk.projects.create("delays", owner="admin", federation="air", encoder=snapshots[1])
+    pooled = Moments((await jfk.projects.row("delays")).schema)
+    for node, rows in zip((admin, jfk), tables, strict=True):
+        part = Table({key: rows.columns[key] for key in ("carrier", "night", "delay")})
+        await node.projects.learn("delays", part)
+        pooled.learn(encoding.transform(part))
+    for node in (admin, jfk):
+        await until(node, "air", lambda info: {p.name: p.rows for p in info.projects}["delays"] == 1200)
+        assert (await node.projects.statistics("delays")).moments.digest() == pooled.digest()
 
 
 async def test_members_count_what_the_admin_made_the_project_count(launch: Launch, table) -> None:
