@@ -23,7 +23,7 @@ from api.symetry.entities import (
 )
 from api.symetry.job_calls import started
 from api.symetry.lookups import entity_of, project_of
-from api.symetry.views import letters_of, rows_of_frame, word
+from api.symetry.views import letters_for, rows_of_frame, word
 from api.tables import check_rows
 from node.project_options import LOWER_CASE, PROFILES, SPLIT, with_split
 
@@ -79,7 +79,7 @@ async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
         service = call.node.projects.learn if kind == "learn" else call.node.projects.forget
         await service(project.name, read.table, read.types)
         return envelope()
-    types = with_split(letters_of(frame), project.split)
+    types = with_split(letters_for(frame, project), project.split)
     await check_rows(frame.attribute_names, frame.data)
     table_json = {"names": frame.attribute_names, "rows": frame.data, "types": types}
     task = await call.node.jobs.submit(

@@ -44,13 +44,19 @@ async def rows_of_frame(frame: DataFrame, project: ProjectInfo) -> Rows:
     known = [attribute.name for attribute in project.attributes]
     known += () if project.encoder is None else project.encoder.columns
     needed = ProjectOptions.read(project.parameters).judged_by
-    told = with_split(letters_of(frame), project.split)
+    told = with_split(letters_for(frame, project), project.split)
     return await rows_from(frame.attribute_names, frame.data, told, known, needed)
 
 
 async def table_of(frame: DataFrame, project: ProjectInfo) -> Table:
     """As `rows_of_frame`, the columns alone."""
     return (await rows_of_frame(frame, project)).table
+
+
+def letters_for(frame: DataFrame, project: ProjectInfo) -> dict[str, str]:
+    """The letter of each name; of a column that the project's encoder takes, that by which it is read."""
+    encoded = {} if project.encoder is None else project.encoder.columns
+    return {name: encoded.get(name, letter) for name, letter in letters_of(frame).items()}
 
 
 def letters_of(frame: DataFrame) -> dict[str, str]:

@@ -96,6 +96,21 @@ async def test_symetry_s_encoders(served):
     assert (await call("GET", "/encoders/e/keyvals/none")).status == 400
 
 
+async def test_lists_are_hashed_item_by_item(served):
+    hashing = {"kind": "hashing", "keys": ["tags"], "parameters": {"bins": 8, "lists": True}}
+    await served.native("POST", "/api/encoders", {"name": "h", **hashing})
+    call = served.symetry
+    await call("POST", "/projects?pid=p")
+    await call("GET", "/projects/p/encoderAssign?encoderName=h")
+    rows = [["a|b", "1"], ["b", "2"]]
+    frame = {"attributeNames": ["tags", "x"], "attributeTypes": ["L", "C"], "data": rows}
+    assert (await call("POST", "/projects/p/learn", frame)).status == 200
+    assert (await call.finished(await call("POST", "/projects/p/learn?async=true", frame))).status == 200
+    info = (await call("GET", "/projects/p/info")).json["values"]["smlInfo"]
+    assert sorted(info["attributeNames"]) == [*(f"hash.{at}" for at in range(8)), "x"]
+    assert (await served.native("GET", "/api/projects/p")).json["rows"] == 4
+
+
 async def test_symetry_s_projects_pass_through_their_encoder(served):
     call = served.symetry
     await call("POST", "/encoders/create?encodername=e&targetName=ill&targetType=B")
