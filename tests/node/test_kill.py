@@ -109,6 +109,16 @@ class Ledger:
         raise AssertionError("the node's statistics are those of no set of tables that it was given")
 
 
+async def caught_up(process: Process, ledger: Ledger, unknown: list[tuple[int, int]]) -> dict:
+    """The state of a node that has started again; whatever was open until then is settled."""
+    await process.ready()
+    state = await process.ask(do="state")
+    ledger.resolve(unknown, state["digests"]["tables"])
+    unknown.clear()
+    assert ledger.submitted <= set(state["tasks"])
+    return state
+
+
 async def torture(
     home: Path, files: list[Path], seed: int, schema: Schema, learned: Callable[[int, int], Moments]
 ) -> tuple[Ledger, dict]:
@@ -120,15 +130,12 @@ async def torture(
     for _ in range(KILLS_PER_NODE):
         await process.start()
         submissions: list[asyncio.Future[dict]] = []
+        state = None
         if rng.random() < 0.75:  # the other kills may strike the start itself
-            await process.ready()
+            state = await caught_up(process, ledger, unknown)
         try:
             async with asyncio.timeout(rng.uniform(0.0, 1.2)):
-                await process.ready()
-                state = await process.ask(do="state")
-                ledger.resolve(unknown, state["digests"]["tables"])
-                unknown = []
-                assert ledger.submitted <= set(state["tasks"])
+                state = state or await caught_up(process, ledger, unknown)
                 unfinished = sum(status != "completed" for _, status in state["tasks"].values())
                 chosen = [rng.choice(files) for _ in range(2 - unfinished)]
                 submissions += [process.order(do="file", path=str(path)) for path in chosen]
