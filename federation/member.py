@@ -19,8 +19,9 @@ This file holds the beginning and the end of a membership and its snapshot. What
 is in `membership`, what the admin does beside that in `admin`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from federation.admin import Administration
 from federation.admission import Admission
@@ -252,7 +253,7 @@ class Federation(Administration):
             federation.state = State(record["state"])
             federation._holdings = Holdings.from_list(record["holdings"], records)
             federation._released = {
-                project: Release(**fields_of(release, "snapshot", _RELEASE_FIELDS))
+                project: _release(fields_of(release, "snapshot", _RELEASE_FIELDS))
                 for project, release in record["released"].items()
             }
             federation._sequence = record["sequence"]
@@ -317,7 +318,12 @@ _SNAPSHOT_FIELDS: Fields = {
     "admission": dict,
     "refusals": dict,
 }
-_RELEASE_FIELDS: Fields = {"version": int, "rows": int, "moments_digest": bytes}
+_RELEASE_FIELDS: Fields = {"version": int, "rows": int, "moments_digest": bytes, "parts": dict}
+
+
+def _release(record: Mapping[str, Any]) -> Release:
+    parts = {level: (rows, digest) for level, (rows, digest) in record["parts"].items()}
+    return Release(**{**record, "parts": parts})
 
 
 def _check_name(name: str, whose: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from federation.chain import CharterChain
 from federation.charter import Charter, MemberRecord
 from federation.contribution import KIND, Contribution, schema_problem
-from federation.disclosure import Release, shortfall
+from federation.disclosure import Release, parts_of, shortfall
 from federation.envelope import EpochKey, Header, open_envelope, parse_envelope, seal
 from federation.errors import LocalProtocolError, QuorumError, RefusalReason, RemoteProtocolError
 from federation.fusion import Fused, Included, RunningSum
@@ -92,7 +92,7 @@ class Membership:
                 f"project {project!r}: this node's table {problem}; learn it with the schema"
             )
         offered = Contribution.of(project, version, moments)
-        release = Release(version, offered.rows, offered.moments_digest)
+        release = Release(version, offered.rows, offered.moments_digest, parts_of(moments))
         last = self._released.get(project)
         held = self._holdings.get(project_token(project), self.identity.node_id)
         if last is not None and version <= last.version:

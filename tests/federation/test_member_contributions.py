@@ -14,6 +14,7 @@ from federation.outputs import (
     Withheld,
 )
 from federation.slot import project_token, statistics_slot
+from federation.statistics import Moments, Schema, Table
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_an_open_project_is_the_union_of_what_its_members_have(pair, schema, mom
 
 
 def test_an_open_project_whose_members_contradict_each_other_says_so(pair):
-    from federation.statistics import Attribute, AttributeType, Moments, Schema
+    from federation.statistics import Attribute, AttributeType
 
     text = Moments(Schema((Attribute("delay", AttributeType.CATEGORY),)))
     pair.contribute("ewr", 1, text)
@@ -203,6 +204,40 @@ def test_too_few_rows_are_not_released(make_circle, moments):
     assert isinstance(circle.contribute("jfk", 8, moments([]))[0], ContributionReleased)  # forgetting all
     circle.restart("jfk")
     assert isinstance(circle.contribute("jfk", 9, moments([1.0] * 5))[0], Withheld)
+
+
+def test_no_part_of_split_statistics_is_released_with_too_few_rows(make_circle):
+    """Three attributes and the margin of five: eight rows of each level, and eight between two releases."""
+    schema = Schema.from_dict(
+        {
+            "attributes": [
+                {"name": "delay", "type": "C", "quantum": "1"},
+                {"name": "late", "type": "B"},
+                {"name": "carrier", "type": "T"},
+            ],
+            "split": "carrier",
+        }
+    )
+
+    def rows(**levels):
+        carriers = [level for level, count in levels.items() for _ in range(count)]
+        cells = [[float(at), float(at % 2), carrier or None] for at, carrier in enumerate(carriers)]
+        return Moments(schema).learn(Table.from_rows(["delay", "late", "carrier"], cells))
+
+    circle = make_circle(min_rows_margin=5)
+    circle.join("jfk")
+    (withheld,) = circle.contribute("jfk", 1, rows(AA=20, UA=7))
+    assert withheld.rule == "rows of a release, of those with 'carrier' 'UA'"
+    assert (withheld.rows, withheld.needed) == (7, 8)
+    assert isinstance(circle.contribute("jfk", 2, rows(AA=20, UA=8))[0], ContributionReleased)
+    (withheld,) = circle.contribute("jfk", 3, rows(AA=23, UA=18))
+    assert withheld.rule == "rows changed since the last release, of those with 'carrier' 'AA'"
+    circle.restart("jfk")
+    assert isinstance(circle.contribute("jfk", 4, rows(AA=24, UA=19))[0], Withheld)
+    assert isinstance(circle.contribute("jfk", 5, rows(AA=20, UA=18))[0], ContributionReleased)
+    assert isinstance(
+        circle.contribute("jfk", 6, rows(AA=30))[0], ContributionReleased
+    )  # all of UA forgotten
 
 
 def test_any_project_name_is_a_token(pair, moments):
