@@ -37,11 +37,8 @@ def parts_of(moments: Moments) -> dict[str, Part]:
     """The parts of split statistics by level, with the rows that have no level under "" ; else none."""
     if moments.schema.split is None:
         return {}
-    parts = {
-        level: (part.rows, bytes.fromhex(part.digest()))
-        for level, part in moments.parts().items()
-        if part.rows
-    }
+    levels = {level: part for level, part in moments.parts().items() if part.rows}
+    parts = {level: (part.rows, bytes.fromhex(part.digest())) for level, part in levels.items()}
     others = moments.rows - sum(rows for rows, _ in parts.values())
     return parts | ({"": (others, b"")} if others else {})
 
@@ -63,9 +60,8 @@ def shortfall(schema: Schema, offered: Release, last: Release | None, margin: in
     if margin is None:
         return None
     needed = sum(attribute.counted for attribute in schema.attributes) + margin
-    short = _shortfall(
-        (offered.rows, offered.moments_digest), last and (last.rows, last.moments_digest), needed
-    )
+    former = None if last is None else (last.rows, last.moments_digest)
+    short = _shortfall((offered.rows, offered.moments_digest), former, needed)
     if short is not None:
         return short
     before = {} if last is None else last.parts
