@@ -21,13 +21,14 @@ from federation.statistics import Extra, Moments, Schema, StatisticsError, Table
 from node import project_rows as rows
 from node import window
 from node.answers import ProjectInfo
-from node.encoding import known_after, restored
+from node.encoding import restored
 from node.errors import BadRequest, Unavailable
 from node.forgetting import impossible
-from node.project_options import ProjectOptions, with_split
+from node.offering import offered_by_table
+from node.project_options import ProjectOptions
 from node.project_rows import ProjectRow
 from node.row_filter import naming_rows
-from node.sources import SourceError, offered_schema
+from node.sources import SourceError
 from node.store import Store
 from node.store.schema import projects
 
@@ -169,9 +170,7 @@ class Learning:
 
             def prepare() -> tuple[Schema, Schema, Table, Moments | None]:
                 rows_kept, kept = options.prepare(table)
-                known = known_after(options.encoding, table.names, row.schema)
-                told = with_split(types, row.schema.split)
-                offered = offered_schema(options.levels_of(table), told, known, options.precision)
+                offered = offered_by_table(options, table, types, row.schema)
                 agreed, part = rows.agree(row, offered, judged_by=options.judged_by)
                 if options.window is not None:
                     return agreed, part, rows_kept, None

@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 from federation.statistics import Moments, Schema
 from node import modelling
 from node.project_options import ProjectOptions
-from node.sources import SourceError, guess_schema, open_source, read_batches
+from node.sources import Batch, SourceError, guess_schema, joined, open_source, read_batches
 from node.sources.lines import csv_line, delimiter_of, lines_of
 
 SUFFIX: Final = "_Result"
@@ -23,6 +23,10 @@ SUFFIX: Final = "_Result"
 
 SAMPLE: Final = 128
 """Lines of the result that are told when it is done."""
+
+
+MOST_TOKENS: Final = 1_000_000
+"""Tokens of one sequence that are held at once to predict what follows each."""
 
 
 def predict_file(
@@ -45,10 +49,17 @@ def predict_file(
     source = open_source(path, form)
     kinds = {attribute.name: attribute.type.value for attribute in known.attributes}
     columns = list(dict.fromkeys(modelling.attribute_of(name, kinds) for name in inputs))
-    if options.encoding is not None:
-        known = options.encoding.before(known.restrict([name for name in columns if name in known]))
+    letters: dict[str, str] | None = None
+    if options.order is not None:
+        columns = list(model.get("columns") or source.names)
+        known, letters = Schema(()), options.told(columns, {})
+    elif options.encoding is not None or options.powers is not None:
+        known = options.before(known.restrict([name for name in columns if name in known]))
         columns = list(known.names)
-    schema, _ = guess_schema(source, columns, None, known)
+    schema, _ = guess_schema(source, columns, letters, known)
+    batches = read_batches(source, schema)
+    if options.order is not None and len(columns) == 1:
+        batches = _one_batch(batches, source.path.name)
     lines = lines_of(source)
     delimiter = delimiter_of(source.path)
     heading, rows = next(lines), 0
@@ -57,7 +68,7 @@ def predict_file(
     part = None if output is None else Path(f"{output}.part")
     try:
         with nullcontext() if part is None else part.open("w", encoding="utf-8", newline="") as file:
-            for batch in read_batches(source, schema):
+            for batch in batches:
                 try:
                     outputs, model = modelling.advance(
                         model, options.levels_of(batch.table), inputs, imputing
@@ -84,6 +95,20 @@ def predict_file(
                 part.unlink()
     told, *cells = csv.reader([heading, *sample], delimiter=delimiter)
     return {"rows": rows, "output": output, "names": told, "sample": cells}
+
+
+def _one_batch(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
+    """A file that is one sequence, at once: what follows a row depends on those before it."""
+    parts: list[Batch] = []
+    for batch in batches:
+        parts.append(batch)
+        if batch.first + batch.table.rows - 1 > MOST_TOKENS:
+            raise SourceError(
+                f"{name} has more than the {MOST_TOKENS:,} tokens of a sequence that are predicted at most: "
+                "give its last part"
+            )
+    if parts:
+        yield Batch(joined([part.table for part in parts]), 1, parts[-1].done, parts[-1].total)
 
 
 def _beside(lines: Iterator[str], outputs: Mapping[str, Any], rows: int, delimiter: str) -> Iterator[str]:

@@ -5,15 +5,26 @@ They are kept as the project's `parameters`, in whichever dialect they came: val
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.statistics import Coded, Extra, Schema, SchemaError, Table
+from federation.statistics import NGRAM_SCHEMA, Coded, Extra, Schema, SchemaError, Table, ngram_table
 from node.errors import BadRequest
+from node.expansion import (
+    ORDER,
+    POWER_COLUMN,
+    POWER_MAX,
+    POWER_MIN,
+    POWER_STEPS,
+    Powers,
+    as_tokens,
+    read_order,
+    whole,
+)
 from node.row_filter import RowFilter
 
 if TYPE_CHECKING:
@@ -32,8 +43,12 @@ WITHOUT_EFFECT: Final = frozenset({"sml_project_autosave", "sml_project_learn_me
 The schedule belongs to a federation and is only remembered here."""
 
 KNOWN: Final = (
-    frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, CONDITIONALS, SPLIT, LOWER_CASE}) | WITHOUT_EFFECT
+    frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, CONDITIONALS, SPLIT, LOWER_CASE})
+    | {POWER_COLUMN, POWER_MIN, POWER_MAX, POWER_STEPS, ORDER}
+    | WITHOUT_EFFECT
 )
+NOT_OF_SEQUENCES: Final = (ROW_FILTER, WINDOW, CONDITIONALS, SPLIT, POWER_COLUMN)
+"""Options that are about rows and their attributes, of which sequences have none."""
 _EXTRAS: Final = {PROFILES: Extra.PROFILES, CONDITIONALS: Extra.CONDITIONALS}
 _DEFAULT_EXTRAS: Final = frozenset({Extra.PROFILES})
 PRECISIONS: Final = (40, 60, 80)
@@ -47,8 +62,9 @@ class ProjectOptions:
     """row_filter: which rows count. window: only the last so many rows do. precision: bits that a value which
     is no short decimal keeps below its column's largest. lower_case: levels are trimmed and lower-cased.
     extras: what is to be counted beside sums and products, and what not; profiles are by default. split: a
-    category for each of whose levels statistics are kept apart. encoding: what the project's encoder makes of
-    its columns, before all that."""
+    category for each of whose levels statistics are kept apart. powers: those of a column to learn beside it.
+    order: how many tokens the next depends on, if rows are sequences: then runs of tokens are learned.
+    encoding: what the project's encoder makes of its columns, before all that."""
 
     row_filter: RowFilter | None = None
     window: int | None = None
@@ -57,6 +73,8 @@ class ProjectOptions:
     extras: Mapping[Extra, bool] = field(default_factory=dict)
     split: str | None = None
     encoding: Encoding | None = None
+    powers: Powers | None = None
+    order: int | None = None
 
     @classmethod
     def read(cls, parameters: Mapping[str, Any], encoding: Encoding | None = None) -> ProjectOptions:
@@ -66,8 +84,12 @@ class ProjectOptions:
                 raise BadRequest(
                     f"there is no project option {str(name)[:200]!r}", f"use: {', '.join(sorted(KNOWN))}"
                 )
+        order = read_order(parameters)
+        unfit = [name for name in NOT_OF_SEQUENCES if parameters.get(name) not in (None, "", False, "false")]
+        if order is not None and unfit:
+            raise BadRequest(f"{unfit[0]} and {ORDER} do not go together", "leave one of them out")
         row_filter, window = parameters.get(ROW_FILTER), parameters.get(WINDOW)
-        precision = _whole(PRECISION, parameters.get(PRECISION, PRECISIONS[0]))
+        precision = whole(PRECISION, parameters.get(PRECISION, PRECISIONS[0]))
         if precision not in PRECISIONS:
             raise BadRequest(
                 f"precision {precision} is not one", f"use {', '.join(map(str, PRECISIONS))} (bits)"
@@ -80,19 +102,31 @@ class ProjectOptions:
             {extra: flag(name, parameters[name]) for name, extra in _EXTRAS.items() if name in parameters},
             None if parameters.get(SPLIT) in (None, "") else str(parameters[SPLIT]),
             encoding,
+            Powers.read(parameters),
+            order,
         )
 
     def schema(self, given: Schema | None) -> Schema:
         """What a project counts: the attributes given, if any, and what was asked for beside them.
 
-        Raises SchemaError for a split by an attribute that is no category.
+        Raises SchemaError for a split by an attribute that is no category, or attributes that do not fit.
         """
         given = given or Schema(())
+        if self.order is not None:
+            if given.attributes and given.attributes != NGRAM_SCHEMA.attributes:
+                raise SchemaError("sequences have a schema of their own: leave the schema out")
+            given = replace(given, attributes=NGRAM_SCHEMA.attributes)
         asked = (given.extras | _DEFAULT_EXTRAS).union(extra for extra, on in self.extras.items() if on)
         extras = asked.difference(extra for extra, on in self.extras.items() if not on)
         split = self.split or given.split
         if given.attributes and split is not None and split not in given:
             raise SchemaError(f"statistics are to be split by {split!r}, which is not in the schema: add it")
+        if given.attributes and self.powers is not None:
+            if self.powers.column not in given:
+                raise SchemaError(
+                    f"powers of {self.powers.column!r} are to be learned, which is not in the schema: add it"
+                )
+            given = self.powers.beside(given, np.zeros(0), given, self.precision)
         return replace(given, extras=extras, split=split)
 
     def check_agreed(self, project: str, federation: str, agreed: Schema) -> None:
@@ -112,6 +146,18 @@ class ProjectOptions:
                 "leave the option out: the agreed one is taken",
             )
 
+        lacking = self.powers.names.difference(agreed.names) if self.powers is not None else ()
+        if lacking and agreed.attributes:
+            raise BadRequest(
+                f"project {project!r} of {federation!r} has no {min(lacking)!r}: other attributes are agreed "
+                "among its members",
+                f"leave {POWER_COLUMN} out: what is agreed is taken",
+            )
+
+    def with_agreed(self, parameters: dict[str, Any], agreed: Schema) -> dict[str, Any]:
+        """The parameters of a project that learns by an agreed schema: also the powers that it tells of."""
+        return parameters if self.powers is not None else {**parameters, **Powers.agreed(agreed)}
+
     @property
     def judged_by(self) -> frozenset[str]:
         """The attributes that the row filter needs, learned or not."""
@@ -125,13 +171,39 @@ class ProjectOptions:
         kept = None if self.row_filter is None else self.row_filter.kept(table)
         if kept is not None and len(kept) < table.rows:
             table = table.take(kept)
-        return self.levels_of(table), kept
+        table = self.plain(table)
+        if self.order is not None:
+            return (ngram_table(table, table.names, self.order) if table.columns else table), None
+        return (table if self.powers is None else self.powers.learned(table)), kept
 
     def levels_of(self, table: Table) -> Table:
-        """The table as this project has it: encoded, with its levels as they are written here.
+        """The table as models see it: encoded, with its levels as they are written here, and with powers.
 
-        Raises ModelError for columns that cannot be encoded.
+        Raises ModelError for columns that cannot be encoded, or have no powers.
         """
+        table = self.plain(table)
+        return table if self.powers is None else self.powers.expand(table)
+
+    def before(self, known: Schema, names: Collection[str] = ()) -> Schema:
+        """What is known of a table that is to be learned as `known`, or as much of it as a model needs.
+
+        The columns that the encoder needs belong to it if something made of them does, or if they are among
+        `names`. Of sequences nothing is known.
+        """
+        if self.order is not None:
+            return Schema(())
+        if self.powers is not None:
+            known = self.powers.before(known)
+        return known if self.encoding is None else self.encoding.before(known, names)
+
+    def told(
+        self, names: Iterable[str], types: Mapping[str, str], split: str | None = None
+    ) -> dict[str, str]:
+        """The types by which a table with these columns is read, `types` being told."""
+        return with_split(types, split) if self.order is None else as_tokens(names, types)
+
+    def plain(self, table: Table) -> Table:
+        """The same without powers."""
         if self.encoding is not None:
             table = self.encoding.transform(table)
         if not self.lower_case:
@@ -162,19 +234,7 @@ def flag(name: str, value: Any) -> bool:
 
 
 def _window(value: Any) -> int:
-    size = _whole(WINDOW, value)
+    size = whole(WINDOW, value)
     if not 1 <= size <= MAX_WINDOW:
         raise BadRequest(f"{WINDOW} {size} is out of range", f"use 1 to {MAX_WINDOW} rows")
     return size
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        if isinstance(value, bool):
-            raise ValueError
-        number = float(value)
-        if not number.is_integer():
-            raise ValueError
-    except (TypeError, ValueError, OverflowError):
-        raise BadRequest(f"{name} {str(value)[:80]!r} is not a whole number", "correct it") from None
-    return int(number)

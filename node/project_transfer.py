@@ -56,6 +56,12 @@ class ProjectTransfer:
                 f"project {name!r} has a rolling window: it counts rows, of which {other!r} keeps none",
                 "merge into a project without a window",
             )
+        orders = {row.options.order, source.options.order} - {None}
+        if len(orders) > 1:
+            raise BadRequest(
+                f"projects {name!r} and {other!r} learn chains of the orders {sorted(map(str, orders))}",
+                "merge a project of the same order",
+            )
         async with self.learning.lock(source.id):
             added = await self.learning.moments(await self.row(other))
         lacking = row.schema.extras - added.schema.extras

@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -24,12 +24,13 @@ from node.encoding import restored
 from node.errors import AlreadyExists, BadRequest, Forbidden, Unavailable
 from node.keys import AccessKey
 from node.learning import Learning, refusing
+from node.offering import offered_by_file
 from node.project_exploring import ProjectExploring
 from node.project_models import ProjectModels
-from node.project_options import ProjectOptions, with_split
+from node.project_options import ProjectOptions
 from node.project_rows import ProjectRow
 from node.project_transfer import ProjectTransfer
-from node.sources import guess_schema, open_source
+from node.sources import open_source
 from node.store import Store
 from node.store.schema import projects
 
@@ -84,6 +85,7 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
         """
         rows.check_name(name)
         options = ProjectOptions.read(parameters or {})
+        check_encodable(name, options, encoder)
         with refusing():
             counted, version = options.schema(schema), 0
         if federation is not None:
@@ -92,6 +94,8 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
             shared_as = shared_as or name
             counted, version = await self._fusion().adopt(federation, shared_as, counted)
             options.check_agreed(shared_as, federation, counted)
+            parameters = options.with_agreed(parameters or {}, counted)
+            counted = counted if options.order is None else options.schema(counted)
         now = time.time()
         values = {
             "name": name,
@@ -158,6 +162,7 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
         Raises NotFound, BadRequest.
         """
         row = await self._row(name)
+        check_encodable(name, row.options, encoder)
         async with self.learning.lock(row.id):
             await self._store.write(lambda c: rows.assign_encoder(c, name, encoder.use, encoder.data))
         return await self.info(name)
@@ -251,13 +256,9 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
 
         def guess() -> GuessedSchema:
             encoding = None if encoder is None else restored(json.loads(encoder.data))
-            source = open_source(path)
-            told = with_split(types or {}, options.split if options.split in source.names else None)
-            if encoding is None:
-                return guess_schema(source, attributes, told, precision=options.precision)
-            before = encoding.before(Schema(()), source.names)
-            read, remarks = guess_schema(source, attributes, told, before, options.precision)
-            return encoding.encoded(read), remarks
+            encoded = replace(options, encoding=encoding)
+            _, offered, remarks = offered_by_file(encoded, open_source(path), attributes, types, Schema(()))
+            return offered, remarks
 
         with refusing():
             return await self.learning.think(guess)
@@ -296,6 +297,14 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
 def _listed(schema: Schema) -> str:
     counted = " and ".join(sorted(schema.extras)) or "no profiles"
     return counted if schema.split is None else f"{counted}, split by {schema.split!r}"
+
+
+def check_encodable(name: str, options: ProjectOptions, encoder: Snapshot | None) -> None:
+    """Raise BadRequest if rows are to pass through an encoder that have no attributes to encode."""
+    if options.order is not None and encoder is not None:
+        raise BadRequest(
+            f"project {name!r} learns sequences, which no encoder encodes", "leave the encoder out"
+        )
 
 
 def check_may_read(actor: AccessKey, path: str) -> None:

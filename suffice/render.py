@@ -206,13 +206,25 @@ def _split(answer: Json) -> str | None:
 def _options(parameters: Json) -> list[tuple[str, Any]]:
     """What was asked of a project when it was made, in words."""
     window, bits = parameters.get("sml_project_rolling_window_size"), parameters.get("precision")
+    order = parameters.get("sml_project_order")
     lower_case = str(parameters.get("lower_case")).lower() in ("true", "1")
     return [
         ("row filter", parameters.get("sml_project_predicate_row_filter")),
         ("rolling window", f"the last {window} rows" if window else None),
         ("precision", f"{bits} bits" if bits else None),
         ("levels", "in lower case" if lower_case else None),
+        ("powers", _powers(parameters)),
+        ("sequences", f"runs of {int(order) + 1} tokens" if order else None),
     ]
+
+
+def _powers(parameters: Json) -> str | None:
+    """Which column's powers are learned."""
+    column = parameters.get("sml_project_power_column")
+    if not column:
+        return None
+    low, high, steps = (parameters.get(f"sml_project_power_{name}") for name in ("min", "max", "steps"))
+    return f"of {column}" + ("" if None in (low, high, steps) else f": {steps} from {low} to {high}")
 
 
 def jobs(answer: Sequence[Job]) -> RenderableType:

@@ -10,6 +10,7 @@ from api.problems import bad_request
 from api.routes import Call
 from api.tables import table_from
 from node.answers import ProjectInfo
+from node.project_options import ProjectOptions
 
 PROJECT = "project"
 MODEL = "model"
@@ -81,8 +82,10 @@ async def predict(call: Call) -> web.Response:
         raise bad_request(
             "There is nothing to predict.", "Give either names and rows, or a path and maybe an output."
         )
-    known = letters(await call.node.projects.info(name))
-    table = await table_from(body.names, body.rows, known, tuple(known))
+    project = await call.node.projects.info(name)
+    known = letters(project)
+    told = ProjectOptions.read(project.parameters).told(body.names, known)
+    table = await table_from(body.names, body.rows, told, tuple(known))
     columns = await call.node.projects.predict(name, call.part(MODEL), table, impute=body.impute)
     return await answer_columns(columns, table.rows)
 

@@ -17,7 +17,7 @@ from api.tables import rows_from
 from federation.statistics import Schema, StatisticsError
 from node.answers import Snapshot
 from node.errors import Unavailable
-from node.project_options import ProjectOptions, with_split
+from node.project_options import ProjectOptions
 
 NAME = "project"
 
@@ -122,9 +122,9 @@ async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
         raise bad_request("attributes and format belong to a path.", "Send only the columns that are meant.")
     project = await call.node.projects.info(name)
     known = letters(project)
-    needed = ProjectOptions.read(project.parameters).judged_by
-    told = with_split(known | (body.types or {}), project.split)
-    read = await rows_from(body.names, body.rows, told, tuple(known), needed)
+    options = ProjectOptions.read(project.parameters)
+    told = options.told(body.names, known | (body.types or {}), project.split)
+    read = await rows_from(body.names, body.rows, told, tuple(known), options.judged_by)
     service = call.node.projects.learn if kind == "learn" else call.node.projects.forget
     changed = await service(name, read.table, read.types)
     return answer(asdict(changed) | {"remarks": read.remarks})

@@ -237,7 +237,7 @@ class NoQuery(BaseModel):
 
 class NewProjectQuery(NoQuery):
     pid: Annotated[str, Field(min_length=1, max_length=200)]
-    type: Literal["cpu", "partition"] = "cpu"
+    type: Literal["cpu", "partition", "sequence"] = "cpu"
     persist: Flag = True
     enable_histogram: Annotated[Flag, Field(alias="enableHistogram")] = True
 

@@ -25,6 +25,7 @@ from api.symetry.job_calls import started
 from api.symetry.lookups import entity_of, project_of
 from api.symetry.views import letters_for, rows_of_frame, word
 from api.tables import check_rows
+from node.expansion import ORDER
 from node.project_options import LOWER_CASE, PROFILES, SPLIT, with_split
 
 
@@ -37,6 +38,11 @@ async def create(call: Call) -> web.Response:
     if query.type == "partition" and not options.get(SPLIT):
         raise bad_request(
             f"A partition project needs {SPLIT}.", f'Send {{"{SPLIT}": "..."}}, the name of an attribute.'
+        )
+    if (query.type == "sequence") is not bool(options.get(ORDER)):
+        raise bad_request(
+            f"A sequence project needs {ORDER}, and no other has it.",
+            f'Send type=sequence and {{"{ORDER}": "1"}}, how many tokens the next depends on.',
         )
     made = await call.node.projects.create(query.pid, owner=call.key.user, parameters=options)
     return envelope(201, f"Project Created with id:{made.name}", {"smlInfo": await entity_of(call, made)})

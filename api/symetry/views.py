@@ -14,7 +14,8 @@ from api.symetry.selection_views import selection_details, selection_job_type
 from api.tables import rows_from
 from federation.statistics import Table
 from node.answers import FederationInfo, LogLine, ModelRecord, ProjectInfo
-from node.project_options import ProjectOptions, with_split
+from node.expansion import ORDER
+from node.project_options import ProjectOptions
 from node.sources import Rows
 from node.tasks import Task, TaskStatus
 
@@ -43,9 +44,9 @@ async def rows_of_frame(frame: DataFrame, project: ProjectInfo) -> Rows:
     """What is learned of a DataFrame. Raises `Problem` 400: unknown letters, ragged rows, unfit cells."""
     known = [attribute.name for attribute in project.attributes]
     known += () if project.encoder is None else project.encoder.columns
-    needed = ProjectOptions.read(project.parameters).judged_by
-    told = with_split(letters_for(frame, project), project.split)
-    return await rows_from(frame.attribute_names, frame.data, told, known, needed)
+    options = ProjectOptions.read(project.parameters)
+    told = options.told(frame.attribute_names, letters_for(frame, project), project.split)
+    return await rows_from(frame.attribute_names, frame.data, told, known, options.judged_by)
 
 
 async def table_of(frame: DataFrame, project: ProjectInfo) -> Table:
@@ -131,11 +132,17 @@ def project_entity(
         attribute_types=[attribute.type for attribute in info.attributes],
         params=params,
         partition_column=info.split or "",
-        type="cpu" if info.split is None else "partition",
+        type=_type(info),
         histogram_enabled="profiles" in info.extras,
         creation_date=milliseconds(info.created),
         last_modification_date=milliseconds(info.changed),
     )
+
+
+def _type(info: ProjectInfo) -> str:
+    if info.parameters.get(ORDER) is not None:
+        return "sequence"
+    return "cpu" if info.split is None else "partition"
 
 
 def job_entity(task: Task) -> JobInfo:

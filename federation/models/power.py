@@ -141,6 +141,16 @@ def expand(table: Table, column: str, powers: Sequence[float]) -> Table:
     return Table({**table.columns, **further})
 
 
+def powers_learned(schema: Schema) -> dict[str, dict[float, str]]:
+    """The columns that have powers in a schema: for each, the powers and the attributes that hold them."""
+    by_column: dict[str, dict[float, str]] = {}
+    for name in schema.names:
+        column, power = _parts(name)
+        if power is not None:
+            by_column.setdefault(column, {})[power] = name
+    return by_column
+
+
 def fit_power(
     moments: Moments, target: str, inputs: Sequence[str], *, missing: Missing = "listwise"
 ) -> PowerModel:
@@ -234,11 +244,7 @@ def _unexplained(sums: Design, start: int) -> FloatArray:
 
 def _powered(schema: Schema, target: str, inputs: Sequence[str]) -> tuple[str, dict[float, str]]:
     """The column that has powers, and the names of these, ascending."""
-    by_column: dict[str, dict[float, str]] = {}
-    for name in schema.names:
-        column, power = _parts(name)
-        if power is not None:
-            by_column.setdefault(column, {})[power] = name
+    by_column = powers_learned(schema)
     named = [name for name in (*inputs, target) if _parts(name)[0] in by_column and name in schema]
     if named:
         raise ModelError(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from federation.statistics import Schema, Table
-from node.encoding import restored
+from node.encoding import letters_before, restored
 from node.project_options import ProjectOptions
 from node.sources import Rows, SourceError, guess_schema, joined, open_source, read_batches, read_rows
 
@@ -19,16 +19,19 @@ MOST_CELLS: Final = 1 << 25
 """Rows of a file, and cells of them, that are held at once to judge models by: 256 MB as numbers."""
 
 
-def rows_from_json(data: bytes, known: Mapping[str, str], needed: Iterable[str] = ()) -> Rows:
+def rows_from_json(data: bytes, known: Mapping[str, str], options: ProjectOptions) -> Rows:
     """A table from {"names": [...], "rows": [[...]], "types": [...] or {name: letter} or null}.
 
-    `known` are the types of the project's attributes; `needed` columns are read though they are not learned.
+    `known` are the types of the project's attributes; columns that its row filter needs are read though they
+    are not learned.
     """
+    known = letters_before(options.encoding, known)
     given = json.loads(data)
     types = given.get("types") or {}
     if not isinstance(types, dict):
         types = dict(zip(given["names"], types, strict=True))
-    return read_rows(given["names"], given["rows"], {**known, **types}, known, needed)
+    told = options.told(given["names"], {**known, **types})
+    return read_rows(given["names"], given["rows"], told, known, options.judged_by)
 
 
 def whole_file(path: str, form: str | None, columns: Sequence[str], known: Schema, channel: Channel) -> Table:
@@ -61,12 +64,12 @@ def given_table(
 ) -> Table | None:
     """The rows that a request names or brings, as the project has them; None if it does neither."""
     options = ProjectOptions.read(request["options"], restored(request["encoding"]))
-    levels_of, encoding = options.levels_of, options.encoding
-    if encoding is not None:
-        known = encoding.before(known.restrict([name for name in columns if name in known]))
+    levels_of = options.levels_of
+    if options.encoding is not None or options.powers is not None:
+        known = options.before(known.restrict([name for name in columns if name in known]))
         columns = known.names
     if request.get("path") is not None:
         return levels_of(whole_file(request["path"], request.get("format"), columns, known, channel))
     if not payload:
         return None
-    return levels_of(rows_from_json(payload, {a.name: a.type.value for a in known.attributes}).table)
+    return levels_of(rows_from_json(payload, {a.name: a.type.value for a in known.attributes}, options).table)

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from federation.statistics import Moments, Schema, StatisticsError
 from node import answering, judging, modelling
-from node.encoding import known_after, letters_before, restored
+from node.encoding import restored
 from node.errors import NodeError
 from node.jobs.learned import Learned
 from node.jobs.pipes import Message
 from node.jobs.tables import given_table, rows_from_json
+from node.offering import offered_by_file, offered_by_table
 from node.predicting import predict_file
-from node.project_options import ProjectOptions, with_split
+from node.project_options import ProjectOptions
 from node.sources import (
     SourceError,
-    guess_schema,
     judging_schema,
-    offered_schema,
     open_source,
     read_batches,
 )
@@ -60,12 +59,8 @@ def _learn_table(
     request: Message, blob: bytes, options: ProjectOptions, channel: Channel
 ) -> tuple[Learned, list[str]]:
     known = Schema.from_dict(request["schema"])
-    letters = letters_before(options.encoding, {a.name: a.type.value for a in known.attributes})
-    read = rows_from_json(blob, letters, options.judged_by)
-    known = known_after(options.encoding, read.table.names, known)
-    told = with_split(read.types, known.split)
-    offered = offered_schema(options.levels_of(read.table), told, known, options.precision)
-    learned = Learned(_agree(channel, offered), options)
+    read = rows_from_json(blob, {a.name: a.type.value for a in known.attributes}, options)
+    learned = Learned(_agree(channel, offered_by_table(options, read.table, read.types, known)), options)
     learned.learn(read.table, 0)
     channel.progress(read.table.rows, read.table.rows)
     return learned, [*read.remarks, *learned.remarks()]
@@ -76,18 +71,12 @@ def _learn_file(
 ) -> tuple[Learned, list[str]]:
     source = open_source(request["path"], request["format"])
     known = Schema.from_dict(request["schema"])
-    encoding = options.encoding
-    if encoding is not None:
-        known = encoding.before(known, () if request["fixed"] else source.names)
-    attributes = request["attributes"]
-    if attributes is None and request["fixed"]:
-        attributes = [a.name for a in known.attributes if a.counted]
-    types = request["types"] or {}
-    if known.split in source.names:
-        types = with_split(types, known.split)
-    guessed, remarks = guess_schema(source, attributes, types, known, options.precision)
-    learned = Learned(_agree(channel, guessed if encoding is None else encoding.encoded(guessed)), options)
-    read = learned.schema if encoding is None else guessed
+    read, offered, remarks = offered_by_file(
+        options, source, request["attributes"], request["types"], known, fixed=request["fixed"]
+    )
+    learned = Learned(_agree(channel, offered), options)
+    if options.encoding is None and options.order is None:
+        read = options.before(learned.schema)
     for batch in read_batches(source, judging_schema(source, read, options.judged_by)):
         try:
             learned.learn(batch.table, batch.first)
@@ -138,8 +127,7 @@ def predict(request: Message, blob: bytes, channel: Channel) -> Outcome:
             tell=channel.progress,
         )
         return told, b""
-    letters = {a.name: a.type.value for a in known.attributes}
-    read = rows_from_json(blob, letters_before(options.encoding, letters))
+    read = rows_from_json(blob, {a.name: a.type.value for a in known.attributes}, options)
     columns = modelling.predict(model, options.levels_of(read.table), inputs, imputing)
     return {"columns": {key: values.tolist() for key, values in columns.items()}}, b""
 

@@ -132,6 +132,27 @@ def create(
             show_default=False,
         ),
     ] = None,
+    powers_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Learn powers of this column beside it, for the algorithm powerreg.",
+            show_default=False,
+        ),
+    ] = None,
+    powers: Annotated[
+        str,
+        typer.Option(metavar="MIN:MAX:STEPS", help="With --powers-of: which powers."),
+    ] = "-2:2:9",
+    sequence: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="ORDER",
+            help="Learn sequences of tokens, for the algorithm mc: which follows how many before.",
+            show_default=False,
+        ),
+    ] = None,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -149,12 +170,20 @@ def create(
     few values categories. Dates are learned as numbers (day.year, day.day, day.hour ...) and categories
     (day.month, day.weekday from 1 for Monday). Columns of many different texts are left out, and named.
 
+    With --powers-of, fit powerreg on the column itself: it chooses the best of the powers. With --sequence,
+    a file of one column holds a token a row, in order, one of several columns a sequence a row (leave others
+    out with --type NAME=X when learning); fit mc with --inputs ngram.
+
     Examples:
 
         suffice project create trial
 
         suffice project create flights --federation airports --like ewr.csv
         --attributes arr_delay,dep_delay,month,time_hour.hour --type month=T
+
+        suffice project create growth --powers-of weight --powers -1:1:5
+
+        suffice project create clicks --sequence 2
 
         suffice project create recent --filter 'delay >= 15; carrier == UA' --window 10000
     """
@@ -177,7 +206,8 @@ def create(
             federation=federation,
             schema=_read_schema(schema) if schema is not None else None,
             schema_from=source,
-            parameters=_options(row_filter, window, precision, lower_case, profiles, conditionals, split),
+            parameters=_options(row_filter, window, precision, lower_case, profiles, conditionals, split)
+            | _expansion(powers_of, powers, sequence),
             encoder=encoder,
         )
         emit(answer, as_json, _project)
@@ -326,6 +356,19 @@ def _options(
         "partitionSplit": split,
     }
     return {name: value for name, value in named.items() if value is not None}
+
+
+def _expansion(powers_of: str | None, powers: str, sequence: int | None) -> Json:
+    """The same of those options by which more is learned than the columns at hand."""
+    found: Json = {} if sequence is None else {"sml_project_order": sequence}
+    if powers_of is not None:
+        ends = powers.split(":")
+        if len(ends) != 3:
+            raise typer.BadParameter(f"--powers {powers!r}: write MIN:MAX:STEPS, such as -2:2:9")
+        found["sml_project_power_column"] = powers_of
+        for name, value in zip(("min", "max", "steps"), ends, strict=True):
+            found[f"sml_project_power_{name}"] = value
+    return found
 
 
 def _names(text: str) -> list[str]:

@@ -93,6 +93,25 @@ def test_algorithms_tell_of_their_parameters(learned: Any) -> None:
     assert "project algorithms" in learned.run("project", "fit", "--help").stdout
 
 
+def test_powers_of_a_column_and_runs_of_tokens_are_learned(learned: Any) -> None:
+    create = ("project", "create")
+    shown = learned.run(*create, "powered", "--powers-of", "distance", "--powers", "-1:1:3").stdout
+    assert "of distance: 3 from -1 to 1" in shown
+    learned.run("project", "learn", "powered", "table.csv")
+    fit = ("--algorithm", "powerreg", "--target", "delay", "--inputs", "distance")
+    assert learned.json("project", "fit", "powered", "m", *fit)["model"]["powers"] == [-1, 0, 1]
+    assert learned.json("project", "predict", "powered", "m", "--set", "distance=900")
+
+    (learned.folder / "words.csv").write_text("word\n" + "a\nb\n" * 9)
+    assert "runs of 2 tokens" in learned.run(*create, "clicks", "--sequence", "1").stdout
+    assert learned.json("project", "learn", "clicks", "words.csv")["result"]["learned"] == 17
+    chain = learned.json("project", "fit", "clicks", "m", "--algorithm", "mc", "--inputs", "ngram")
+    assert chain["model"]["transitions"] == {"tm1$a:$:to$b": 1, "tm1$b:$:to$a": 1}
+    assert "MIN:MAX:STEPS" in learned.run(*create, "--help").stdout
+    for name in ("powered", "clicks"):
+        learned.run("project", "delete", name)
+
+
 def test_a_model_is_exported_and_imported(learned: Any) -> None:
     learned.run("project", "create", "other")
     learned.run("project", "model", "trial", "m", "--export", "m.json")
