@@ -29,7 +29,7 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
-_PREDICATE: Final = re.compile(r"(.+?)\s*(==|!=|>=|<=|>|<)\s*(.+)", re.DOTALL)
+_OPERATOR: Final = re.compile("|".join(_OPERATORS))  # of the same start, the longer are first
 _WORDS: Final = {"true": 1.0, "false": 0.0}
 _MAX_PREDICATES: Final = 100
 
@@ -126,16 +126,16 @@ def naming_rows(kept: NDArray[np.int64] | None, first: int = 0) -> Iterator[None
 
 
 def _predicate(text: str) -> Predicate:
-    found = _PREDICATE.fullmatch(text)
-    if found is None:
+    found = _OPERATOR.search(text, 1)
+    value = "" if found is None else text[found.end() :].strip()
+    if found is None or not value:
         raise BadRequest(
             f"row filter {text[:200]!r} is not of the form: attribute OPERATOR value",
             f"use one of {' '.join(_OPERATORS)}, and a semicolon between predicates",
         )
-    value = found[3].strip()
     if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
         value = value[1:-1]
-    predicate = Predicate(found[1].strip(), found[2], value)
+    predicate = Predicate(text[: found.start()].strip(), found[0], value)
     if _number(value) is None and predicate.comparison not in ("==", "!="):
         raise BadRequest(
             f"row filter {text[:200]!r}: {value[:80]!r} is no number", "compare text by == or !="

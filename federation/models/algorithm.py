@@ -85,7 +85,7 @@ def number(name: str, value: Any) -> float:
     """A finite number."""
     try:
         read = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # overflow: a whole number of more than 308 digits
         read = math.nan
     if not math.isfinite(read) or isinstance(value, bool):
         raise ModelError(f"{name} is {value!r}: it must be a finite number")

@@ -222,6 +222,13 @@ async def test_what_symetry_refuses_and_how(both, path, body, words):
         (
             "POST",
             "/api/projects/p/models",
+            {"name": "x", "algorithm": "ridge", "parameters": {"alpha": 10**400}},
+            400,
+            "alpha",
+        ),
+        (
+            "POST",
+            "/api/projects/p/models",
             {"name": "x", "algorithm": "mlr", "target": "z", "inputs": ["virginica"]},
             400,
             "z",

@@ -86,3 +86,8 @@ def test_numbers_are_compared_as_python_compares_them(values, operator: str, lim
         if value is not None and eval(f"value {operator} limit", {"value": value, "limit": limit})  # noqa: S307
     ]
     assert RowFilter.parse(f"x {operator} {limit}").kept(table).tolist() == expected
+
+
+def test_reading_a_filter_takes_no_longer_than_its_length():
+    with pytest.raises(BadRequest, match="not of the form"):
+        RowFilter.parse("delay" + " " * 500_000 + "late")  # an hour, if each blank were looked at from each
