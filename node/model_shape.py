@@ -15,6 +15,9 @@ INTERNAL: Final = frozenset({"algorithm", "target", "columns", "reference_levels
 """What prediction needs, or what a model record tells anyway."""
 
 
+INTERCEPT: Final = "(intercept)"
+"""The term that no input belongs to."""
+
 OF_TERMS: Final = frozenset({"coef", "weights", "std_error", "t", "p", "ci_low", "ci_high"})
 """Lists that belong to the terms though there happen to be as many classes."""
 
@@ -51,9 +54,14 @@ def shape(model: Mapping[str, Any]) -> Shape:
         sheets += _components(axes["terms"], left)
     for axis, names in axes.items():
         sheets += _along_axis(axis, names, left, axes)
-    sheets += [
-        _matrix(name, left.pop(name), "line", (), axes) for name in list(left) if is_matrix(left[name])
-    ]
+    slopes = [term for term in axes.get("terms", ()) if term != INTERCEPT]
+    for name in [name for name in left if is_matrix(left[name])]:
+        matrix = left.pop(name)
+        if len(matrix[0]) == len(slopes):  # one row a component, as in plsq
+            numbered = {str(at): line for at, line in enumerate(matrix, 1)}
+            sheets.append(Sheet(name, "terms", tuple(slopes), numbered))
+        else:
+            sheets.append(_matrix(name, matrix, "line", (), axes))
     sheets += _nested(left)
     shown = {sheet.axis for sheet in sheets}
     values = {axis: names for axis, names in axes.items() if axis not in shown and axis != "terms"}

@@ -17,6 +17,35 @@ from suffice.render import contributions, count, facts, listing, number
 BESIDE: Final = 4
 """So many attributes stand side by side; more of them become lines, with the figures below."""
 FIGURES: Final = ("count", "mean", "stddev", "skewness", "min", "median", "max")
+NAMES: Final[Mapping[str, str]] = {
+    "variance": "variance (÷ n)",
+    "stddev": "std. deviation",
+    "stderr": "std. error",
+    "meanMarginErrorC95": "95 % margin of the mean",
+    "covar": "covariance (÷ n)",
+    "linCorr": "correlation",
+    "biCi95Down": "95 % from",
+    "biCi95Up": "to",
+    "condCount": "sum of the weights",
+    "condSum": "weighted sum",
+    "condMean": "weighted mean",
+    "condVariance": "weighted variance",
+    "condStddev": "weighted std. deviation",
+    "zp": "p",
+    "tdf": "degrees of freedom",
+    "tp": "p",
+    "tu": "t (Welch)",
+    "tdfu": "degrees of freedom (Welch)",
+    "tpu": "p (Welch)",
+    "fdf1": "degrees of freedom, first",
+    "fdf2": "degrees of freedom, second",
+    "fp": "p",
+    "chiStat": "chi²",
+    "df": "degrees of freedom",
+    "pval": "p",
+    "coef": "Tschuprow's T",
+}
+"""What people call a figure, where its name does not say it; the interfaces have the short names."""
 PROBABILITIES: Final = frozenset({"P", "pval", "zp", "tp", "tpu", "fp"})
 BAR: Final = 40
 """Characters of the longest bar of a histogram."""
@@ -99,16 +128,16 @@ def _each(values: Json, _answer: Json) -> Iterator[RenderableType]:
     if len(values) <= BESIDE:
         yield _lines(
             ("", *values),
-            [(key, *(_cell(key, column.get(key)) for column in values.values())) for key in keys],
+            [(_name(key), *(_cell(key, column.get(key)) for column in values.values())) for key in keys],
         )
         return
     shown = [key for key in keys if key in FIGURES] or keys
     rows = [(name, *(_cell(key, column.get(key)) for key in shown)) for name, column in values.items()]
-    yield _lines(("attribute", *shown), rows)
+    yield _lines(("attribute", *map(_name, shown)), rows)
 
 
 def _pairs(values: Json, _answer: Json) -> Iterator[RenderableType]:
-    yield facts("", [(key, _cell(key, value)) for key, value in values.items()])
+    yield facts("", [(_name(key), _cell(key, value)) for key, value in values.items()])
 
 
 def _two_samples(values: Json, answer: Json) -> Iterator[RenderableType]:
@@ -122,7 +151,9 @@ def _two_samples(values: Json, answer: Json) -> Iterator[RenderableType]:
             (name, *(number(values[f"{key}{at}"]) for key, _ in columns)) for at, name in enumerate(names, 1)
         ]
         yield _lines(("sample", *(heading for _, heading in columns)), lines)
-    yield facts("", [(key, _cell(key, value)) for key, value in values.items() if key not in described])
+    yield facts(
+        "", [(_name(key), _cell(key, value)) for key, value in values.items() if key not in described]
+    )
 
 
 def _samples(answer: Json) -> tuple[str, str]:
@@ -154,7 +185,9 @@ def _table_of_counts(values: Json, _answer: Json) -> Iterator[RenderableType]:
         yield _lines(("", *columns), lines)
     else:
         yield Text(f"({len(cells)} by {len(columns)} counts: see --json)")
-    yield facts("", [(key, _cell(key, value)) for key, value in values.items() if not key.startswith("obs$")])
+    yield facts(
+        "", [(_name(key), _cell(key, value)) for key, value in values.items() if not key.startswith("obs$")]
+    )
 
 
 def _gains(values: Json, _answer: Json) -> Iterator[RenderableType]:
@@ -235,6 +268,10 @@ def _lines(
 
 def _cell(key: str, value: Any) -> str:
     return probability(value) if key in PROBABILITIES else number(value)
+
+
+def _name(key: str) -> str:
+    return NAMES.get(key, key)
 
 
 def _provenance(answer: Json) -> list[tuple[str, str]]:

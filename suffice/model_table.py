@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from node.model_shape import Sheet, shape
+from node.model_shape import Shape, Sheet, shape
 from suffice.client import Json
 from suffice.render import contributions, count, facts, listing, number
 
@@ -27,7 +27,7 @@ HEADINGS: Final[Mapping[str, str]] = {
 }
 """What people call a field, where its name does not say it."""
 
-HIDDEN: Final = frozenset({"rows", "missing", "means", "scales", "omegas"})
+HIDDEN: Final = frozenset({"rows", "missing", "means", "scales", "omegas", "factors", "normal"})
 """What prediction needs and nobody reads, or what is shown in words of its own."""
 MOST_LINES: Final = 100
 MOST_COLUMNS: Final = 6
@@ -36,15 +36,17 @@ MOST_COLUMNS: Final = 6
 def model(record: Json) -> RenderableType:
     """A model record: its formula, the tables of its axes, its figures, and whose rows are in it."""
     fitted = record["model"]
+    shown = shape(fitted)
     inputs = ", ".join(record["inputs"])
     formula = f"{record['target']} ~ {inputs.replace(', ', ' + ')}" if record.get("target") else inputs
     origin = "imported: fitted elsewhere" if record.get("imported") else None
     return Group(
         Text(f"{record['algorithm']} {record['name']}: {formula}", style="bold"),
-        *_parts(fitted),
+        *_tables(shown, fitted),
         facts(
             "",
             [
+                *_figures(shown, fitted),
                 ("predicts", ", ".join(_some(record.get("outputs") or []))),
                 ("contributions", contributions(record.get("contributions"))),
                 ("origin", origin),
@@ -114,29 +116,43 @@ def _ratio(t: float | None) -> str:
     return "" if t is None else f"{t:,.2f}"
 
 
-_CELLS: Final[Mapping[str, Callable[[Any], str]]] = {"p": probability, "t": _ratio}
+_CELLS: Final[Mapping[str, Callable[[Any], str]]] = {"p": probability, "t": _ratio, "counts": number}
 
 
-def _parts(fitted: Json) -> Iterator[RenderableType]:
-    parts = shape(fitted)
+def _tables(parts: Shape, fitted: Json) -> Iterator[RenderableType]:
     for sheet in parts.sheets:
         if HIDDEN.issuperset(sheet.columns):
             continue
         if sheet.name not in (sheet.axis, "components", "weights"):
             yield Text(_heading(sheet.name))
         yield _table(sheet)
+    if isinstance(fitted.get("normal"), dict):
+        yield from _normal_laws(fitted["normal"], fitted.get("classes") or [])
+
+
+def _normal_laws(laws: Mapping[str, Any], classes: Sequence[str]) -> Iterator[RenderableType]:
+    """The means and variances of each input in each class, as naive Bayes has them."""
+    for at, what in enumerate(("means", "variances")):
+        columns = {
+            str(level): [law[at][place] for law in laws.values()] for place, level in enumerate(classes)
+        }
+        yield Text(f"{what} of normal inputs")
+        yield _table(Sheet(what, "terms", tuple(laws), columns))
+
+
+def _figures(parts: Shape, fitted: Json) -> Iterator[tuple[str, Any]]:
+    """What is not in a table, a name and a value each."""
     left = {
-        name: value for name, value in parts.values.items() if name not in HIDDEN and value not in (False, [])
+        name: value
+        for name, value in parts.values.items()
+        if name not in HIDDEN and value is not False and value != []
     }
     references = fitted.get("reference_levels") or {}
     rows = fitted.get("rows")
-    pairs = [
-        ("compared with", ", ".join(f"{name} = {level}" for name, level in references.items())),
-        *_fit_of_regression(left),
-        *((_heading(name), _shown(value)) for name, value in left.items()),
-        ("rows", f"{count(rows)} complete" if fitted.get("missing") == "listwise" else count(rows)),
-    ]
-    yield facts("", pairs)
+    yield "compared with", ", ".join(f"{name} = {level}" for name, level in references.items())
+    yield from _fit_of_regression(left)
+    yield from ((_heading(name), _shown(value)) for name, value in left.items())
+    yield "rows", f"{count(rows)} complete" if fitted.get("missing") == "listwise" else count(rows)
 
 
 def _fit_of_regression(left: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -155,7 +171,8 @@ def _table(sheet: Sheet) -> RenderableType:
     """A line for each label. Nothing is lost by what is left out here: --json has all."""
     columns = {name: cells for name, cells in sheet.columns.items() if name not in HIDDEN}
     shown = dict(list(columns.items())[:MOST_COLUMNS])
-    headings = [_term(_heading(name)) for name in shown]
+    fields = sheet.name == sheet.axis or sheet.axis in ("attribute", "component")
+    headings = [_heading(name) if fields else _term(name) for name in shown]
     lines = [
         (_term(label), *(_CELLS.get(name, figure)(value) for name, value in zip(shown, cells, strict=True)))
         for label, *cells in zip(sheet.lines, *shown.values(), strict=True)

@@ -94,7 +94,7 @@ def _binned(histogram: Histogram, bins: float, start: float, stop: float) -> dic
 
 
 _BINS: Final = (
-    Parameter("bins", whole, "how many bins"),
+    Parameter("bins", whole, "how many bins (needed)"),
     Parameter("low", number, "where the first bin begins (the least value)"),
     Parameter("high", number, "where the last bin ends (the greatest value)"),
 )

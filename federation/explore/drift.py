@@ -147,7 +147,8 @@ def _affinities(before: tuple[FloatArray, FloatArray], after: tuple[FloatArray, 
     form = np.outer(step**2, variance) + np.outer(variance, step**2) - 2.0 * middle * np.outer(step, step)
     form /= c
     form[diagonal, diagonal] = step**2 / variance
-    return np.asarray((a * b) ** 0.25 / np.sqrt(c) * np.exp(-form / 8.0))
+    # (a/c · b/c) rather than ab/c², for equal laws to have the coefficient 1 to the bit, and no distance.
+    return np.asarray((a / c * (b / c)) ** 0.25 * np.exp(-form / 8.0))
 
 
 def _separable(covariance: FloatArray) -> FloatArray:
@@ -170,8 +171,9 @@ def _determinants(covariance: FloatArray) -> FloatArray:
 def _hellinger(baseline: Moments, analysis: Moments, name: str) -> float:
     laws = [_frequencies(moments, name) for moments in (baseline, analysis)]
     if laws[0] is not None and laws[1] is not None:
-        shared = math.fsum(math.sqrt(laws[0].get(key, 0.0) * laws[1].get(key, 0.0)) for key in laws[0])
-        return math.sqrt(max(1.0 - shared, 0.0))
+        levels = {*laws[0], *laws[1]}
+        roots = ([math.sqrt(law.get(level, 0.0)) for law in (laws[0], laws[1])] for level in levels)
+        return math.sqrt(math.fsum((one - other) ** 2 for one, other in roots) / 2.0)
     before, after = (single(moments, column(moments, name)) for moments in (baseline, analysis))
     if min(before.count, after.count) <= 0:
         raise _without_values(name)
@@ -179,7 +181,8 @@ def _hellinger(baseline: Moments, analysis: Moments, name: str) -> float:
     first, second = real(before.variance), real(after.variance)
     if first + second == 0.0:
         return 0.0 if step == 0.0 else 1.0
-    shared = math.sqrt(2.0 * math.sqrt(first) * math.sqrt(second) / (first + second))
+    middle = (first + second) / 2.0
+    shared = (first / middle * (second / middle)) ** 0.25  # of equal laws 1 to the bit
     return math.sqrt(max(1.0 - shared * math.exp(-step / (4.0 * (first + second))), 0.0))
 
 

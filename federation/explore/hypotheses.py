@@ -156,7 +156,7 @@ def _described(letter: str, a: Sample, b: Sample) -> dict[str, float]:
     }
 
 
-_MU: Final = Parameter("mu", number, "the known mean")
+_MU: Final = Parameter("mu", number, "the known mean (needed)")
 METRICS: Final = (
     Metric("ztest", "whether two means differ, by the normal law", ztest, (1, 2), (0, 2)),
     Metric("ztestp", "whether two proportions (of 0/1 attributes) differ", ztestp, (1, 2), (0, 2)),
@@ -186,7 +186,7 @@ METRICS: Final = (
         ftestmu,
         (1, None),
         (0, 0),
-        (Parameter("sigma", number, "the known standard deviation"),),
+        (Parameter("sigma", number, "the known standard deviation (needed)"),),
         True,
     ),
 )

@@ -7,6 +7,7 @@ not learned: no attribute stands for them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ FEW_LEVELS: Final = 50
 
 LEARNED: Final = frozenset("CBT")
 LETTERS: Final = ("C", "B", "T", DATE, "S", "L", "P", "X")
+
+_ROW_LABELS: Final = re.compile(r"(__index_level_\d+__)?")
+"""What pandas calls the index that it writes beside a table: in Parquet this, in CSV nothing."""
 
 _UNUSABLE: Final = {"S": "text", "L": "a list"}
 
@@ -115,6 +119,8 @@ class _Guess:
         parts = made_from(name, known.names, self._names)
         if parts and letter in (None, DATE):
             return tuple(known[part] for part in parts)
+        if letter is None and _ROW_LABELS.fullmatch(name):
+            return self._ignored(f"column {name!r} is ignored: it numbers the rows; rename it to learn it")
         column = self._sample.column(name)
         if letter == DATE or (letter is None and is_dated(column.type)):
             return self._parts(name, column)

@@ -61,8 +61,8 @@ def explore(
             "--by",
             "--targets",
             metavar="NAME",
-            help="Groups, or what the attributes are compared with: a category, a level as in "
-            "'carrier$UA', an attribute. Repeatable.",
+            help="The metric's targets: groups, or what the attributes are compared with: a category, a "
+            "level as in 'carrier$UA', an attribute. Repeatable.",
             show_default=False,
         ),
     ] = None,

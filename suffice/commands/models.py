@@ -314,7 +314,12 @@ def _batches(path: Path) -> Iterator[Batch]:
         with sys.stdin if str(path) == "-" else path.open(newline="", encoding="utf-8-sig") as stream:
             yield from _read_csv(stream, path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SufficeError("bad_file", f"{path} cannot be read: {error}.") from error
+        raise SufficeError("bad_file", f"{path} cannot be read as CSV: {error}.", _remedy(path)) from error
+
+
+def _remedy(path: Path) -> str:
+    """What to do about a file that is none of text, such as Parquet: the node reads it."""
+    return "Let the node read it, into another file: --output OUT.csv" if path.is_file() else ""
 
 
 def _read_csv(stream: IO[str], path: Path) -> Iterator[Batch]:

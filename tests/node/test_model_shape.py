@@ -62,3 +62,8 @@ def test_records_by_name_are_a_sheet_and_a_model_within_a_model_shows_its_own() 
         ("weights", ("x", "y"), {"pc1": [0.6, 0.8]}),
     ]
     assert found.values == {"levels": {"k": {"a": {}}, "l": {"b": 2}}, "pca_rows": 9}
+
+
+def test_a_matrix_without_the_intercept_has_the_other_terms() -> None:
+    found = shape({"terms": ["(intercept)", "x", "y"], "rotations": [[1.0, 2.0], [3.0, 4.0]]})
+    assert found.sheets == (Sheet("rotations", "terms", ("x", "y"), {"1": [1.0, 2.0], "2": [3.0, 4.0]}),)

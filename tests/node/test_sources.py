@@ -95,6 +95,15 @@ def test_types_and_units_are_guessed_from_the_first_rows(tmp_path: Path) -> None
     assert "'nothing' is ignored: no value" in remarks[0]
 
 
+@pytest.mark.parametrize("name", ["", "__index_level_0__"])
+def test_the_index_that_pandas_writes_is_no_attribute(name: str, tmp_path: Path) -> None:
+    path = text(tmp_path, f"{name},x\n0,1.5\n1,2.5\n")
+    schema, remarks = guess_schema(open_source(path))
+    assert schema.names == ("x",)
+    assert f"column {name!r} is ignored: it numbers the rows" in remarks[0]
+    assert learned(path, schema).rows == 2
+
+
 def test_identifiers_are_not_taken_for_categories(tmp_path: Path) -> None:
     path = text(tmp_path, "id,x\n" + "".join(f"customer{i},{i}\n" for i in range(2000)))
     schema, remarks = guess_schema(open_source(path))

@@ -133,7 +133,7 @@ def test_explore_one_by_one_and_in_pairs(learned: Any) -> None:
     shown = learned.run("project", "explore", "trial").stdout
     assert all(word in shown for word in ("mean", "delay", "distance", "late"))
     pair = learned.run("project", "explore", "trial", "delay", "distance", "--metric", "bi").stdout
-    assert "linCorr" in pair
+    assert "correlation" in pair
 
 
 @pytest.mark.parametrize(
@@ -243,6 +243,8 @@ def test_a_prediction_names_what_is_wrong_with_its_input(learned: Any) -> None:
     learned.run("project", "predict", "trial", "m", "--set", "dist=1", code=2)
     assert "nope.csv" in learned.error("project", "predict", "trial", "m", "nope.csv")["message"]
     (learned.folder / "ragged.csv").write_text("distance,carrier\n900\n")
+    (learned.folder / "rows.parquet").write_bytes(b"PAR1\xc0PAR1")
+    assert "--output" in learned.error("project", "predict", "trial", "m", "rows.parquet")["remedy"]
     assert "1 cells" in learned.error("project", "predict", "trial", "m", "ragged.csv")["message"]
 
 

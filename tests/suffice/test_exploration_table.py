@@ -22,9 +22,9 @@ def shown(answer: dict[str, Any], draw: Any = exploration) -> str:
 def test_few_attributes_stand_side_by_side_and_many_below_each_other() -> None:
     values = {"count": 70.0, "mean": 1.5, "stderr": 0.25}
     few = shown({"metric": "uni", "attributes": ["a", "b"], "values": {"a": values, "b": {"count": 3.0}}})
-    assert "stderr" in few
+    assert "std. error" in few
     many = shown({"metric": "uni", "attributes": [], "values": {f"x{at}": values for at in range(9)}})
-    assert "stderr" not in many  # there is no room: --json has it
+    assert "std. error" not in many  # there is no room: --json has it
     assert sum(line.strip().startswith("x") for line in many.splitlines()) == 9
     assert "here 70 rows (v2)" in many
 
@@ -59,6 +59,8 @@ def test_drift_names_both_sides_and_the_farthest_first() -> None:
 
 @pytest.mark.parametrize("metric", ["bi", "a metric of a newer node"])
 def test_what_has_no_table_of_its_own_is_a_list_of_figures(metric: str) -> None:
-    text = shown({"metric": metric, "attributes": ["a", "b"], "values": {"linCorr": 0.12345678}})
-    assert "linCorr" in text
-    assert "0.123457" in text
+    values = {"linCorr": 0.12345678, "figureOfANewerNode": 7.5}
+    text = shown({"metric": metric, "attributes": ["a", "b"], "values": values})
+    lines = [line.split() for line in text.splitlines()]
+    assert ["correlation", "0.123457"] in lines  # in words that people use
+    assert ["figureOfANewerNode", "7.5"] in lines

@@ -87,3 +87,29 @@ def test_an_empty_model_and_one_of_odd_parts_are_shown_too() -> None:
 
 def test_an_imported_model_says_so() -> None:
     assert "imported" in shown({}, imported=True, outputs=["res", "resZ"])
+
+
+def test_a_figure_of_zero_is_shown_and_what_is_off_is_not() -> None:
+    text = shown({"alpha": 0.0, "f": 85661.25, "f_p": 0.0, "standardize": False})
+    lines = [line.split() for line in text.splitlines()]
+    assert ["alpha", "0"] in lines
+    assert "85,661.25 (p < 1e-16)" in text
+    assert "standardize" not in text
+
+
+def test_attributes_keep_their_names_as_headings() -> None:
+    text = shown({"terms": ["petal_width", "kind$a"], "precision": [[2.0, 0.5], [0.5, 3.0]]})
+    assert ["term", "petal_width", "kind", "=", "a"] in [line.split() for line in text.splitlines()]
+
+
+def test_the_normal_laws_of_naive_bayes_are_tables_of_its_classes() -> None:
+    fitted = {
+        "classes": ["no", "yes"],
+        "counts": [70.0, 30.0],
+        "normal": {"x": [[1.0, 2.0], [0.25, 0.5]], "y": [[3.0, 4.0], [0.75, 1.25]]},
+    }
+    lines = [line.split() for line in shown(fitted).splitlines()]
+    assert ["term", "no", "yes"] in lines
+    assert ["y", "3.0000", "4.0000"] in lines
+    assert ["y", "0.7500", "1.2500"] in lines
+    assert ["no", "70"] in lines
