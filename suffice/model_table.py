@@ -162,6 +162,8 @@ def _fit_of_regression(left: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "R²", f"{r2:.6f}" + ("" if adjusted is None else f" (adjusted {adjusted:.6f})")
     if "sigma" in left and "df" in left:
         sigma, df = left.pop("sigma"), left.pop("df")
+        if left.get("penalty") == 0:  # of least squares: goes without saying
+            del left["penalty"]
         yield "residual std. error", f"{number(sigma)} on {count(df)} degrees of freedom"
     if "f" in left and "f_p" in left:
         yield "F", f"{left.pop('f'):,.2f} (p {probability(left.pop('f_p'))})"
