@@ -15,7 +15,7 @@ import pytest
 from federation.encoders import Encoding
 from federation.explore import explore
 from federation.models import fit
-from federation.statistics import Moments, Schema, Table
+from federation.statistics import Coded, Moments, Schema, Table
 from node.answers import FederationInfo
 from node.config import NodeConfig
 from node.errors import AlreadyExists, BadRequest, NotFound, Unavailable
@@ -165,6 +165,34 @@ async def test_members_count_what_the_admin_made_the_project_count(launch: Launc
         assert moments.part("UA") == pooled.part("UA").grow(moments.part("UA").schema)
         with pytest.raises(BadRequest, match="'open' takes part in 'air': its statistics are not handed out"):
             await node.projects.export("open")
+
+
+async def test_members_learn_the_powers_and_sequences_of_the_admins_project(launch: Launch, table) -> None:
+    admin, jfk = await launch("ewr", "admin"), await launch("jfk")
+    await admin.federations.create("air", owner="admin")
+    await join(admin, jfk)
+    options = {f"sml_project_power_{name}": at for name, at in (("min", -1), ("max", 1), ("steps", 3))}
+    powers = {"sml_project_power_column": "distance"} | options
+    schema = Schema.infer(table(100)).restrict(["distance", "delay"])
+    await admin.projects.create("far", owner="admin", schema=schema, federation="air", parameters=powers)
+    chain = {"sml_project_order": 1}
+    await admin.projects.create("chain", owner="admin", federation="air", parameters=chain)
+    await until(jfk, "air", lambda info: len(info.projects) == 2)
+    other = powers | {"sml_project_power_max": 2}
+    with pytest.raises(BadRequest, match=r"has no 'pt_distance\^0.5': other attributes are agreed"):
+        await jfk.projects.create("far", owner="admin", federation="air", parameters=other)
+    made = await jfk.projects.create("far", owner="admin", federation="air")
+    assert made.parameters == powers  # the agreed attributes tell them
+    await jfk.projects.create("chain", owner="admin", federation="air", parameters=chain)
+    for at, node in enumerate((admin, jfk)):
+        await node.projects.learn("far", Table({k: table(100, seed=at).columns[k] for k in schema.names}))
+        await node.projects.learn("chain", Table({"carrier": Coded.of(["UA", "AA"] * 20)}))
+    rows = {"far": 200, "chain": 78}
+    await until(jfk, "air", lambda info: {p.name: p.rows for p in info.projects} == rows)
+    fitted = await jfk.projects.fit("far", "m", "powerreg", "delay", ["distance"])
+    assert (fitted.rows, fitted.model["powers"]) == (200, [-1.0, 0.0, 1.0])
+    chained = await jfk.projects.fit("chain", "m", "mc", None, ["ngram"])
+    assert chained.model["ngrams"] == {"AA|UA": 38, "UA|AA": 40}
 
 
 async def test_a_model_selected_on_one_node_is_that_of_all_members_rows(
