@@ -12,10 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
+from numpy.typing import NDArray
+
 from federation.statistics import Moments, Schema
 from node import modelling
 from node.project_options import ProjectOptions
-from node.sources import Batch, SourceError, guess_schema, joined, open_source, read_batches
+from node.sources import Batch, Source, SourceError, guess_schema, joined, open_source, read_batches
 from node.sources.lines import csv_line, delimiter_of, lines_of
 
 SUFFIX: Final = "_Result"
@@ -47,19 +49,6 @@ def predict_file(
     ModelError naming column and row.
     """
     source = open_source(path, form)
-    kinds = {attribute.name: attribute.type.value for attribute in known.attributes}
-    columns = list(dict.fromkeys(modelling.attribute_of(name, kinds) for name in inputs))
-    letters: dict[str, str] | None = None
-    if options.order is not None:
-        columns = list(model.get("columns") or source.names)
-        known, letters = Schema(()), options.told(columns, {})
-    elif options.encoding is not None or options.powers is not None:
-        known = options.before(known.restrict([name for name in columns if name in known]))
-        columns = list(known.names)
-    schema, _ = guess_schema(source, columns, letters, known)
-    batches = read_batches(source, schema)
-    if options.order is not None and len(columns) == 1:
-        batches = _one_batch(batches, source.path.name)
     lines = lines_of(source)
     delimiter = delimiter_of(source.path)
     heading, rows = next(lines), 0
@@ -68,13 +57,7 @@ def predict_file(
     part = None if output is None else Path(f"{output}.part")
     try:
         with nullcontext() if part is None else part.open("w", encoding="utf-8", newline="") as file:
-            for batch in batches:
-                try:
-                    outputs, model = modelling.advance(
-                        model, options.levels_of(batch.table), inputs, imputing
-                    )
-                except ValueError as error:
-                    raise SourceError(f"{source.path.name}, rows from {batch.first}: {error}") from None
+            for batch, outputs in outputs_of(model, inputs, source, known, options, imputing):
                 if not names:
                     names = [f"{key}{SUFFIX}" for key in outputs]
                     heading = f"{heading}{delimiter}{csv_line(names, delimiter)}"
@@ -95,6 +78,36 @@ def predict_file(
                 part.unlink()
     told, *cells = csv.reader([heading, *sample], delimiter=delimiter)
     return {"rows": rows, "output": output, "names": told, "sample": cells}
+
+
+def outputs_of(
+    model: Mapping[str, Any],
+    inputs: Sequence[str],
+    source: Source,
+    known: Schema,
+    options: ProjectOptions,
+    imputing: Moments | None = None,
+) -> Iterator[tuple[Batch, dict[str, NDArray[Any]]]]:
+    """A file's batches and the model's outputs for their rows. Raises SourceError naming column and row."""
+    kinds = {attribute.name: attribute.type.value for attribute in known.attributes}
+    columns = list(dict.fromkeys(modelling.attribute_of(name, kinds) for name in inputs))
+    letters: dict[str, str] | None = None
+    if options.order is not None:
+        columns = list(model.get("columns") or source.names)
+        known, letters = Schema(()), options.told(columns, {})
+    elif options.encoding is not None or options.powers is not None:
+        known = options.before(known.restrict([name for name in columns if name in known]))
+        columns = list(known.names)
+    schema, _ = guess_schema(source, columns, letters, known)
+    batches = read_batches(source, schema)
+    if options.order is not None and len(columns) == 1:
+        batches = _one_batch(batches, source.path.name)
+    for batch in batches:
+        try:
+            outputs, model = modelling.advance(model, options.levels_of(batch.table), inputs, imputing)
+        except ValueError as error:
+            raise SourceError(f"{source.path.name}, rows from {batch.first}: {error}") from None
+        yield batch, outputs
 
 
 def _one_batch(batches: Iterator[Batch], name: str) -> Iterator[Batch]:

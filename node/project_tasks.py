@@ -82,7 +82,8 @@ class ProjectTasks:
             wanted = {attribute_of(name, kinds) for name in record.inputs}
             part = moments.restrict([name for name in moments.schema.names if name in wanted])
             imputing = await asyncio.to_thread(part.to_bytes)
-        return {key: given.get(key) for key in ("path", "format", "output")} | {
+        asked = ("path", "format", "output", "flags", "score", "figures")
+        return {key: given.get(key) for key in asked} | {
             "model": record.model,
             "inputs": list(record.inputs),
             "schema": row.schema.to_dict(),

@@ -360,10 +360,22 @@ class Client(EncoderCalls):
         return Job.from_dict(self._post(f"/api/projects/{_part(name)}/assess", body))
 
     def predict_file(
-        self, name: str, model: str, path: str, *, output: str | None = None, impute: bool = False
+        self,
+        name: str,
+        model: str,
+        path: str,
+        *,
+        output: str | None = None,
+        impute: bool = False,
+        flags: bool | None = None,
+        score: str | None = None,
     ) -> Job:
-        """Start predicting a file; ``output`` is a CSV to write: its rows, and predictions beside them."""
-        body = _given(path=path, output=output, impute=impute)
+        """Start predicting a file; ``output`` is a CSV to write: its rows, and predictions beside them.
+
+        With ``flags``, instead: which rows are anomalies by the scores of them all, the job's result's
+        columns id, res, q95, q98, q99 and evt; ``score`` names the output they are by.
+        """
+        body = _given(path=path, output=output, impute=impute, flags=flags, score=score)
         return Job.from_dict(self._post(f"/api/projects/{_part(name)}/models/{_part(model)}/predict", body))
 
     # Jobs

@@ -266,7 +266,10 @@ class Cells(Taken):
 
 
 class Predicting(Taken):
-    """Either names and rows (done when answered), or a path (a job, which may write to `output`)."""
+    """Either names and rows (done when answered), or a path (a job, which may write to `output`).
+
+    With flags a job in both cases: which rows are anomalies, by the scores of them all.
+    """
 
     names: list[Name] | None = None
     rows: Rows | None = None
@@ -279,6 +282,13 @@ class Predicting(Taken):
     impute: Annotated[
         bool, Field(description="estimate missing inputs from the others, not by their column's mean")
     ] = False
+    flags: Annotated[bool, Field(description="flag rows of extreme scores: id, res, q95, q98, q99, evt")] = (
+        False
+    )
+    score: Annotated[
+        Name | None, Field(description="the output that flags are by; without it the model's own score")
+    ] = None
+    figures: Annotated[bool, Field(description="draw the flags, as a Plotly figure")] = False
 
 
 class Merging(Taken):

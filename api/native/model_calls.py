@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from api.native.binding import answer, answer_columns
 from api.native.entities import NewModel, Predicting, StoredModel
 from api.problems import bad_request
 from api.routes import Call
-from api.tables import table_from
+from api.tables import check_rows, table_from
 from node.answers import ProjectInfo
 from node.project_options import ProjectOptions
 
@@ -69,25 +71,35 @@ async def predict(call: Call) -> web.Response:
     body: Predicting = call.body
     name = call.part(PROJECT)
     if body.path is not None and body.names is None and body.rows is None:
-        parameters = {
-            "model": call.part(MODEL),
-            "path": body.path,
-            "format": body.format,
-            "output": body.output,
-            "impute": body.impute,
-        }
-        task = await call.node.jobs.submit("predict", actor=call.key, project=name, parameters=parameters)
-        return answer(task, 202)
+        return await _predict_as_job(
+            call, body, {"path": body.path, "format": body.format, "output": body.output}
+        )
     if body.path is not None or body.names is None or body.rows is None or body.output is not None:
         raise bad_request(
             "There is nothing to predict.", "Give either names and rows, or a path and maybe an output."
         )
+    if body.flags:
+        await check_rows(body.names, body.rows)
+        return await _predict_as_job(call, body, {"table": {"names": body.names, "rows": body.rows}})
+    if body.score is not None or body.figures:
+        raise bad_request("A score and figures are about flags, which are not asked for.", "Add flags: true.")
     project = await call.node.projects.info(name)
     known = letters(project)
     told = ProjectOptions.read(project.parameters).told(body.names, known)
     table = await table_from(body.names, body.rows, told, tuple(known))
     columns = await call.node.projects.predict(name, call.part(MODEL), table, impute=body.impute)
     return await answer_columns(columns, table.rows)
+
+
+async def _predict_as_job(call: Call, body: Predicting, rows: dict[str, Any]) -> web.Response:
+    parameters = {"model": call.part(MODEL), "impute": body.impute} | rows
+    if body.flags:
+        parameters["flags"] = True
+    parameters |= {key: value for key in ("score", "figures") if (value := getattr(body, key))}
+    task = await call.node.jobs.submit(
+        "predict", actor=call.key, project=call.part(PROJECT), parameters=parameters
+    )
+    return answer(task, 202)
 
 
 def letters(info: ProjectInfo) -> dict[str, str]:

@@ -367,7 +367,14 @@ class LearnPredictQuery(PredictQuery):
     rebuild_model: Annotated[Flag, Field(alias="rebuildModel")] = False
 
 
-class FilePredictQuery(PredictQuery):
+class AnomalyQuery(PredictQuery):
+    """anomaly: flag rows of extreme scores, as a job; score: the output they are by (else the model's)."""
+
+    anomaly: Flag = False
+    score: Text = ""
+
+
+class FilePredictQuery(AnomalyQuery):
     """The names of data sources: here the paths of files on the node's machine."""
 
     indsname: Annotated[str, Field(min_length=1, max_length=4096)]

@@ -15,6 +15,7 @@ from api.problems import bad_request
 from api.routes import Call
 from api.symetry.binding import envelope, envelope_of_rows
 from api.symetry.entities import (
+    AnomalyQuery,
     BuildQuery,
     CodeQuery,
     DataFrame,
@@ -22,14 +23,14 @@ from api.symetry.entities import (
     LearnPredictQuery,
     MLContext,
     ModelQuery,
-    PredictQuery,
     StoredModel,
 )
 from api.symetry.job_calls import started
 from api.symetry.lookups import model_of, project_of
 from api.symetry.model_views import Z1_BELOW_Z0, model_entity
-from api.symetry.views import inputs_of, rows_of, rows_of_frame, table_of, targets_of, text
-from node.answers import ModelRecord
+from api.symetry.views import inputs_of, letters_for, rows_of, rows_of_frame, table_of, targets_of, text
+from api.tables import check_rows
+from node.answers import ModelRecord, ProjectInfo
 
 
 async def build(call: Call) -> web.Response:
@@ -102,10 +103,13 @@ async def delete(call: Call) -> web.Response:
 
 
 async def predict(call: Call) -> web.Response:
-    query: PredictQuery = call.query
+    """One map of texts a row; with anomaly=true a job, whose DataFrame says which rows are anomalies."""
+    query: AnomalyQuery = call.query
     frame: DataFrame = call.body
     project = await project_of(call)
     record = await model_of(call)
+    if query.anomaly:
+        return await _flag_rows(call, frame, project, record)
     table = await table_of(frame, project)
     columns = await call.node.projects.predict(project.name, record.name, table, impute=query.impute)
     return await envelope_of_rows("KSVSMap", _rows(record, columns), len(frame.data))
@@ -144,9 +148,24 @@ async def predict_file(call: Call) -> web.Response:
         "path": query.indsname,
         "output": query.outdsname,
         "impute": query.impute,
-    }
+    } | _flags(query)
     task = await call.node.jobs.submit("predict", actor=call.key, project=project.name, parameters=parameters)
     return started(call, task)
+
+
+async def _flag_rows(call: Call, frame: DataFrame, project: ProjectInfo, record: ModelRecord) -> web.Response:
+    query: AnomalyQuery = call.query
+    await check_rows(frame.attribute_names, frame.data)
+    types = letters_for(frame, project)
+    table = {"names": frame.attribute_names, "rows": frame.data, "types": types}
+    parameters = {"model": record.name, "table": table, "impute": query.impute} | _flags(query)
+    task = await call.node.jobs.submit("predict", actor=call.key, project=project.name, parameters=parameters)
+    return started(call, task)
+
+
+def _flags(query: AnomalyQuery) -> dict[str, Any]:
+    """What a task is told of flags; a score without them is refused there."""
+    return ({"flags": True} if query.anomaly else {}) | ({"score": query.score} if query.score else {})
 
 
 def _rows(record: ModelRecord, columns: Mapping[str, NDArray[Any]]) -> Iterator[dict[str, str]]:

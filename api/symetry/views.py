@@ -168,6 +168,8 @@ def job_entity(task: Task) -> JobInfo:
 def _job_type(task: Task) -> str:
     if task.kind == "select":
         return selection_job_type(task)
+    if task.kind == "predict" and task.parameters.get("flags"):
+        return "DSPredictDataFrameJob"
     known = _EXPLORE_JOB_TYPES.get(task.parameters["metric"]) if task.kind == "explore" else None
     return known or _JOB_TYPES.get(task.kind, task.kind)
 

@@ -7,7 +7,8 @@ from federation.assessment.assess import Assessment, assess, task_of
 from federation.assessment.confusion import Confusion, confusion
 from federation.assessment.curves import Gains, Residuals, Roc, gains, residuals, roc
 from federation.assessment.errors import AssessmentError
-from federation.assessment.figures import figures
+from federation.assessment.figures import figures, flags_figure
+from federation.assessment.flags import Flags, flags
 from federation.assessment.outcome import Observed, Outcome, observed, outcome
 from federation.assessment.scores import ALIASES, DEFAULTS, SCORES, TASKS, Score, Task, score_named
 
@@ -19,6 +20,7 @@ __all__ = [
     "Assessment",
     "AssessmentError",
     "Confusion",
+    "Flags",
     "Gains",
     "Observed",
     "Outcome",
@@ -29,6 +31,8 @@ __all__ = [
     "assess",
     "confusion",
     "figures",
+    "flags",
+    "flags_figure",
     "gains",
     "observed",
     "outcome",

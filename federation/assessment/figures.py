@@ -12,6 +12,7 @@ from typing import Any, Final
 Figure = dict[str, Any]
 
 _CHANCE: Final[Figure] = {"color": "#888888", "dash": "dash", "width": 1}
+_DASHES: Final = {"q95": "dot", "q98": "dash", "q99": "dashdot", "evt": "solid"}
 _MOST_NUMBERED: Final = 20  # classes; the cells of more are too small for their counts
 
 
@@ -87,6 +88,37 @@ def errors_figure(residuals: Mapping[str, Any], target: str) -> Figure:
     figure = _figure([bars], "Errors", f"predicted less actual {target}", "rows")
     figure["layout"]["bargap"] = 0
     return figure
+
+
+def flags_figure(flags: Mapping[str, Any]) -> Figure:
+    """The scores of `Flags.to_dict()` by row, those beyond the 95 % quantile in a colour of their own, with
+    the quantiles and the tail's limit as lines."""
+    pairs = list(zip(flags["id"], flags["score"], strict=True))
+    beyond = flags["quantiles"].get("q95")
+    data = [
+        _points([pair for pair in pairs if pair[1] <= beyond], "row", "#4c78a8"),
+        _points([pair for pair in pairs if pair[1] > beyond], "beyond q95", "#e45756"),
+    ]
+    levels = dict(flags["quantiles"])
+    if flags["limit"] is not None:
+        levels["evt"] = flags["limit"]
+    ends = [flags["id"][0], flags["id"][-1]] if pairs else []
+    data += [
+        _line(ends, [level] * len(ends), name) | {"line": {"dash": _DASHES[name], "width": 1}}
+        for name, level in levels.items()
+    ]
+    return _figure(data, "Anomalies", "row", "score")
+
+
+def _points(pairs: Sequence[tuple[int, float]], name: str, colour: str) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [row for row, _ in pairs],
+        "y": [score for _, score in pairs],
+        "marker": {"color": colour, "size": 4},
+    }
 
 
 def _line(x: Sequence[float], y: Sequence[float], name: str) -> Figure:

@@ -65,9 +65,10 @@ class Jobs:
         learn, forget: {"path", "format"?, "attributes"?, "types"?} or {"table": {"names", "rows", "types"?}};
         explore: {"metric", "attributes", "targets"?, "parameters"?, "local"?}, or in place of attributes a
         list of "questions"; fit: {"model", "algorithm", "target", "inputs", "parameters"}; predict: {"model",
-        "table" or "path", "output"?, "impute"?}; select: {"model", "target", "inputs", "algorithm" or "task",
-        "parameters"?, "path" or "table"?}; assess: {"model", "path" or "table", "task"?, "figures"?}; every
-        kind: {"timeout"?} in seconds. Raises BadRequest, Forbidden, NotFound.
+        "table" or "path", "output"?, "impute"?, "flags"?, "score"?, "figures"?}; select: {"model", "target",
+        "inputs", "algorithm" or "task", "parameters"?, "path" or "table"?}; assess: {"model", "path" or
+        "table", "task"?, "figures"?}; every kind: {"timeout"?} in seconds. Raises BadRequest, Forbidden,
+        NotFound.
         """
         parameters = dict(parameters or {})
         table = parameters.pop("table", None)
@@ -84,6 +85,7 @@ class Jobs:
         if "path" in parameters:
             check_may_read(actor, parameters["path"])
         if kind == "predict":
+            _check_flags(parameters)
             await asyncio.to_thread(_check_output, parameters)
         if project is not None:
             await self._projects.row(project)
@@ -195,6 +197,16 @@ def _check(kind: str, project: str | None, parameters: dict[str, Any], table: ob
         and isinstance(table.get("rows"), list)
     ):
         raise BadRequest("a table is {names: [...], rows: [[...]], types?}", "send it in this form")
+
+
+def _check_flags(parameters: dict[str, Any]) -> None:
+    """Raise BadRequest for what is said of flags that are not wanted, and a score that is no name."""
+    if not parameters.get("flags"):
+        for name in ("score", "figures"):
+            if parameters.get(name):
+                raise BadRequest(f"{name} is about flags, which are not asked for", "add flags: true")
+    if not isinstance(parameters.get("score") or "", str):
+        raise BadRequest("score is not the name of an output", 'send it as "res"')
 
 
 def _check_output(parameters: dict[str, Any]) -> None:

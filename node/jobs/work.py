@@ -11,6 +11,7 @@ from federation.statistics import Moments, Schema, StatisticsError
 from node import answering, judging, modelling
 from node.encoding import restored
 from node.errors import NodeError
+from node.flagging import Wanted, flag, flag_file
 from node.jobs.learned import Learned
 from node.jobs.pipes import Message
 from node.jobs.tables import given_table, rows_from_json
@@ -114,21 +115,18 @@ def predict(request: Message, blob: bytes, channel: Channel) -> Outcome:
     options = ProjectOptions.read(request["options"], restored(request["encoding"]))
     imputing = None if request["imputing"] is None else Moments.from_bytes(request["imputing"])
     known = Schema.from_dict(request["schema"])
+    flagging = Wanted.of(request) if request["flags"] else None
     if request["path"] is not None:
-        told = predict_file(
-            model,
-            inputs,
-            request["path"],
-            known,
-            options,
-            form=request["format"],
-            output=request["output"],
-            imputing=imputing,
-            tell=channel.progress,
-        )
-        return told, b""
+        path = request["path"]
+        place: dict[str, Any] = {"form": request["format"], "output": request["output"]}
+        place |= {"imputing": imputing, "tell": channel.progress}
+        if flagging is not None:
+            return flag_file(model, inputs, path, known, options, flagging, **place), b""
+        return predict_file(model, inputs, path, known, options, **place), b""
     read = rows_from_json(blob, {a.name: a.type.value for a in known.attributes}, options)
     columns = modelling.predict(model, options.levels_of(read.table), inputs, imputing)
+    if flagging is not None:
+        return flag(model, columns, flagging), b""
     return {"columns": {key: values.tolist() for key, values in columns.items()}}, b""
 
 

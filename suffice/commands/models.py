@@ -13,7 +13,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from suffice.client import Client, Json, SufficeError
+from suffice.client import Client, Job, Json, SufficeError
 from suffice.commands.known_project import about
 from suffice.terminal import (
     PATIENCE_SECONDS,
@@ -237,13 +237,29 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    flags: Annotated[
+        bool,
+        typer.Option(
+            "--flags", help="Let the node read FILE and say which rows have extreme scores, as anomalies do."
+        ),
+    ] = False,
+    score: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OUTPUT",
+            help="The output that --flags are by, if not the model's own score.",
+            show_default=False,
+        ),
+    ] = None,
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Predict rows: a CSV with the model's outputs, one line a row. Absent inputs count as missing.
 
-    The file is read here and its rows are sent to the node; with --output the node itself reads it, as a job.
+    The file is read here and its rows are sent to the node; with --output or --flags the node itself
+    reads it, as a job. Flags are a CSV of a row's id (from 1), res (1 if its score is beyond the 95 %
+    quantile of all), q95, q98, q99 (quantiles) and evt (1 if it is beyond the limit of the fitted tail).
 
     Examples:
 
@@ -254,12 +270,18 @@ def predict(
         suffice project predict flights delay tomorrow.csv --impute
 
         suffice project predict flights delay year.parquet --output predicted.csv
+
+        suffice project predict flights odd year.parquet --flags > flags.csv
     """
     with about(name, node, home, as_json) as client:
         if (file is None) == (not values) or (output is not None and file is None):
             raise typer.BadParameter("give a FILE or --set NAME=VALUE, one of the two; --output needs a FILE")
-        if file is not None and output is not None:
-            _predict_there(client, name, model, file, output, impute, as_json)
+        if (flags and (file is None or str(file) == "-")) or (score and not flags):
+            raise typer.BadParameter("--flags needs a FILE that the node can read; --score needs --flags")
+        if file is not None and (flags or output is not None):
+            asked: Json = {"flags": True, "score": score} if flags else {}
+            done = _predict_there(client, name, model, file, output, as_json, asked | {"impute": impute})
+            _show_job(done, as_json, done.result if flags and output is None else None)
             return
         outputs: dict[str, list[Any]] = {}
         if file is None:
@@ -279,20 +301,30 @@ def predict(
 
 
 def _predict_there(
-    client: Client, name: str, model: str, file: Path, output: Path, impute: bool, as_json: bool
-) -> None:
+    client: Client, name: str, model: str, file: Path, output: Path | None, quiet: bool, asked: Json
+) -> Job:
     """Let the node predict the file, and wait."""
-    from suffice import render
     from suffice.progress import wait_with_bar
 
-    paths = {"path": str(file.absolute()), "output": str(output.absolute())}
-    job = client.predict_file(name, model, **paths, impute=impute)
+    place = None if output is None else str(output.absolute())
+    job = client.predict_file(name, model, str(file.absolute()), output=place, **asked)
     try:
-        done = wait_with_bar(client, job, f"predicting {file.name}", quiet=as_json)
+        return wait_with_bar(client, job, f"predicting {file.name}", quiet=quiet)
     except KeyboardInterrupt:
         note(f"The job goes on: suffice jobs show {job.number}, or suffice jobs kill {job.number}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    emit(asdict(done) if as_json else done, as_json, render.job)
+
+
+def _show_job(done: Job, as_json: bool, flagged: Json | None) -> None:
+    """A finished job; the flags themselves where there are any to print."""
+    from suffice import render
+
+    if flagged is None:
+        emit(asdict(done) if as_json else done, as_json, render.job)
+    elif as_json:
+        print_json(flagged)
+    else:
+        _write_csv(flagged["columns"], heading=True)
 
 
 def _row(options: Iterable[str], inputs: Sequence[str]) -> Batch:

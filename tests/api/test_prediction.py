@@ -146,6 +146,50 @@ async def test_only_some_may_have_files_predicted(served_model, holes_file, as_u
     assert refused.status == 401
 
 
+async def test_symetry_flags_the_rows_of_extreme_scores_as_a_job(served_model, iris, tmp_path):
+    """A DSPredictDataFrameJob, of a DataFrame and of a file."""
+    inputs = tuple(NAMES)
+    await served_model.node.projects.fit("p", "odd", "mahalanobis", None, inputs)
+    call = served_model.symetry
+    frame = {"attributeNames": NAMES, "attributeTypes": ["C"] * 3, "data": [r[:3] for r in iris["data"]]}
+    columns = {name: np.array([float(row[at]) for row in frame["data"]]) for at, name in enumerate(NAMES)}
+    scores = (await served_model.node.projects.predict("p", "odd", Table(columns)))["res"]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(",".join(row) for row in [NAMES, *frame["data"]]) + "\n")
+    query = f"anomaly=true&indsname={path}&outdsname={tmp_path / 'flags.csv'}"
+    started = [
+        await call("POST", "/projects/p/predict/odd?anomaly=true&score=res", frame),
+        await call("POST", f"/projects/p/dss/predict/odd?{query}"),
+    ]
+    for job in started:
+        done = await call.finished(job)
+        assert done.status == 200, done.text
+        found = done.json["values"]["dataframe"]
+        assert found["attributeNames"] == ["id", "res", "q95", "q98", "q99", "evt"]
+        assert set(found["attributeTypes"]) == {"C"}
+        flagged = [int(row[0]) - 1 for row in found["data"] if row[1] == "1"]
+        assert flagged == np.flatnonzero(scores > np.quantile(scores, 0.95)).tolist()
+        assert float(found["data"][0][3]) == np.quantile(scores, 0.98)
+    jobs = (await call("GET", "/jobs")).json["values"]["jobinfo"]
+    assert [job["jobType"] for job in jobs[:2]] == ["DSPredictDataFrameJob"] * 2
+
+
+async def test_flags_are_a_job_of_rows_too_and_drawn_if_asked_for(served_model):
+    call = served_model.native
+    path = "/api/projects/p/models/m/predict"
+    body = {"names": NAMES, "rows": HOLES, "flags": True}
+    started = await call("POST", path, body | {"figures": True})
+    assert started.status == 202
+    result = (await call.finished(started.json))["result"]
+    assert result["columns"]["id"] == [1, 2, 3, 4] and sum(result["columns"]["res"]) == 1
+    assert result["limit"] is None
+    assert result["figures"]["anomalies"]["layout"]["title"]["text"] == "Anomalies"
+    unasked = await call("POST", path, {"names": NAMES, "rows": HOLES, "score": "res"})
+    assert unasked.status == 400 and "flags: true" in unasked.text
+    ragged = await call("POST", path, body | {"rows": [[1.0]]})
+    assert ragged.status == 400
+
+
 async def test_a_file_without_an_input_fails_and_writes_nothing(served_model, tmp_path):
     path = tmp_path / "short.csv"
     path.write_text("sepal_length\n1\n")

@@ -213,6 +213,21 @@ def test_the_node_predicts_a_file_into_another(learned: Any) -> None:
     assert "exists already" in again["message"]
 
 
+def test_rows_of_extreme_scores_are_flagged(learned: Any, write_table: Callable[..., Path]) -> None:
+    write_table(learned.folder / "many.csv", 400, seed=5)
+    flags = ("project", "predict", "trial", "m", "many.csv", "--flags")
+    heading, *rows = csv.reader(io.StringIO(learned.run(*flags).stdout))
+    assert heading == ["id", "res", "q95", "q98", "q99", "evt"]
+    scores = np.array(learned.json("project", "predict", "trial", "m", "many.csv")["res"])
+    assert [row[1] == "1" for row in rows] == (scores > np.quantile(scores, 0.95)).tolist()
+    told = learned.json(*flags, "--score", "res")
+    assert told["columns"]["evt"] == [int(row[5]) for row in rows]
+    assert "completed" in learned.run(*flags, "--output", "flags.csv").stdout
+    assert list(csv.reader((learned.folder / "flags.csv").read_text().splitlines())) == [heading, *rows]
+    learned.run("project", "predict", "trial", "m", "--set", "distance=900", "--flags", code=2)
+    assert "'depth'" in learned.error(*flags, "--score", "depth")["message"]
+
+
 @pytest.mark.parametrize("algorithm", ["mlda", "bayes"])
 def test_a_class_is_predicted_by_its_name(algorithm: str, learned: Any) -> None:
     learned.run(
