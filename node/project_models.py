@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from federation.statistics import Table
 from node import judging, modelling
 from node import project_rows as rows
 from node.answers import AlgorithmInfo, ModelRecord, SelectionInfo, Statistics
-from node.errors import BadRequest, NotFound
+from node.errors import BadRequest, NodeError, NotFound
 from node.learning import Learning, refusing
 from node.store import Store
 from node.store.schema import models
@@ -85,7 +86,7 @@ class ProjectModels:
 
     async def code(self, record: ModelRecord, language: str) -> str:
         """The model as a function in SQL or Java. Raises BadRequest if it is not a weighted sum."""
-        with refusing():
+        with _asking(record):
             return await self.learning.think(modelling.code, record.model, record.name, language)
 
     async def fit(
@@ -198,7 +199,7 @@ class ProjectModels:
     async def onnx(self, name: str, model: str) -> bytes:
         """The model as an ONNX file."""
         record = await self.model(name, model)
-        with refusing():
+        with _asking(record):
             return await self.learning.think(modelling.onnx, record.model)
 
     async def predict(
@@ -212,7 +213,7 @@ class ProjectModels:
         record = await self.model(name, model)
         imputing = (await self.statistics(name)).moments if impute else None
         options = await self.learning.options(await self._row(name))
-        with refusing():
+        with _asking(record):
             seen = await self.learning.think(options.levels_of, table)
             return await self.learning.think(modelling.predict, record.model, seen, record.inputs, imputing)
 
@@ -247,7 +248,7 @@ class ProjectModels:
     async def _advance(self, record: ModelRecord, table: Table, impute: bool) -> dict[str, NDArray[Any]]:
         imputing = (await self.statistics(record.project)).moments if impute else None
         options = await self.learning.options(await self._row(record.project))
-        with refusing():
+        with _asking(record):
             seen = await self.learning.think(options.levels_of, table)
             columns, after = await self.learning.think(
                 modelling.advance, record.model, seen, record.inputs, imputing
@@ -258,3 +259,20 @@ class ProjectModels:
 
     async def _row(self, name: str) -> rows.ProjectRow:
         return await self._store.recall(("row", name), lambda c: rows.find_project(c, name))
+
+
+@contextmanager
+def _asking(record: ModelRecord) -> Iterator[None]:
+    """As `refusing`; whatever the numbers of a model from elsewhere lead to is a refusal too."""
+    try:
+        with refusing():
+            yield
+    except NodeError:
+        raise
+    except Exception as error:
+        if not record.imported:
+            raise
+        raise BadRequest(
+            f"model {record.name!r} was imported, and its numbers do not fit each other: {str(error)[:200]}",
+            "import it again, as the node that fitted it tells it",
+        ) from None

@@ -51,6 +51,11 @@ class DataFrame(Entity):
     data: Data = Field(default_factory=list)
     error_handling: int | None = None
 
+    @classmethod
+    def told(cls, names: list[str], letters: list[str], rows: list[list[str]]) -> DataFrame:
+        """One that the node answers: not held to the limits of what it takes, as a level may be long."""
+        return cls.model_construct(attribute_names=names, attribute_types=letters, data=rows)
+
 
 class MLContext(Entity):
     """Which attributes are meant: by their indexes (as text) or by their names."""

@@ -107,16 +107,14 @@ async def _info(call: Call, task: Task) -> ProjectInfo | None:
 def _frame(columns: dict[str, list[Any]]) -> DataFrame:
     rows = [[text(cell) for cell in row] for row in zip(*columns.values(), strict=True)]
     letters = ["S" if any(isinstance(cell, str) for cell in cells) else "C" for cells in columns.values()]
-    return DataFrame(attribute_names=list(columns), attribute_types=letters, data=rows)
+    return DataFrame.told(list(columns), letters, rows)
 
 
 def _sample(result: dict[str, Any]) -> DataFrame:
     """The first rows of a predicted file."""
     columns = zip(*result["sample"], strict=True)
     letters = ["C" if all(map(_is_number, cells)) else "S" for cells in columns]
-    return DataFrame(
-        attribute_names=result["names"], attribute_types=letters, data=[list(row) for row in result["sample"]]
-    )
+    return DataFrame.told(result["names"], letters, [list(row) for row in result["sample"]])
 
 
 def _is_number(cell: str) -> bool:

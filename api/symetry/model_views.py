@@ -83,10 +83,10 @@ def _frame(sheet: Sheet, record: ModelRecord) -> tuple[str, DataFrame]:
     heading = "attribute" if sheet.axis == "terms" else sheet.axis
     texts = [[_written(cell) for cell in cells] for cells in columns.values()]
     letters = ["S" if any(isinstance(cell, str) for cell in cells) else "C" for cells in columns.values()]
-    return name, DataFrame(
-        attribute_names=[heading, *columns],
-        attribute_types=["S", *letters],
-        data=[list(row) for row in zip(sheet.lines, *texts, strict=True)],
+    return name, DataFrame.told(
+        [heading, *columns],
+        ["S", *letters],
+        [list(row) for row in zip(sheet.lines, *texts, strict=True)],
     )
 
 

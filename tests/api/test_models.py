@@ -106,6 +106,16 @@ async def test_numbers_too_large_are_not_imported(call, fitted):
     assert answer.status == 400 and "finite" in answer.error["message"]
 
 
+async def test_an_imported_model_whose_numbers_do_not_fit_is_refused_wherever_it_is_asked(call):
+    body = {"name": "c", "algorithm": "pca", "inputs": ["x", "y"]}
+    made = (await call("POST", "/api/projects/p/models", body)).json
+    path = "/api/projects/p/models/bad"
+    assert (await call("PUT", path, made | {"model": made["model"] | {"components": []}})).status == 201
+    answer = await call("GET", f"{path}/onnx")
+    assert (answer.status, answer.error["code"]) == (400, "bad_request"), answer.text
+    assert "model 'bad' was imported, and its numbers do not fit" in answer.error["message"]
+
+
 class Named:
     """A model whose answers are names of classes."""
 

@@ -195,3 +195,19 @@ async def test_a_model_that_is_not_there_cannot_be_exported(learned):
         400,
         "Generic Exception <Error no such model <m9>>",
     )
+
+
+async def test_levels_of_any_length_are_told(learned, iris):
+    frame = {
+        name: [*iris[name], *more] if name != "data" else [[*row, "k" * 250] for row in iris["data"]]
+        for name, more in (("attributeNames", ["kind"]), ("attributeTypes", ["T"]), ("data", []))
+    }
+    assert (await learned("POST", "/projects/p/learn", frame)).status == 200
+    kind = str(len(iris["attributeNames"]))
+    for algo, targets, inputs in (("covest", [], [kind, "0"]), ("mlda", [kind], ["0", "1"])):
+        done = await learned.finished(await build(learned, algo, algo, inputs, targets))
+        assert done.status == 200, done.text
+        shown = await learned("GET", f"/projects/p/models/{algo}")
+        assert shown.status == 200 and "k" * 250 in shown.text
+        predicted = await learned("POST", f"/projects/p/predict/{algo}", frame)
+        assert predicted.status in (200, 202), predicted.text
