@@ -161,16 +161,18 @@ def _read(exported: Mapping[str, Any]) -> dict[str, Any]:
         packed = b64decode(exported["statistics"], validate=True)
         unpacking = zlib.decompressobj()
         data = unpacking.decompress(packed, MAX_STATISTICS)
-        whole = unpacking.eof
+        if not unpacking.eof and len(data) < MAX_STATISTICS:
+            raise ValueError("the end is missing")
     except (KeyError, TypeError, ValueError, zlib.error):
         raise BadRequest("the statistics of the exported project are damaged", "export it again") from None
-    if not whole:
+    if not unpacking.eof:
         raise BadRequest(f"the exported project has more than {MAX_STATISTICS} bytes", "export a part of it")
     schema, moments = Schema.from_dict(exported.get("schema") or {}), Moments.from_bytes(data)
     parameters = exported.get("parameters") or {}
     if not isinstance(parameters, Mapping) or WINDOW in parameters:
         raise BadRequest("the parameters of the exported project are damaged", "export it again")
-    ProjectOptions.read(parameters)
+    if ProjectOptions.read(parameters).split not in (None, schema.split):
+        raise BadRequest("the exported project's parameters are not those of its schema", "export it again")
     if schema != moments.schema:
         raise BadRequest("the exported project's schema is not that of its statistics", "export it again")
     if problem := impossible(moments):

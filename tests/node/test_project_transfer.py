@@ -89,7 +89,9 @@ async def test_what_no_export_gave_is_refused(node: Node, schema: Schema, table)
         ({"format": "other"}, "not an exported project"),
         ({"statistics": "%%%"}, "damaged"),
         ({"statistics": b64encode(bytes(packed)).decode()}, "damaged"),
-        ({"statistics": good["statistics"][: len(good["statistics"]) // 8 * 4]}, "bytes"),
+        ({"statistics": ""}, "damaged"),
+        ({"parameters": {"partitionSplit": "no such column"}}, "not those of its schema"),
+        ({"statistics": good["statistics"][: len(good["statistics"]) // 8 * 4]}, "damaged"),
         ({"schema": {"attributes": []}}, "not that of its statistics"),
         ({"parameters": {"nonsense": 1}}, "no project option 'nonsense'"),
     ):
