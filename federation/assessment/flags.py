@@ -84,6 +84,4 @@ def flags(scores: FloatArray) -> Flags:
 def _limit(scores: FloatArray) -> float | None:
     if np.count_nonzero(scores > np.quantile(scores, QUANTILE)) < FEWEST_PEAKS:
         return None
-    tail = Tail.of(scores, QUANTILE, ALPHA, MOST_PEAKS)
-    # Among many equal scores fewer than ALPHA may be beyond the start; the tail says nothing below it.
-    return max(tail.threshold, tail.start)
+    return Tail.of(scores, QUANTILE, ALPHA, MOST_PEAKS).threshold

@@ -76,9 +76,10 @@ class Tail:
         return replace(tail, threshold=tail.level(alpha))
 
     def level(self, alpha: float) -> float:
-        """The level that a value passes with probability alpha."""
+        """The level that a value passes with probability alpha; the tail's start if that is below it, where
+        the tail says nothing."""
         fitted = fit_pareto(np.array(self.peaks))
-        ratio = alpha * self.seen / self.peak_count
+        ratio = min(1.0, alpha * self.seen / self.peak_count)
         if abs(fitted.shape) < _SMALL:
             return self.start - fitted.scale * math.log(ratio)
         return self.start + fitted.scale / fitted.shape * math.expm1(-fitted.shape * math.log(ratio))

@@ -13,7 +13,7 @@ from sklearn import datasets
 from statsmodels.datasets import sunspots
 
 from federation.models import EvtSettings, ModelError, fit, fit_mahalanobis, from_dict, watch
-from federation.models.pareto_tail import fit_pareto
+from federation.models.pareto_tail import Tail, fit_pareto
 from federation.statistics import Moments, Table
 
 Learned = Callable[..., Moments]
@@ -182,3 +182,11 @@ def test_scores_without_a_tail_are_refused(learned: Learned, tabulated: Tabulate
     classes = watch(fit("bayes", moments, "kind", ["x"]))
     with pytest.raises(ModelError, match="the model watched has no numbers 'res'; it has 'Prob'"):
         classes.predict(tabulated(columns))
+
+
+def test_the_limit_is_not_below_where_the_tail_starts() -> None:
+    """Among many equal scores fewer than alpha pass the start: the tail says nothing of what lies below."""
+    scores = np.concatenate([np.zeros(900), np.full(85, 5.0), np.linspace(6.0, 9.0, 15)])
+    tail = Tail.of(scores, 0.95, 0.025, 1000)
+    assert tail.start == 5.0
+    assert tail.threshold == 5.0
