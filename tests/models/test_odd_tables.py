@@ -79,7 +79,8 @@ def test_an_answer_is_a_number_or_a_reason(case: str, table: str, missing: str, 
     try:
         learned = expand(rows, "a", (0.5, 1.0)) if case == "powerreg" else rows
     except ModelError as error:
-        pytest.skip(str(error))
+        assert len(str(error)) > 20
+        return
     moments = Moments(Schema.infer(learned, 60)).learn(learned)
     algorithm = case.split()[0]
     inputs = [name for name in columns if name != "y"]

@@ -1,0 +1,143 @@
+"""How one node is asked over HTTP, and what goes wrong on the way; what is asked is in `client`."""
+
+# ruff: noqa: N818 (the names say what happened; "Error" would add nothing)
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+Json = dict[str, Any]
+
+ANSWER_SECONDS = 120.0  # the longest a node may take for an answer that is not a long poll
+
+
+class SufficeError(Exception):
+    """What went wrong (``message``), under a stable name (``code``), and what to do about it (``remedy``)."""
+
+    def __init__(self, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(f"{message} {remedy}".strip())
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+
+class NodeRefused(SufficeError):
+    """The node answered, and said no; ``status`` is the HTTP status."""
+
+    def __init__(self, status: int, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(code, message, remedy)
+        self.status = status
+
+
+class AuthenticationFailed(NodeRefused):
+    """The node does not know this access key, or the secret does not belong to it (401)."""
+
+
+class CannotReachNode(SufficeError):
+    """No node answered at the address."""
+
+
+class Wire:
+    """One node, one access key. Not bound to a connection: usable from several threads, nothing to close.
+
+    ``url`` is the node's address (``http://host:port``); raises :class:`SufficeError` if it is not one.
+    """
+
+    def __init__(self, url: str, access_key: str, secret_key: str) -> None:
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        try:
+            port = parts.port
+        except ValueError:
+            port = None
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or (port is None and ":" in parts.netloc)
+        ):
+            raise SufficeError("bad_url", f"{url!r} is not a node's address.", "Give http://HOST:PORT.")
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._scheme, self._host, self._port = parts.scheme, parts.hostname, port
+        self._prefix = parts.path.rstrip("/")
+        token = base64.b64encode(f"{access_key}:{secret_key}".encode()).decode()
+        self._authorization = f"Basic {token}"
+
+    def _get(self, path: str) -> Json:
+        return self._object("GET", path)
+
+    def _list(self, path: str, key: str) -> list[Json]:
+        answer = self._call("GET", path)
+        return list(answer.get(key, []) if isinstance(answer, dict) else answer)
+
+    def _post(self, path: str, body: Json | None = None) -> Json:
+        return self._object("POST", path, body if body is not None else {})
+
+    def _object(
+        self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS
+    ) -> Json:
+        answer = self._call(method, path, body, timeout)
+        return answer if isinstance(answer, dict) else {"answer": answer}
+
+    def _call(self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS) -> Any:
+        return _decoded(self.url, self._fetch(method, path, body, timeout))
+
+    def _fetch(
+        self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS
+    ) -> bytes:
+        headers = {"Authorization": self._authorization, "Accept": "application/json", "Connection": "close"}
+        data = None
+        if body is not None:
+            data = json.dumps(body, allow_nan=False).encode()
+            headers["Content-Type"] = "application/json"
+        connection_type = (
+            http.client.HTTPSConnection if self._scheme == "https" else http.client.HTTPConnection
+        )
+        connection = connection_type(self._host, self._port, timeout=timeout)
+        try:
+            connection.request(method, self._prefix + path, body=data, headers=headers)
+            answer = connection.getresponse()
+            status, content = answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise CannotReachNode(
+                "cannot_reach",
+                f"No node answers at {self.url} ({error or type(error).__name__}).",
+                "Is it running? Start one with: suffice node start",
+            ) from error
+        finally:
+            connection.close()
+        if status >= 400:
+            raise _refusal(self.url, status, content)
+        return content
+
+
+def part(name: str) -> str:
+    """A name as a part of a path."""
+    return quote(name, safe="")
+
+
+def _decoded(url: str, content: bytes) -> Any:
+    if not content:
+        return {}
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise CannotReachNode(
+            "not_a_node",
+            f"What answers at {url} does not speak JSON.",
+            "Check the address: a node prints its own at start.",
+        ) from error
+
+
+def _refusal(url: str, status: int, content: bytes) -> NodeRefused:
+    """The node's error envelope as an exception; a proxy's page between us and the node is not shown."""
+    try:
+        error = json.loads(content)["error"]
+        code, message, remedy = str(error["code"]), str(error["message"]), str(error.get("remedy") or "")
+    except (ValueError, KeyError, TypeError):
+        code, message, remedy = f"http_{status}", f"{url} answered with status {status}.", ""
+    if status == 401:
+        return AuthenticationFailed(status, code, message, remedy)
+    return NodeRefused(status, code, message, remedy)
