@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from api.routes import Access, CallHandler, Route
-from api.symetry import (
-    encoder_calls,
-    explore_calls,
-    federation_calls,
-    job_calls,
-    model_calls,
-    project_calls,
-    selection_calls,
-)
+from api.routes import Route
+from api.symetry import encoder_calls, federation_calls, job_calls, model_routes, project_calls
 from api.symetry import entities as e
+from api.symetry.routing import JOB, PROJECT, call
 
-_ROOT = "/symetry/rest/{cid}"
-_P = "/projects/{pid}"
 _F = "/fedml/{pid}"
 _E = "/encoders/{encodername}"
 
-
-def _call(
-    method: str,
-    path: str,
-    handler: CallHandler,
-    access: Access,
-    summary: str,
-    answers: dict[int, Any],
-    **more: Any,
-) -> Route:
-    return Route(method, _ROOT + path, handler, summary, "symetry", access, answers=answers, **more)
-
-
-_JOB = "Job Created: Location and sym-job-id name it."
-
 ROUTES: Final[tuple[Route, ...]] = (
     # Jobs
-    _call("GET", "/jobs", job_calls.listed, "annotator", "List all jobs", {200: "jobinfo: JobInfo[]"}),
-    _call(
+    call("GET", "/jobs", job_calls.listed, "annotator", "List all jobs", {200: "jobinfo: JobInfo[]"}),
+    call(
         "GET",
         "/jobs/{jobid}",
         job_calls.status,
@@ -51,7 +27,7 @@ ROUTES: Final[tuple[Route, ...]] = (
             400: "No such job",
         },
     ),
-    _call(
+    call(
         "DELETE",
         "/jobs/{jobid}",
         job_calls.kill,
@@ -60,7 +36,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: "Job was killed", 202: "Job cannot be killed", 400: "No such job"},
     ),
     # Projects
-    _call(
+    call(
         "POST",
         "/projects",
         project_calls.create,
@@ -71,65 +47,72 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=e.Parameters,
         body_required=False,
     ),
-    _call(
+    call(
         "GET", "/projects/list", project_calls.listed, "annotator", "List the projects", {200: "stringList"}
     ),
-    _call(
+    call(
         "GET",
         "/projects/info",
         project_calls.all_info,
         "annotator",
         "All projects' info, by a job",
-        {202: _JOB},
+        {202: JOB},
     ),
-    _call(
+    call(
         "GET",
-        _P + "/info",
+        PROJECT + "/info",
         project_calls.info,
         "annotator",
         "A project's info",
-        {200: "smlInfo", 202: _JOB},
+        {200: "smlInfo", 202: JOB},
         query=e.AsyncQuery,
     ),
-    _call(
+    call(
         "POST",
-        _P + "/learn",
+        PROJECT + "/learn",
         project_calls.learn,
         "user",
         "Learn a DataFrame",
-        {200: "OK", 202: _JOB},
+        {200: "OK", 202: JOB},
         query=e.AsyncQuery,
         body=e.DataFrame,
     ),
-    _call(
+    call(
         "POST",
-        _P + "/forget",
+        PROJECT + "/forget",
         project_calls.forget,
         "user",
         "Forget a DataFrame",
-        {200: "OK", 202: _JOB},
+        {200: "OK", 202: JOB},
         query=e.AsyncQuery,
         body=e.DataFrame,
     ),
-    _call(
-        "DELETE", _P, project_calls.delete, "user", "Delete a project", {200: "deleted Project with id[...]"}
+    call(
+        "DELETE",
+        PROJECT,
+        project_calls.delete,
+        "user",
+        "Delete a project",
+        {200: "deleted Project with id[...]"},
     ),
-    _call("GET", _P + "/save", project_calls.save, "user", "Nothing to do: all is saved", {200: "OK"}),
-    _call("GET", _P + "/freeze", project_calls.freeze, "user", "Let it learn no more", {200: "OK"}),
-    _call("GET", _P + "/unfreeze", project_calls.unfreeze, "user", "Let it learn again", {200: "OK"}),
-    _call(
+    call("GET", PROJECT + "/save", project_calls.save, "user", "Nothing to do: all is saved", {200: "OK"}),
+    call("GET", PROJECT + "/freeze", project_calls.freeze, "user", "Let it learn no more", {200: "OK"}),
+    call("GET", PROJECT + "/unfreeze", project_calls.unfreeze, "user", "Let it learn again", {200: "OK"}),
+    call(
         "GET",
-        _P + "/merge",
+        PROJECT + "/merge",
         project_calls.merge,
         "user",
         "Add what another project has learned",
         {200: "smlInfo"},
         query=e.MergeQuery,
     ),
-    _call("GET", _P + "/export", project_calls.export, "user", "Its statistics, to carry", {200: "string"}),
-    _call(
+    call(
+        "GET", PROJECT + "/export", project_calls.export, "user", "Its statistics, to carry", {200: "string"}
+    ),
+    call(
         "POST",
-        _P + "/import",
+        PROJECT + "/import",
         project_calls.import_project,
         "user",
         "Make a project of exported statistics",
@@ -138,28 +121,28 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=e.ExportedProject,
         body_form="base64",
     ),
-    _call(
+    call(
         "POST",
-        _P + "/histogramEnable",
+        PROJECT + "/histogramEnable",
         project_calls.enable_histogram,
         "user",
         "Turn histograms on or off",
         {200: "smlInfo"},
         query=e.EnableQuery,
     ),
-    _call("GET", _P + "/unload", project_calls.unload, "user", "Free its memory", {200: "OK"}),
-    _call(
+    call("GET", PROJECT + "/unload", project_calls.unload, "user", "Free its memory", {200: "OK"}),
+    call(
         "GET",
-        _P + "/rename",
+        PROJECT + "/rename",
         project_calls.rename,
         "user",
         "Rename a project",
         {201: "smlInfo", 409: "Name taken."},
         query=e.RenameQuery,
     ),
-    _call(
+    call(
         "GET",
-        _P + "/encoderAssign",
+        PROJECT + "/encoderAssign",
         encoder_calls.assign,
         "user",
         "Let the rows of an empty project pass through an encoder",
@@ -167,7 +150,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         query=e.EncoderAssignQuery,
     ),
     # Encoders
-    _call(
+    call(
         "POST",
         "/encoders/create",
         encoder_calls.create,
@@ -178,13 +161,13 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=e.Parameters,
         body_required=False,
     ),
-    _call("GET", "/encoders", encoder_calls.listed, "annotator", "List the encoders", {200: "stringList"}),
-    _call(
+    call("GET", "/encoders", encoder_calls.listed, "annotator", "List the encoders", {200: "stringList"}),
+    call(
         "POST", _E + "/learn", encoder_calls.learn, "user", "Learn a DataFrame", {200: "OK"}, body=e.DataFrame
     ),
-    _call("DELETE", _E, encoder_calls.delete, "user", "Delete an encoder", {200: "OK", 409: "It is in use."}),
-    _call("GET", _E + "/stats", encoder_calls.stats, "annotator", "Values by column", {200: "dataframe"}),
-    _call(
+    call("DELETE", _E, encoder_calls.delete, "user", "Delete an encoder", {200: "OK", 409: "It is in use."}),
+    call("GET", _E + "/stats", encoder_calls.stats, "annotator", "Values by column", {200: "dataframe"}),
+    call(
         "GET",
         _E + "/keyvals/{key}",
         encoder_calls.values,
@@ -193,7 +176,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: "dataframe"},
     ),
     *(
-        _call(
+        call(
             "POST",
             f"{_E}/keyvals/{{key}}/{verb}",
             encoder_calls.set_values,
@@ -204,7 +187,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         )
         for verb in ("setValue", "setValues")
     ),
-    _call(
+    call(
         "POST",
         _E + "/createKeyValues",
         encoder_calls.create_values,
@@ -214,189 +197,9 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=e.DataFrame,
     ),
     # Exploration, models, prediction
-    _call(
-        "POST",
-        _P + "/explore",
-        explore_calls.explore,
-        "annotator",
-        "Explore by a metric",
-        {200: "KSVDMap, smlInfo", 202: _JOB},
-        query=e.ExploreQuery,
-        body=e.ExploreContext,
-    ),
-    _call(
-        "POST",
-        _P + "/vif",
-        explore_calls.vif,
-        "annotator",
-        "Variance inflation",
-        {200: "KSVSMap, with async=false", 202: _JOB},
-        query=e.JobQuery,
-        body=e.OneContext,
-    ),
-    _call(
-        "POST",
-        _P + "/explorepca",
-        explore_calls.components,
-        "annotator",
-        "Principal components",
-        {200: "pcaVectors, pcaValues, pcaSumValues, with async=false", 202: _JOB},
-        query=e.ComponentsQuery,
-        body=e.OneContext,
-    ),
-    _call(
-        "POST",
-        _P + "/exploresvd",
-        explore_calls.svd,
-        "annotator",
-        "Singular values",
-        {200: "KSVSMap, with async=false", 202: _JOB},
-        query=e.JobQuery,
-        body=e.OneContext,
-    ),
-    _call(
-        "POST",
-        _P + "/exploresvdfs",
-        explore_calls.svd_selection,
-        "annotator",
-        "Attributes that do not depend on each other",
-        {200: "KSVSMap, with async=false", 202: _JOB},
-        query=e.JobQuery,
-        body=e.OneContext,
-    ),
-    _call(
-        "POST",
-        _P + "/densityEstimate",
-        explore_calls.density,
-        "annotator",
-        "Counts in equal bins",
-        {200: "densityList", 202: _JOB},
-        query=e.DensityQuery,
-        body=e.ExploreContext,
-    ),
-    _call(
-        "POST",
-        _P + "/conditionalDensityEstimate",
-        explore_calls.conditional_density,
-        "annotator",
-        "Counts in equal bins, by the levels of the column that the project is split by",
-        {200: "densityList", 202: _JOB},
-        query=e.ConditionalDensityQuery,
-        body=e.ExploreContext,
-    ),
-    _call(
-        "POST",
-        "/projects/dataDrift",
-        explore_calls.drift,
-        "annotator",
-        "How far a project has drifted from another",
-        {200: "KSVDMap"},
-        body=e.MLContext,
-    ),
-    _call(
-        "POST",
-        _P + "/build",
-        model_calls.build,
-        "user",
-        "Build a model of any algorithm",
-        {202: _JOB},
-        query=e.BuildQuery,
-        body=e.MLContext,
-    ),
-    _call(
-        "POST",
-        _P + "/selectModel",
-        selection_calls.select_model,
-        "user",
-        "Select the inputs of a model by rows that were not learned",
-        {202: _JOB},
-        query=e.SelectQuery,
-        body=e.SelectionBody,
-    ),
-    _call(
-        "POST",
-        _P + "/autoSelect",
-        selection_calls.auto_select,
-        "user",
-        "Select algorithm and inputs by rows that were not learned",
-        {202: _JOB},
-        query=e.AutoSelectQuery,
-        body=e.SelectionBody,
-    ),
-    _call(
-        "POST",
-        _P + "/reduce",
-        selection_calls.reduce,
-        "user",
-        "Leave out the inputs that tell nothing more, by what was learned",
-        {202: _JOB},
-        query=e.ReduceQuery,
-        body=e.MLContext,
-    ),
-    _call("GET", _P + "/models/{mid}", model_calls.info, "annotator", "A model", {200: "modelInfo"}),
-    _call(
-        "GET",
-        _P + "/models/{mid}/code",
-        model_calls.code,
-        "annotator",
-        "A linear model as a function in SQL or Java",
-        {200: "string"},
-        query=e.CodeQuery,
-    ),
-    _call(
-        "GET",
-        _P + "/model/export",
-        model_calls.export,
-        "annotator",
-        "A model's JSON in Base64",
-        {200: "string"},
-        query=e.ModelQuery,
-    ),
-    _call(
-        "POST",
-        _P + "/model/import",
-        model_calls.import_model,
-        "user",
-        "Import an exported model",
-        {200: "modelInfo"},
-        query=e.ModelQuery,
-        body=e.StoredModel,
-        body_form="base64",
-    ),
-    _call("DELETE", _P + "/models/{mid}", model_calls.delete, "user", "Delete a model", {200: "OK"}),
-    _call(
-        "POST",
-        _P + "/predict/{mid}",
-        model_calls.predict,
-        "annotator",
-        "Predict rows; with anomaly=true, flag those of extreme scores, as a job",
-        {200: "KSVSMap", 202: _JOB},
-        query=e.AnomalyQuery,
-        body=e.DataFrame,
-    ),
-    _call(
-        "POST",
-        _P + "/learnpredict/{mid}",
-        model_calls.learn_predict,
-        "user",
-        "Predict rows and learn them",
-        {200: "KSVSMap"},
-        query=e.LearnPredictQuery,
-        body=e.DataFrame,
-    ),
-    _call(
-        "POST",
-        _P + "/dss/predict/{mid}",
-        model_calls.predict_file,
-        "superuser",
-        "Predict a file into another, or with anomaly=true the flags of its rows",
-        {202: _JOB},
-        query=e.FilePredictQuery,
-        body=e.DataFrame,
-        body_required=False,
-    ),
+    *model_routes.ROUTES,
     # Federation
-    _call(
+    call(
         "POST",
         "/fedml/create",
         federation_calls.create,
@@ -407,7 +210,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=e.Parameters,
         body_form="encrypted",
     ),
-    _call(
+    call(
         "POST",
         "/fedml/createJoin",
         federation_calls.create_join,
@@ -418,7 +221,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=e.Parameters,
         body_form="encrypted",
     ),
-    _call(
+    call(
         "POST",
         _F + "/getInvitation",
         federation_calls.get_invitation,
@@ -428,15 +231,15 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=e.Parameters,
         body_form="encrypted",
     ),
-    _call(
+    call(
         "GET", _F + "/info", federation_calls.info, "annotator", "The federation", {200: "fedInfoEncrypted"}
     ),
-    _call("GET", _F + "/startPulse", federation_calls.start_pulse, "superuser", "Start syncing", {200: "OK"}),
-    _call("GET", _F + "/stopPulse", federation_calls.stop_pulse, "superuser", "Stop syncing", {200: "OK"}),
-    _call(
+    call("GET", _F + "/startPulse", federation_calls.start_pulse, "superuser", "Start syncing", {200: "OK"}),
+    call("GET", _F + "/stopPulse", federation_calls.stop_pulse, "superuser", "Stop syncing", {200: "OK"}),
+    call(
         "GET", _F + "/fullSyncRequest", federation_calls.full_sync_request, "user", "Sync once", {200: "OK"}
     ),
-    _call(
+    call(
         "GET",
         _F + "/syncStats",
         federation_calls.sync_stats,
@@ -444,7 +247,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Counts and logs",
         {200: "fedSyncStats"},
     ),
-    _call(
+    call(
         "GET",
         _F + "/getSyncLog",
         federation_calls.get_sync_log,
@@ -452,7 +255,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "The sync log",
         {200: "stringList"},
     ),
-    _call(
+    call(
         "GET",
         _F + "/getErrorLog",
         federation_calls.get_error_log,
