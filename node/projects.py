@@ -197,7 +197,9 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
         agreed, version = await self._fusion().adopt(federation, shared_as, row.schema)
         values = {"federation": federation, "shared_as": shared_as, "version": max(row.version, version) + 1}
         if not row.schema.attributes:
-            values |= {"schema": agreed.to_dict(), "fixed": bool(agreed.attributes)}
+            row.options.check_agreed(shared_as, federation, agreed)
+            parameters = row.options.with_agreed(dict(row.parameters), agreed)
+            values |= {"schema": agreed.to_dict(), "fixed": bool(agreed.attributes), "parameters": parameters}
         elif (row.schema.extras, row.schema.split) != (agreed.extras, agreed.split):
             raise BadRequest(
                 f"project {name!r} counts {_listed(row.schema)}, project {shared_as!r} of {federation!r} "

@@ -193,6 +193,10 @@ async def test_members_learn_the_powers_and_sequences_of_the_admins_project(laun
     assert (fitted.rows, fitted.model["powers"]) == (200, [-1.0, 0.0, 1.0])
     chained = await jfk.projects.fit("chain", "m", "mc", None, ["ngram"])
     assert chained.model["ngrams"] == {"AA|UA": 38, "UA|AA": 40}
+    await jfk.projects.delete("far")
+    await jfk.projects.create("near", owner="admin")
+    shared = await jfk.projects.share("near", "air", "far")
+    assert shared.parameters == powers
 
 
 async def test_a_model_selected_on_one_node_is_that_of_all_members_rows(
