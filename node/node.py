@@ -19,13 +19,16 @@ from node.identity_store import load_or_create_identity
 from node.jobs.runner import JobRunner
 from node.jobs.service import Jobs
 from node.keys import AccessKey, Keys, Role
+from node.project_exploration import ProjectExploration
+from node.project_models import ProjectModels
 from node.project_tasks import ProjectTasks
+from node.project_transfer import ProjectTransfer
 from node.projects import Projects
 from node.store import Store
 
 
 class Node:
-    """A node's services: projects, jobs, federations, keys, events; usable between start and stop."""
+    """A node's services: projects, models, jobs, federations, keys, …; usable between start and stop."""
 
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
@@ -58,6 +61,9 @@ class Node:
         self._exit.callback(numbers.shutdown)
         self.events = Events(self.store)
         self.projects = Projects(self.store, numbers, self.node_id, self.name)
+        self.models = ProjectModels(self.store, self.projects)
+        self.exploration = ProjectExploration(self.projects)
+        self.transfer = ProjectTransfer(self.store, self.projects)
         self.encoders = Encoders(self.store, self.projects)
         self._exit.push_async_callback(self.projects.learning.settle)
         self._broker = Broker(self.config)
@@ -67,11 +73,11 @@ class Node:
         self.projects.fusion = self.federations
         self._exit.push_async_callback(self.federations.close)
         await self.federations.open(self.events)
-        work = ProjectTasks(self.store, self.projects)
+        work = ProjectTasks(self.store, self.projects, self.models)
         self.runner = JobRunner(
             self.store, self.events, work, self.config.workers, self.config.worker_idle_seconds
         )
-        self.jobs = Jobs(self.store, self.runner, self.projects)
+        self.jobs = Jobs(self.store, self.runner, self.projects, self.models, self.exploration)
         self._exit.push_async_callback(self.runner.stop)
         await self.runner.start()
 

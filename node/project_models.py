@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from federation.statistics import Table
 from node import judging, modelling
 from node import project_rows as rows
-from node.answers import AlgorithmInfo, ModelRecord, SelectionInfo, Statistics
+from node.answers import AlgorithmInfo, ModelRecord, SelectionInfo
 from node.errors import BadRequest, NodeError, NotFound
-from node.learning import Learning, refusing
+from node.learning import refusing
+from node.projects import Projects
 from node.store import Store
 from node.store.schema import models
 
@@ -24,22 +25,18 @@ ModelList = list[ModelRecord]
 
 
 class ProjectModels:
-    """The part of `Projects` that is about models."""
+    """The models of a node's projects."""
 
-    _store: Store
-    learning: Learning
-
-    async def statistics(self, name: str) -> Statistics:
-        """What models are fitted from; see `Projects`."""
-        raise NotImplementedError
+    def __init__(self, store: Store, projects: Projects) -> None:
+        self._store, self._projects, self._learning = store, projects, projects.learning
 
     async def algorithms(self) -> tuple[AlgorithmInfo, ...]:
         """What may be fitted."""
-        return await self.learning.think(modelling.algorithms)
+        return await self._learning.think(modelling.algorithms)
 
     async def algorithm(self, name: str) -> AlgorithmInfo:
         """Raises NotFound."""
-        return await self.learning.think(modelling.algorithm, name)
+        return await self._learning.think(modelling.algorithm, name)
 
     async def check_fit(self, model: str, algorithm: str, parameters: Mapping[str, Any]) -> None:
         """Raise BadRequest for what no statistics could make a model of: unknown names, unreadable values."""
@@ -49,11 +46,11 @@ class ProjectModels:
             )
         rows.check_name(model)
         with refusing():
-            await self.learning.think(modelling.check, algorithm, parameters)
+            await self._learning.think(modelling.check, algorithm, parameters)
 
     async def selection(self) -> SelectionInfo:
         """What a selection may be told."""
-        return await self.learning.think(judging.offered)
+        return await self._learning.think(judging.offered)
 
     async def check_selection(self, parameters: Mapping[str, Any]) -> None:
         """Raise BadRequest for what no rows could select; `parameters` are those of a task "select"."""
@@ -66,11 +63,11 @@ class ProjectModels:
             raise BadRequest("parameters is not a map", 'send parameters as {"name": value}')
         rows.check_name(parameters["model"])
         with refusing():
-            await self.learning.think(judging.check, judging.Wanted.of(parameters))
+            await self._learning.think(judging.check, judging.Wanted.of(parameters))
 
     async def check_assessment(self, name: str, model: str) -> None:
         """Raise NotFound for a model that there is not, BadRequest for one that has no target."""
-        if (await self.model(name, model)).target is None:
+        if (await self.get(name, model)).target is None:
             raise BadRequest(f"model {model!r} predicts no attribute", "assess a model that has a target")
 
     async def one_target(self, name: str, targets: Sequence[str]) -> str | None:
@@ -80,14 +77,14 @@ class ProjectModels:
         """
         if len(targets) < 2:
             return targets[0] if targets else None
-        moments = (await self.statistics(name)).moments
+        moments = (await self._projects.statistics(name)).moments
         with refusing():
-            return await self.learning.think(modelling.one_target, moments, targets)
+            return await self._learning.think(modelling.one_target, moments, targets)
 
     async def code(self, record: ModelRecord, language: str) -> str:
         """The model as a function in SQL or Java. Raises BadRequest if it is not a weighted sum."""
         with _asking(record):
-            return await self.learning.think(modelling.code, record.model, record.name, language)
+            return await self._learning.think(modelling.code, record.model, record.name, language)
 
     async def fit(
         self,
@@ -100,9 +97,9 @@ class ProjectModels:
     ) -> ModelRecord:
         """Fit a model and store it under this name, in place of one that has it."""
         rows.check_name(model)
-        statistics = await self.statistics(name)
+        statistics = await self._projects.statistics(name)
         with refusing():
-            fitted = await self.learning.think(
+            fitted = await self._learning.think(
                 modelling.fit, statistics.moments, algorithm, target, inputs, parameters or {}
             )
         record = ModelRecord(
@@ -119,7 +116,7 @@ class ProjectModels:
             outputs=fitted.outputs,
             seconds=fitted.seconds,
         )
-        await self.keep_model(record)
+        await self.keep(record)
         return record
 
     async def import_model(
@@ -135,9 +132,9 @@ class ProjectModels:
     ) -> ModelRecord:
         """Store a model that was fitted elsewhere, marked as such. Raises BadRequest if it is not one."""
         rows.check_name(model)
-        kinds = {a.name: a.type.value for a in (await self._row(name)).schema.attributes}
+        kinds = {a.name: a.type.value for a in (await self._projects.row(name)).schema.attributes}
         with refusing():
-            read = await self.learning.think(modelling.revive, fitted, inputs, kinds)
+            read = await self._learning.think(modelling.revive, fitted, inputs, kinds)
         record = ModelRecord(
             project=name,
             name=model,
@@ -152,12 +149,10 @@ class ProjectModels:
             outputs=read.outputs,
             imported=True,
         )
-        await self.keep_model(record)
+        await self.keep(record)
         return record
 
-    async def keep_model(
-        self, record: ModelRecord, also: Callable[[sa.Connection], None] | None = None
-    ) -> None:
+    async def keep(self, record: ModelRecord, also: Callable[[sa.Connection], None] | None = None) -> None:
         """Store a fitted model; `also` is part of the same transaction."""
         rows.check_name(record.name)
 
@@ -169,14 +164,14 @@ class ProjectModels:
 
         await self._store.write(write)
 
-    async def model(self, name: str, model: str) -> ModelRecord:
+    async def get(self, name: str, model: str) -> ModelRecord:
         """Raises NotFound."""
-        found = [record for record in await self.models(name) if record.name == model]
+        found = [record for record in await self.list(name) if record.name == model]
         if not found:
             raise NotFound(f"project {name!r} has no model {model!r}", "list its models, or fit it")
         return found[0]
 
-    async def models(self, name: str) -> ModelList:
+    async def list(self, name: str) -> ModelList:
         """All models of a project, by name."""
 
         def read(connection: sa.Connection) -> ModelList:
@@ -186,9 +181,9 @@ class ProjectModels:
 
         return list(await self._store.recall(("models", name), read))
 
-    async def delete_model(self, name: str, model: str) -> None:
+    async def delete(self, name: str, model: str) -> None:
         """Raises NotFound."""
-        await self.model(name, model)
+        await self.get(name, model)
 
         def write(connection: sa.Connection) -> None:
             mine = models.c.project_id == rows.find_project(connection, name).id
@@ -198,9 +193,9 @@ class ProjectModels:
 
     async def onnx(self, name: str, model: str) -> bytes:
         """The model as an ONNX file."""
-        record = await self.model(name, model)
+        record = await self.get(name, model)
         with _asking(record):
-            return await self.learning.think(modelling.onnx, record.model)
+            return await self._learning.think(modelling.onnx, record.model)
 
     async def predict(
         self, name: str, model: str, table: Table, *, impute: bool = False
@@ -210,12 +205,12 @@ class ProjectModels:
         `impute` estimates a row's missing inputs from its other inputs by the project's statistics; else each
         counts as its column's mean.
         """
-        record = await self.model(name, model)
-        imputing = (await self.statistics(name)).moments if impute else None
-        options = await self.learning.options(await self._row(name))
+        record = await self.get(name, model)
+        imputing = (await self._projects.statistics(name)).moments if impute else None
+        options = await self._learning.options(await self._projects.row(name))
         with _asking(record):
-            seen = await self.learning.think(options.levels_of, table)
-            return await self.learning.think(modelling.predict, record.model, seen, record.inputs, imputing)
+            seen = await self._learning.think(options.levels_of, table)
+            return await self._learning.think(modelling.predict, record.model, seen, record.inputs, imputing)
 
     async def learn_predict(
         self,
@@ -233,32 +228,29 @@ class ProjectModels:
         Learned first and rebuilt, the model that predicts is the new one. A model that remembers scores
         remembers those of these rows.
         """
-        record = await self.model(name, model)
+        record = await self.get(name, model)
         if rebuild and record.imported:
             raise BadRequest(
                 f"model {model!r} was imported, and cannot be built again here", "leave rebuilding out"
             )
         columns = await self._advance(record, table, impute) if predict_first else {}
-        await self.learning.change(name, table, 1, types)
+        await self._learning.change(name, table, 1, types)
         if rebuild:
             fitting = (record.algorithm, record.target, record.inputs, record.parameters)
             record = await self.fit(name, model, *fitting)
         return columns if predict_first else await self._advance(record, table, impute)
 
     async def _advance(self, record: ModelRecord, table: Table, impute: bool) -> dict[str, NDArray[Any]]:
-        imputing = (await self.statistics(record.project)).moments if impute else None
-        options = await self.learning.options(await self._row(record.project))
+        imputing = (await self._projects.statistics(record.project)).moments if impute else None
+        options = await self._learning.options(await self._projects.row(record.project))
         with _asking(record):
-            seen = await self.learning.think(options.levels_of, table)
-            columns, after = await self.learning.think(
+            seen = await self._learning.think(options.levels_of, table)
+            columns, after = await self._learning.think(
                 modelling.advance, record.model, seen, record.inputs, imputing
             )
         if after != record.model:
-            await self.keep_model(replace(record, model=after))
+            await self.keep(replace(record, model=after))
         return columns
-
-    async def _row(self, name: str) -> rows.ProjectRow:
-        return await self._store.recall(("row", name), lambda c: rows.find_project(c, name))
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from node.jobs import task_rows
 from node.jobs.pipes import Message
 from node.jobs.runner import Complete
 from node.modelling import attribute_of
-from node.project_exploring import answers
+from node.project_exploration import answers
+from node.project_models import ProjectModels
 from node.projects import Projects
 from node.store import Store
 from node.tasks import Task
@@ -29,8 +30,8 @@ _READING: Final = frozenset({"learn", "forget", "predict", "assess", "select"})
 class ProjectTasks:
     """The node's part of every kind of task."""
 
-    def __init__(self, store: Store, projects: Projects) -> None:
-        self._store, self._projects = store, projects
+    def __init__(self, store: Store, projects: Projects, models: ProjectModels) -> None:
+        self._store, self._projects, self._models = store, projects, models
         # Whose rows, and how many, a running task is computed from: its answer names them.
         self._basis: dict[str, tuple[int, tuple[Share, ...]]] = {}
 
@@ -56,7 +57,7 @@ class ProjectTasks:
         if task.kind == "predict":
             return request | await self._prediction(task.project, given), payload
         if task.kind == "assess":
-            record = await self._projects.model(task.project, given["model"])
+            record = await self._models.get(task.project, given["model"])
             request |= {key: given.get(key) for key in ("path", "format")}
             request |= {"model": record.model, "target": record.target, "inputs": record.inputs}
             request |= {"task_kind": given.get("task"), "figures": bool(given.get("figures"))}
@@ -73,7 +74,7 @@ class ProjectTasks:
 
     async def _prediction(self, project: str, given: dict[str, Any]) -> Message:
         """What a worker needs to predict: the model, and to impute also the statistics of its inputs."""
-        record = await self._projects.model(project, given["model"])
+        record = await self._models.get(project, given["model"])
         row = await self._projects.row(project)
         imputing = None
         if given.get("impute"):
@@ -142,7 +143,7 @@ class ProjectTasks:
 
     async def _keep_model(self, task: Task, fitted: dict[str, Any], complete: Complete) -> None:
         record = self._record(task, fitted)
-        await self._projects.keep_model(record, lambda c: complete(c, asdict(record)))
+        await self._models.keep(record, lambda c: complete(c, asdict(record)))
 
     async def _keep_selected(self, task: Task, found: dict[str, Any], complete: Complete) -> None:
         """The model is one of many that were tried: its inputs and parameters are its own."""
@@ -150,7 +151,7 @@ class ProjectTasks:
         own |= {key: found[key] for key in ("algorithm", "parameters")}
         record = replace(self._record(task, found), **own)
         told = asdict(record) | {"selection": found["selection"]}
-        await self._projects.keep_model(record, lambda c: complete(c, told))
+        await self._models.keep(record, lambda c: complete(c, told))
 
     def _record(self, task: Task, fitted: dict[str, Any]) -> ModelRecord:
         rows, contributions = self._basis.pop(task.id)

@@ -1,4 +1,4 @@
-"""Statistics that move between projects: merged on one node, carried from one to another, slimmed."""
+"""Statistics that move between projects: merged on one node, carried from one to another."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from federation.statistics import Extra, Moments, Schema
+from federation.statistics import Moments, Schema
 from node import project_rows as rows
 from node.answers import EncoderUse, ProjectInfo
 from node.encoding import restored
 from node.errors import AlreadyExists, BadRequest
 from node.forgetting import impossible
-from node.learning import Learning, refusing
-from node.project_options import PROFILES, WINDOW, ProjectOptions
+from node.learning import refusing
+from node.project_options import WINDOW, ProjectOptions
+from node.projects import Projects
 from node.store import Store
 from node.store.schema import projects
 
@@ -30,18 +31,10 @@ FORMAT: Final = "suffice project 1"
 
 
 class ProjectTransfer:
-    """The part of `Projects` that moves statistics."""
+    """What a node's projects take in as statistics, and hand out."""
 
-    _store: Store
-    learning: Learning
-
-    async def info(self, name: str) -> ProjectInfo:
-        """See `Projects`."""
-        raise NotImplementedError
-
-    async def row(self, name: str) -> rows.ProjectRow:
-        """See `Projects`."""
-        raise NotImplementedError
+    def __init__(self, store: Store, projects: Projects) -> None:
+        self._store, self._projects, self._learning = store, projects, projects.learning
 
     async def merge(self, name: str, other: str) -> ProjectInfo:
         """Add what another project of this node has learned here; the other stays as it is.
@@ -50,7 +43,7 @@ class ProjectTransfer:
         """
         if name == other:
             raise BadRequest(f"project {name!r} cannot be merged with itself", "name another project")
-        row, source = await self.row(name), await self.row(other)
+        row, source = await self._projects.row(name), await self._projects.row(other)
         if row.options.window is not None:
             raise BadRequest(
                 f"project {name!r} has a rolling window: it counts rows, of which {other!r} keeps none",
@@ -62,8 +55,8 @@ class ProjectTransfer:
                 f"projects {name!r} and {other!r} learn chains of the orders {sorted(map(str, orders))}",
                 "merge a project of the same order",
             )
-        async with self.learning.lock(source.id):
-            added = await self.learning.moments(await self.row(other))
+        async with self._learning.lock(source.id):
+            added = await self._learning.moments(await self._projects.row(other))
         lacking = row.schema.extras - added.schema.extras
         if added.schema.attributes and row.schema.attributes and lacking:
             raise BadRequest(
@@ -77,8 +70,8 @@ class ProjectTransfer:
             return (alike.unsplit() if row.schema.split is None else alike).to_bytes()
 
         with refusing():
-            data = await self.learning.think(pack)
-        return await self.learning.merge(name, data, 1, _nothing_more)
+            data = await self._learning.think(pack)
+        return await self._learning.merge(name, data, 1, _nothing_more)
 
     async def export(self, name: str) -> dict[str, Any]:
         """A project's statistics as plain data, for `import_project` on any node.
@@ -86,16 +79,16 @@ class ProjectTransfer:
         Its models stay, and so do the rows of a rolling window: without them there is no window. Raises
         BadRequest for a project of a federation.
         """
-        row = await self.row(name)
+        row = await self._projects.row(name)
         if row.federation is not None:
             raise BadRequest(
                 f"project {name!r} takes part in {row.federation!r}: its statistics are not handed out",
                 "export a local project",
             )
-        async with self.learning.lock(row.id):
-            row = await self.row(name)
-            moments = await self.learning.moments(row)
-        packed = await self.learning.think(lambda: zlib.compress(moments.to_bytes(), 1))
+        async with self._learning.lock(row.id):
+            row = await self._projects.row(name)
+            moments = await self._learning.moments(row)
+        packed = await self._learning.think(lambda: zlib.compress(moments.to_bytes(), 1))
         encoding = await self._store.read(lambda c: rows.encoding_of(c, row.id))
         return {
             "format": FORMAT,
@@ -113,40 +106,14 @@ class ProjectTransfer:
         """Make a project of what `export` gave. Raises BadRequest for anything else, AlreadyExists."""
         rows.check_name(name)
         with refusing():
-            values = await self.learning.think(_read, exported)
+            values = await self._learning.think(_read, exported)
         now = time.time()
         values |= {"name": name, "owner": owner, "created": now, "changed": now}
         try:
             await self._store.write(lambda c: c.execute(projects.insert().values(values)))
         except sa.exc.IntegrityError:
             raise AlreadyExists(f"there is a project {name!r} already", "choose another name") from None
-        return await self.info(name)
-
-    async def count_profiles(self, name: str, on: bool) -> ProjectInfo:
-        """Count histograms and the sums of higher powers from now on, or drop them.
-
-        Raises BadRequest if rows have been learned without them, or where a federation agreed on it.
-        """
-        async with self.learning.lock((await self.row(name)).id):
-            row = await self.row(name)
-            if on is (Extra.PROFILES in row.schema.extras):
-                return await self.info(name)
-            if row.frozen:
-                raise BadRequest(f"project {name!r} is frozen", "unfreeze it first")
-            if row.federation is not None:
-                raise BadRequest(
-                    f"what project {name!r} counts is agreed in {row.federation!r}", "use a local project"
-                )
-            if on and row.rows:
-                raise BadRequest(
-                    f"project {name!r} has learned {row.rows} rows without histograms, which cannot be "
-                    "made from its sums",
-                    "make a project with them, and learn the rows again",
-                )
-            profiles = frozenset({Extra.PROFILES})
-            extras = row.schema.extras | profiles if on else row.schema.extras - profiles
-            await self.learning.recount(row, extras, {**row.parameters, PROFILES: on})
-        return await self.info(name)
+        return await self._projects.info(name)
 
 
 def _nothing_more(_connection: sa.Connection, _info: ProjectInfo) -> None:

@@ -2,8 +2,9 @@
 
 A project holds this node's own statistics, with a version that grows with every change. A project of a
 federation answers from the fused statistics instead, and its own are this node's contribution. Numeric work
-runs in threads; a change is acknowledged when it is committed. What is
-about models is in `project_models`, exploration in `project_exploring`.
+runs in threads; a change is acknowledged when it is committed. Services that build on projects: their models
+(`project_models`), what is asked of their statistics (`project_exploration`), and statistics that move from
+one to another (`project_transfer`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from federation.statistics import Moments, Schema, Table
+from federation.statistics import Extra, Moments, Schema, Table
 from node import project_rows as rows
 from node.answers import ProjectInfo, Share, Snapshot, Statistics
 from node.encoding import restored
@@ -25,11 +26,8 @@ from node.errors import AlreadyExists, BadRequest, Forbidden, Unavailable
 from node.keys import AccessKey
 from node.learning import Learning, refusing
 from node.offering import offered_by_file
-from node.project_exploring import ProjectExploring
-from node.project_models import ProjectModels
-from node.project_options import ProjectOptions
+from node.project_options import PROFILES, ProjectOptions
 from node.project_rows import ProjectRow
-from node.project_transfer import ProjectTransfer
 from node.sources import open_source
 from node.store import Store
 from node.store.schema import projects
@@ -54,7 +52,7 @@ class Fusion(Protocol):
         """The local project has a new version, or is gone."""
 
 
-class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
+class Projects:
     """The node's projects. One namespace; the owner is recorded."""
 
     def __init__(self, store: Store, numbers: Executor, node_id: str, node_name: str) -> None:
@@ -161,7 +159,7 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
 
         Raises NotFound, BadRequest.
         """
-        row = await self._row(name)
+        row = await self.row(name)
         check_encodable(name, row.options, encoder)
         async with self.learning.lock(row.id):
             await self._store.write(lambda c: rows.assign_encoder(c, name, encoder.use, encoder.data))
@@ -169,19 +167,45 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
 
     async def freeze(self, name: str, frozen: bool = True) -> ProjectInfo:
         """Let a project refuse to learn and to forget, or let it change again."""
-        row = await self._row(name)
+        row = await self.row(name)
         change = projects.update().where(projects.c.id == row.id).values(frozen=frozen)
         async with self.learning.lock(row.id):
             await self._store.write(lambda c: c.execute(change))
         return await self.info(name)
 
+    async def count_profiles(self, name: str, on: bool) -> ProjectInfo:
+        """Count histograms and the sums of higher powers from now on, or drop them.
+
+        Raises BadRequest if rows have been learned without them, or where a federation agreed on it.
+        """
+        async with self.learning.lock((await self.row(name)).id):
+            row = await self.row(name)
+            if on is (Extra.PROFILES in row.schema.extras):
+                return await self.info(name)
+            if row.frozen:
+                raise BadRequest(f"project {name!r} is frozen", "unfreeze it first")
+            if row.federation is not None:
+                raise BadRequest(
+                    f"what project {name!r} counts is agreed in {row.federation!r}", "use a local project"
+                )
+            if on and row.rows:
+                raise BadRequest(
+                    f"project {name!r} has learned {row.rows} rows without histograms, which cannot be "
+                    "made from its sums",
+                    "make a project with them, and learn the rows again",
+                )
+            profiles = frozenset({Extra.PROFILES})
+            extras = row.schema.extras | profiles if on else row.schema.extras - profiles
+            await self.learning.recount(row, extras, {**row.parameters, PROFILES: on})
+        return await self.info(name)
+
     async def unload(self, name: str) -> None:
         """Free the memory that the project's statistics take, until they are needed again."""
-        self.learning.drop((await self._row(name)).id)
+        self.learning.drop((await self.row(name)).id)
 
     async def delete(self, name: str) -> None:
         """Delete a project with its statistics and models; what it gave to a federation is taken back."""
-        row = await self._row(name)
+        row = await self.row(name)
         async with self.learning.lock(row.id):
             await self._store.write(lambda c: c.execute(projects.delete().where(projects.c.id == row.id)))
             self.learning.drop(row.id)
@@ -189,7 +213,7 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
 
     async def share(self, name: str, federation: str, shared_as: str) -> ProjectInfo:
         """Let a local project take part in a federation's project from now on."""
-        row = await self._row(name)
+        row = await self.row(name)
         if row.federation is not None:
             raise BadRequest(
                 f"project {name!r} takes part in {row.federation!r} already", "use another project"
@@ -230,14 +254,14 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
 
     async def statistics(self, name: str) -> Statistics:
         """What answers are computed from: the fused statistics of a federated project, else its own."""
-        row = await self._row(name)
+        row = await self.row(name)
         if row.federation is not None and row.shared_as is not None:
             return await self._fusion().fused(row.federation, row.shared_as)
         return await self._own(row)
 
     async def own_statistics(self, name: str) -> Statistics:
         """This node's own part."""
-        return await self._own(await self._row(name))
+        return await self._own(await self.row(name))
 
     async def schema_from(
         self,
@@ -269,7 +293,7 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
 
     async def row(self, name: str) -> ProjectRow:
         """The project as stored. Raises NotFound."""
-        return await self._row(name)
+        return await self._store.recall(("row", name), lambda c: rows.find_project(c, name))
 
     async def contribution(self, federation: str, shared_as: str) -> tuple[ProjectRow, Moments] | None:
         """What this node has to contribute to a federation's project; None without a local project."""
@@ -282,7 +306,7 @@ class Projects(ProjectTransfer, ProjectModels, ProjectExploring):
 
     async def _own(self, row: ProjectRow) -> Statistics:
         async with self.learning.lock(row.id):
-            row = await self._row(row.name)
+            row = await self.row(row.name)
             moments = await self.learning.moments(row)
         return Statistics(moments, (Share(*self._me, row.version, row.rows),))
 

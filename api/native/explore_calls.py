@@ -12,14 +12,14 @@ PROJECT = "project"
 
 
 async def metrics(call: Call) -> web.Response:
-    projects = call.node.projects
-    return answer({"metrics": await projects.metrics(), "drift": await projects.drifts()})
+    exploration = call.node.exploration
+    return answer({"metrics": await exploration.metrics(), "drift": await exploration.drifts()})
 
 
 async def explore(call: Call) -> web.Response:
     query: Exploring = call.query
     return answer(
-        await call.node.projects.explore(
+        await call.node.exploration.explore(
             call.part(PROJECT),
             query.metric,
             query.attributes,
@@ -33,5 +33,5 @@ async def explore(call: Call) -> web.Response:
 async def drift(call: Call) -> web.Response:
     query: Drifting = call.query
     return answer(
-        await call.node.projects.drift(call.part(PROJECT), query.baseline, query.metric, query.attributes)
+        await call.node.exploration.drift(call.part(PROJECT), query.baseline, query.metric, query.attributes)
     )

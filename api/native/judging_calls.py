@@ -15,7 +15,7 @@ from api.tables import check_rows
 
 
 async def offered(call: Call) -> web.Response:
-    return answer(await call.node.projects.selection())
+    return answer(await call.node.models.selection())
 
 
 async def select(call: Call) -> web.Response:

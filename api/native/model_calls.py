@@ -19,38 +19,38 @@ MODEL = "model"
 
 
 async def algorithms(call: Call) -> web.Response:
-    return answer({"algorithms": await call.node.projects.algorithms()})
+    return answer({"algorithms": await call.node.models.algorithms()})
 
 
 async def algorithm(call: Call) -> web.Response:
-    return answer(await call.node.projects.algorithm(call.part("algorithm")))
+    return answer(await call.node.models.algorithm(call.part("algorithm")))
 
 
 async def fit(call: Call) -> web.Response:
     body: NewModel = call.body
-    made = await call.node.projects.fit(
+    made = await call.node.models.fit(
         call.part(PROJECT), body.name, body.algorithm, body.target, body.inputs, body.parameters
     )
     return answer(made, 201)
 
 
 async def models(call: Call) -> web.Response:
-    return answer({"models": await call.node.projects.models(call.part(PROJECT))})
+    return answer({"models": await call.node.models.list(call.part(PROJECT))})
 
 
 async def model(call: Call) -> web.Response:
-    return answer(await call.node.projects.model(call.part(PROJECT), call.part(MODEL)))
+    return answer(await call.node.models.get(call.part(PROJECT), call.part(MODEL)))
 
 
 async def onnx(call: Call) -> web.Response:
-    content = await call.node.projects.onnx(call.part(PROJECT), call.part(MODEL))
+    content = await call.node.models.onnx(call.part(PROJECT), call.part(MODEL))
     return web.Response(body=content, content_type="application/octet-stream")
 
 
 async def import_model(call: Call) -> web.Response:
     """What `model` answers, elsewhere or here, made a model of this project."""
     body: StoredModel = call.body
-    made = await call.node.projects.import_model(
+    made = await call.node.models.import_model(
         call.part(PROJECT),
         call.part(MODEL),
         body.model,
@@ -63,7 +63,7 @@ async def import_model(call: Call) -> web.Response:
 
 
 async def delete_model(call: Call) -> web.Response:
-    await call.node.projects.delete_model(call.part(PROJECT), call.part(MODEL))
+    await call.node.models.delete(call.part(PROJECT), call.part(MODEL))
     return answer({})
 
 
@@ -87,7 +87,7 @@ async def predict(call: Call) -> web.Response:
     known = letters(project)
     told = ProjectOptions.read(project.parameters).told(body.names, known)
     table = await table_from(body.names, body.rows, told, tuple(known))
-    columns = await call.node.projects.predict(name, call.part(MODEL), table, impute=body.impute)
+    columns = await call.node.models.predict(name, call.part(MODEL), table, impute=body.impute)
     return await answer_columns(columns, table.rows)
 
 

@@ -74,7 +74,7 @@ async def delete(call: Call) -> web.Response:
 
 async def merge(call: Call) -> web.Response:
     body: Merging = call.body
-    return answer(await call.node.projects.merge(call.part(NAME), body.other))
+    return answer(await call.node.transfer.merge(call.part(NAME), body.other))
 
 
 async def freeze(call: Call) -> web.Response:
@@ -83,14 +83,14 @@ async def freeze(call: Call) -> web.Response:
 
 
 async def export(call: Call) -> web.Response:
-    return answer(await call.node.projects.export(call.part(NAME)))
+    return answer(await call.node.transfer.export(call.part(NAME)))
 
 
 async def import_project(call: Call) -> web.Response:
     body: ExportedProject = call.body
     exported = body.model_dump(by_alias=True)
     return answer(
-        await call.node.projects.import_project(call.part(NAME), exported, owner=call.key.user), 201
+        await call.node.transfer.import_project(call.part(NAME), exported, owner=call.key.user), 201
     )
 
 

@@ -94,7 +94,7 @@ async def drift(call: Call) -> web.Response:
         raise bad_request(f"The extraParameters lack [{', '.join(missing)}].", "Add them.")
     baseline, analysis = [await project_of(call, given[name]) for name in names[:2]]
     attributes = inputs_of(context, analysis)
-    found = await call.node.projects.drift(analysis.name, baseline.name, given["driftMetric"], attributes)
+    found = await call.node.exploration.drift(analysis.name, baseline.name, given["driftMetric"], attributes)
     return envelope(values={"KSVDMap": {"values": [found.values]}})
 
 
@@ -129,7 +129,7 @@ async def _questions(
     defaults: Mapping[str, Any] | None = None,
 ) -> list[Question]:
     """A question for each context. Raises BadRequest and `Problem` 400 for what cannot be asked."""
-    known = {info.name: info for info in await call.node.projects.metrics()}
+    known = {info.name: info for info in await call.node.exploration.metrics()}
     if metric not in known:
         raise bad_request(f"There is no metric [{metric}].", f"Use one of {', '.join(known)}.")
     ask = _conditional_question if metric == "conditional_density" else _question
@@ -139,7 +139,7 @@ async def _questions(
             raise bad_request(
                 f"values[{number}] names {len(question.attributes)} attributes; the metric {metric} takes 1."
             )
-    await call.node.projects.check_exploration(metric, questions)
+    await call.node.exploration.check(metric, questions)
     return questions
 
 
@@ -172,7 +172,7 @@ def _given(context: MLContext) -> dict[str, Any]:
 async def _answered(
     call: Call, project: ProjectInfo, metric: str, questions: Sequence[Question], *, local: bool = False
 ) -> dict[str, Any]:
-    answers = await call.node.projects.explore_each(project.name, metric, questions, local=local)
+    answers = await call.node.exploration.explore_each(project.name, metric, questions, local=local)
     return entities(
         metric, [(answer.attributes, answer.targets, answer.values) for answer in answers], project
     )

@@ -25,7 +25,7 @@ async def model_of(call: Call, mid: str | None = None) -> ModelRecord:
     """The model that the path names, or `mid`; raises `Problem` 400 in the documented words."""
     name = call.part("mid") if mid is None else mid
     try:
-        return await call.node.projects.model(call.part("pid"), name)
+        return await call.node.models.get(call.part("pid"), name)
     except NotFound:
         raise Problem(400, "not_found", f"Generic Exception <Error no such model <{name}>>") from None
 
@@ -40,7 +40,7 @@ async def federated_project_of(call: Call) -> tuple[ProjectInfo, str]:
 
 async def entity_of(call: Call, info: ProjectInfo) -> ProjectEntity:
     """A project's full entity: with its models' types and its federation's state."""
-    models = await call.node.projects.models(info.name) if info.models else []
+    models = await call.node.models.list(info.name) if info.models else []
     federation = None
     if info.federation is not None:
         try:

@@ -43,12 +43,12 @@ async def build(call: Call) -> web.Response:
             f"The algorithm {query.algo} takes at least one input.", "Give inputAttributeNames."
         )
     if query.svdreduce:
-        independent = await call.node.projects.explore(project.name, "svdfs", inputs)
+        independent = await call.node.exploration.explore(project.name, "svdfs", inputs)
         inputs = independent.values["attributes"]
     parameters = {
         "model": query.modelid,
         "algorithm": query.algo,
-        "target": await call.node.projects.one_target(project.name, targets),
+        "target": await call.node.models.one_target(project.name, targets),
         "inputs": inputs,
         "parameters": context.extra_parameters,
     }
@@ -66,7 +66,7 @@ async def code(call: Call) -> web.Response:
     query: CodeQuery = call.query
     await project_of(call)
     record = await model_of(call)
-    text = await call.node.projects.code(record, query.language)
+    text = await call.node.models.code(record, query.language)
     return envelope(values={"string": text})
 
 
@@ -83,7 +83,7 @@ async def import_model(call: Call) -> web.Response:
     query: ModelQuery = call.query
     body: StoredModel = call.body
     project = await project_of(call)
-    made = await call.node.projects.import_model(
+    made = await call.node.models.import_model(
         project.name,
         query.modelid,
         body.model,
@@ -98,7 +98,7 @@ async def import_model(call: Call) -> web.Response:
 async def delete(call: Call) -> web.Response:
     project = await project_of(call)
     record = await model_of(call)
-    await call.node.projects.delete_model(project.name, record.name)
+    await call.node.models.delete(project.name, record.name)
     return envelope()
 
 
@@ -111,7 +111,7 @@ async def predict(call: Call) -> web.Response:
     if query.anomaly:
         return await _flag_rows(call, frame, project, record)
     table = await table_of(frame, project)
-    columns = await call.node.projects.predict(project.name, record.name, table, impute=query.impute)
+    columns = await call.node.models.predict(project.name, record.name, table, impute=query.impute)
     return await envelope_of_rows("KSVSMap", _rows(record, columns), len(frame.data))
 
 
@@ -123,7 +123,7 @@ async def learn_predict(call: Call) -> web.Response:
     record = await model_of(call)
     kept = _kept(query.keep_columns, frame)
     rows = await rows_of_frame(frame, project)
-    columns = await call.node.projects.learn_predict(
+    columns = await call.node.models.learn_predict(
         project.name,
         record.name,
         rows.table,

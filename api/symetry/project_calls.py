@@ -132,20 +132,20 @@ async def merge(call: Call) -> web.Response:
     """Add the other project's statistics; the other stays as it is."""
     query: MergeQuery = call.query
     project, other = await project_of(call), await project_of(call, query.other)
-    merged = await call.node.projects.merge(project.name, other.name)
+    merged = await call.node.transfer.merge(project.name, other.name)
     return envelope(values={"smlInfo": await entity_of(call, merged)})
 
 
 async def export(call: Call) -> web.Response:
     """Base64 of the project's JSON."""
     project = await project_of(call)
-    exported = await call.node.projects.export(project.name)
+    exported = await call.node.transfer.export(project.name)
     return envelope(values={"string": b64encode(to_json(exported)).decode()})
 
 
 async def import_project(call: Call) -> web.Response:
     body: ExportedProject = call.body
-    made = await call.node.projects.import_project(call.part("pid"), body.model_dump(), owner=call.key.user)
+    made = await call.node.transfer.import_project(call.part("pid"), body.model_dump(), owner=call.key.user)
     return envelope(values={"smlInfo": await entity_of(call, made)})
 
 

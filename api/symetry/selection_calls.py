@@ -63,7 +63,7 @@ async def _by_rows(call: Call, parameters: dict[str, Any], words: str) -> web.Re
 async def _asked(call: Call, context: MLContext, project: ProjectInfo) -> dict[str, Any]:
     """Target, inputs and parameters of an MLContext."""
     targets, inputs = targets_of(context, project), inputs_of(context, project)
-    target = await call.node.projects.one_target(project.name, targets)
+    target = await call.node.models.one_target(project.name, targets)
     if target is None or not inputs:
         raise bad_request(
             "A selection has one target and inputs to choose among.",

@@ -19,6 +19,8 @@ from node.errors import BadRequest
 from node.jobs import task_rows
 from node.jobs.runner import JobRunner
 from node.keys import AccessKey
+from node.project_exploration import ProjectExploration
+from node.project_models import ProjectModels
 from node.projects import Projects, check_may_read
 from node.sources import FORMATS
 from node.store import Store
@@ -48,8 +50,16 @@ TaskList = builtins.list[Task]
 class Jobs:
     """The node's tasks."""
 
-    def __init__(self, store: Store, runner: JobRunner, projects: Projects) -> None:
-        self._store, self._runner, self._projects = store, runner, projects
+    def __init__(
+        self,
+        store: Store,
+        runner: JobRunner,
+        projects: Projects,
+        models: ProjectModels,
+        exploration: ProjectExploration,
+    ) -> None:
+        self._store, self._runner = store, runner
+        self._projects, self._models, self._exploration = projects, models, exploration
 
     async def submit(
         self,
@@ -75,11 +85,11 @@ class Jobs:
         _check(kind, project, parameters, table)
         if kind == "fit":
             name, algorithm = parameters["model"], parameters["algorithm"]
-            await self._projects.check_fit(name, algorithm, parameters.get("parameters") or {})
+            await self._models.check_fit(name, algorithm, parameters.get("parameters") or {})
         if kind == "explore":
-            await self._projects.check_exploration(parameters["metric"], questions_of(parameters))
+            await self._exploration.check(parameters["metric"], questions_of(parameters))
         if kind == "select":
-            await self._projects.check_selection(parameters)
+            await self._models.check_selection(parameters)
             if table is not None:  # what a job is about can be told without its rows
                 parameters["sample"] = {**table, "rows": table["rows"][:SAMPLE]}
         if "path" in parameters:
@@ -90,7 +100,7 @@ class Jobs:
         if project is not None:
             await self._projects.row(project)
             if kind == "assess":
-                await self._projects.check_assessment(project, parameters["model"])
+                await self._models.check_assessment(project, parameters["model"])
         values = {
             "id": uuid.uuid4().hex,
             "kind": kind,

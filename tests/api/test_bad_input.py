@@ -21,7 +21,7 @@ async def both(served, iris):
     """A node with a project p and a model m, to be thrown things at."""
     await served.symetry("POST", "/projects?pid=p")
     await served.symetry("POST", "/projects/p/learn", iris)
-    await served.node.projects.fit("p", "m", "mlr", "petal_width", ["sepal_length"], {})
+    await served.node.models.fit("p", "m", "mlr", "petal_width", ["sepal_length"], {})
     return served
 
 

@@ -17,7 +17,7 @@ async def served_model(served, iris):
     await served.symetry("POST", "/projects?pid=p")
     await served.symetry("POST", "/projects/p/learn", iris)
     inputs = ("sepal_length", "sepal_width", "petal_length")
-    await served.node.projects.fit("p", "m", "mlr", "petal_width", inputs)
+    await served.node.models.fit("p", "m", "mlr", "petal_width", inputs)
     return served
 
 
@@ -42,7 +42,7 @@ async def test_missing_inputs_are_regressed_on_those_present(served_model, iris)
     path = "/api/projects/p/models/m/predict"
     plain = (await served_model.native("POST", path, body)).json["columns"]["res"]
     found = (await served_model.native("POST", path, body | {"impute": True})).json["columns"]["res"]
-    intercept, *slopes = (await served_model.node.projects.model("p", "m")).model["coef"]
+    intercept, *slopes = (await served_model.node.models.get("p", "m")).model["coef"]
     assert found == pytest.approx(imputed(iris) @ slopes + intercept, rel=1e-9)
     assert plain[2:] == pytest.approx(found[2:], rel=1e-12)  # nothing known, or everything: no difference
     assert plain[:2] != pytest.approx(found[:2], rel=1e-3)
@@ -149,11 +149,11 @@ async def test_only_some_may_have_files_predicted(served_model, holes_file, as_u
 async def test_symetry_flags_the_rows_of_extreme_scores_as_a_job(served_model, iris, tmp_path):
     """A DSPredictDataFrameJob, of a DataFrame and of a file."""
     inputs = tuple(NAMES)
-    await served_model.node.projects.fit("p", "odd", "mahalanobis", None, inputs)
+    await served_model.node.models.fit("p", "odd", "mahalanobis", None, inputs)
     call = served_model.symetry
     frame = {"attributeNames": NAMES, "attributeTypes": ["C"] * 3, "data": [r[:3] for r in iris["data"]]}
     columns = {name: np.array([float(row[at]) for row in frame["data"]]) for at, name in enumerate(NAMES)}
-    scores = (await served_model.node.projects.predict("p", "odd", Table(columns)))["res"]
+    scores = (await served_model.node.models.predict("p", "odd", Table(columns)))["res"]
     path = tmp_path / "rows.csv"
     path.write_text("\n".join(",".join(row) for row in [NAMES, *frame["data"]]) + "\n")
     query = f"anomaly=true&indsname={path}&outdsname={tmp_path / 'flags.csv'}"
@@ -205,7 +205,7 @@ async def test_predicting_before_learning_uses_the_old_model(served_model, iris)
     both = await served_model.symetry("POST", "/projects/p/learnpredict/m", iris)
     assert both.json["values"] == before.json["values"]
     assert (await served_model.node.projects.info("p")).rows == 32
-    record = await served_model.node.projects.model("p", "m")
+    record = await served_model.node.models.get("p", "m")
     assert record.rows == 16
 
 
@@ -217,10 +217,10 @@ async def test_learning_before_predicting_and_rebuilding_uses_the_new_one(served
     rows = both.json["values"]["KSVSMap"]["values"]
     assert list(rows[0]) == ["virginica", "sepal_length", "res"]
     assert [row["virginica"] for row in rows] == [row[4] for row in iris["data"]]
-    record = await served_model.node.projects.model("p", "m")
+    record = await served_model.node.models.get("p", "m")
     assert record.rows == 32
     table = {name: np.array([float(row[at]) for row in other["data"]]) for at, name in enumerate(NAMES)}
-    expected = await served_model.node.projects.predict("p", "m", Table(table))
+    expected = await served_model.node.models.predict("p", "m", Table(table))
     assert [float(row["res"]) for row in rows] == expected["res"].tolist()
 
 
@@ -242,7 +242,7 @@ async def test_an_imported_model_is_not_rebuilt(served_model, iris):
 
 async def test_a_model_that_remembers_scores_remembers_those_it_has_learned(served_model):
     parameters = {"evt_warmup_size": 300, "evt_window_size": 0}
-    await served_model.node.projects.fit("p", "watch", "evt", None, ("sepal_length",), parameters)
+    await served_model.node.models.fit("p", "watch", "evt", None, ("sepal_length",), parameters)
     rng = np.random.default_rng(0)
     ordinary = [[str(round(value, 1))] for value in rng.normal(6.0, 0.5, 400)]
     frame = {"attributeNames": ["sepal_length"], "attributeTypes": ["C"], "data": ordinary}
@@ -251,6 +251,6 @@ async def test_a_model_that_remembers_scores_remembers_those_it_has_learned(serv
     again = await served_model.symetry("POST", "/projects/p/predict/watch", frame | {"data": [["60"], ["6"]]})
     rows = again.json["values"]["KSVSMap"]["values"]
     assert [row["evt_is_anomaly"] for row in rows] == ["1", "0"]
-    before = (await served_model.node.projects.model("p", "watch")).model
+    before = (await served_model.node.models.get("p", "watch")).model
     await served_model.symetry("POST", "/projects/p/predict/watch", frame)  # predicting alone leaves no trace
-    assert (await served_model.node.projects.model("p", "watch")).model == before
+    assert (await served_model.node.models.get("p", "watch")).model == before

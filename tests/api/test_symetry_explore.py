@@ -248,6 +248,6 @@ async def test_a_model_is_built_of_attributes_that_do_not_depend_on_each_other(s
         await served.symetry("POST", "/projects/p/build?modelid=m&algo=mlr&svdreduce=true", context)
     )
     assert built.status == 200
-    inputs = (await served.node.projects.model("p", "m")).inputs
+    inputs = (await served.node.models.get("p", "m")).inputs
     assert len(inputs) == 3
     assert {"sepal_width", "petal_length"} < set(inputs)

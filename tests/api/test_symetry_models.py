@@ -176,8 +176,8 @@ async def test_an_exported_model_is_base64_of_json_and_comes_back_as_imported(le
     made = await learned("POST", "/projects/q/model/import?modelid=copy", quoted)
     info = made.json["values"]["modelInfo"]
     assert (info["modelId"], info["attributeIndexes"], info["info"]["imported"]) == ("copy", [-1, -1], "true")
-    assert (await served.node.projects.model("q", "copy")).contributions == ()
-    coefficients = (await served.node.projects.model("q", "copy")).model["coef"]
+    assert (await served.node.models.get("q", "copy")).contributions == ()
+    coefficients = (await served.node.models.get("q", "copy")).model["coef"]
     assert np.array_equal(coefficients, stored["model"]["coef"])
 
 

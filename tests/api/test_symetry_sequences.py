@@ -23,7 +23,7 @@ async def test_a_chain_is_built_from_runs_of_tokens(served):
     context = {"inputAttributeNames": ["ngram"], "targets": []}
     done = await call.finished(await call("POST", "/projects/p/build?modelid=m&algo=mc", context))
     assert done.status == 200, done.text
-    record = await served.node.projects.model("p", "m")
+    record = await served.node.models.get("p", "m")
     assert record.model["transitions"] == {
         "tm1$rain:$:to$rain": 1 / 3,
         "tm1$rain:$:to$sun": 2 / 3,
@@ -61,7 +61,7 @@ async def test_a_sequence_project_makes_the_runs_itself(served, query):
     context = {"inputAttributeNames": ["ngram"], "targets": []}
     done = await call.finished(await call("POST", "/projects/p/build?modelid=m&algo=mc", context))
     assert done.status == 200, done.text
-    record = await served.node.projects.model("p", "m")
+    record = await served.node.models.get("p", "m")
     assert record.model["transitions"]["tm1$rain:$:to$sun"] == 2 / 3
     rows = {"attributeNames": ["a", "b"], "attributeTypes": ["S", "S"], "data": [["sun", "rain"]]}
     predicted = await call("POST", "/projects/p/predict/m", rows)
@@ -87,7 +87,7 @@ async def test_a_power_is_chosen_among_those_learned(served, query):
     context = {"inputAttributeNames": ["x"], "targetAttributeNames": ["y"]}
     done = await call.finished(await call("POST", "/projects/p/build?modelid=m&algo=powerreg", context))
     assert done.status == 200, done.text
-    assert (await served.node.projects.model("p", "m")).model["power"] == 0.0
+    assert (await served.node.models.get("p", "m")).model["power"] == 0.0
     rows = {"attributeNames": ["x"], "attributeTypes": ["C"], "data": [["9"]]}
     predicted = await call("POST", "/projects/p/predict/m", rows)
     told = predicted.json["values"]["KSVSMap"]["values"]

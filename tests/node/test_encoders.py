@@ -79,7 +79,7 @@ async def test_what_a_project_learns_and_predicts_passes_through_its_encoder(nod
     rows = visits(400, 5)
     info = await node.projects.learn("p", rows)
     assert {a.name: a.type for a in info.attributes} == {"city": "C", "age": "C", "ill": "B"}
-    mean = (await node.projects.explore("p", "uni", ["city"])).values["city"]["mean"]
+    mean = (await node.exploration.explore("p", "uni", ["city"])).values["city"]["mean"]
     means = {item.value: item.sum / item.count for item in await node.encoders.values("cities", "city")}
     expected = dict(zip(CITIES, (None,) * 4, strict=True))
     codes = rows.columns["city"].codes
@@ -89,10 +89,10 @@ async def test_what_a_project_learns_and_predicts_passes_through_its_encoder(nod
         assert expected[city] != means[city]
     present = codes >= 0
     assert mean == pytest.approx(np.mean([expected[CITIES[code]] for code in codes[present]]), rel=1e-9)
-    await node.projects.fit("p", "m", "mlr", "ill", ["city"])
+    await node.models.fit("p", "m", "mlr", "ill", ["city"])
     new = Table({"city": Coded.of(["Pisa", "Rome", None])})
-    answers = (await node.projects.predict("p", "m", new))["res"]
-    intercept, slope = (await node.projects.model("p", "m")).model["coef"]
+    answers = (await node.models.predict("p", "m", new))["res"]
+    intercept, slope = (await node.models.get("p", "m")).model["coef"]
     assert answers[0] == pytest.approx(intercept + slope * expected["Pisa"], rel=1e-9)
     assert answers[1] == pytest.approx(intercept + slope * first.columns["ill"].mean(), rel=1e-9)
     forgotten = await node.projects.forget("p", rows)

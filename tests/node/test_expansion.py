@@ -63,10 +63,10 @@ async def test_powers_of_a_column_are_learned_beside_it(
     info = await node.projects.info("p")
     assert (info.rows, sorted(a.name for a in info.attributes)) == (400, sorted(NAMES))
     assert {a.type for a in info.attributes} == {"C"}
-    record = await node.projects.fit("p", "m", "powerreg", "y", ["x"])
+    record = await node.models.fit("p", "m", "powerreg", "y", ["x"])
     assert record.model["power"] == 0.0
     asked = Table({"x": np.array([0.0, 10.0, 100.0])})
-    predicted = await node.projects.predict("p", "m", asked)
+    predicted = await node.models.predict("p", "m", asked)
     np.testing.assert_allclose(predicted["res"], 3.0 + 2.0 * np.log1p(asked.columns["x"]), atol=0.05)
 
 
@@ -75,8 +75,8 @@ async def test_any_model_may_have_powers_as_inputs(node: Node, csv_file: Callabl
     await node.projects.create("p", owner="ann", parameters=POWERS)
     rows = numbers()
     await node.projects.learn("p", rows)
-    await node.projects.fit("p", "m", "mlr", "y", ["pt_x^0"])
-    predicted = await node.projects.predict("p", "m", Table({"x": np.array([10.0])}))
+    await node.models.fit("p", "m", "mlr", "y", ["pt_x^0"])
+    predicted = await node.models.predict("p", "m", Table({"x": np.array([10.0])}))
     assert predicted["res"][0] == pytest.approx(3.0 + 2.0 * np.log(11.0), abs=0.05)
     path = str(csv_file(rows))
     assert (await job(node, "predict", "p", model="m", path=path))["rows"] == 400
@@ -200,7 +200,7 @@ async def test_a_file_is_predicted_as_one_sequence(node: Node, tmp_path: Path) -
     path = tmp_path / "words.csv"
     path.write_text("word\n" + "a\nb\n" * 50)
     await job(node, "learn", "p", path=str(path))
-    record = await node.projects.fit("p", "m", "mc", None, [NGRAM])
+    record = await node.models.fit("p", "m", "mc", None, [NGRAM])
     moments = (await node.projects.statistics("p")).moments
     assert record.model == fit("mc", moments, None, [NGRAM]).to_dict()
     done = await job(node, "predict", "p", model="m", path=str(path))
@@ -212,4 +212,4 @@ async def test_sequences_have_no_encoder_and_one_order(node: Node) -> None:
     await node.projects.create("p", owner="ann", parameters=ORDER)
     await node.projects.create("q", owner="ann", parameters={"sml_project_order": 1})
     with pytest.raises(BadRequest, match="chains of the orders"):
-        await node.projects.merge("p", "q")
+        await node.transfer.merge("p", "q")

@@ -87,10 +87,10 @@ async def test_three_nodes_hold_the_pooled_statistics_to_the_bit(
             "jfk": 1000,
             "lga": 1000,
         }
-        answer = await node.projects.explore("delays", "anova", ["delay"], ["carrier"])
+        answer = await node.exploration.explore("delays", "anova", ["delay"], ["carrier"])
         assert answer.values == explore("anova", pooled, ["delay"], ["carrier"])
         assert (answer.rows, len(answer.contributions)) == (3000, 3)
-        own = await node.projects.explore("delays", "uni", ["distance"], local=True)
+        own = await node.exploration.explore("delays", "uni", ["distance"], local=True)
         assert (own.rows, [share.name for share in own.contributions]) == (1000, [node.name])
     stats = await lga.federations.sync_stats("air")
     assert stats.contributions_received == 2
@@ -164,7 +164,7 @@ async def test_members_count_what_the_admin_made_the_project_count(launch: Launc
         assert moments.parts().keys() == pooled.parts().keys()
         assert moments.part("UA") == pooled.part("UA").grow(moments.part("UA").schema)
         with pytest.raises(BadRequest, match="'open' takes part in 'air': its statistics are not handed out"):
-            await node.projects.export("open")
+            await node.transfer.export("open")
 
 
 async def test_members_learn_the_powers_and_sequences_of_the_admins_project(launch: Launch, table) -> None:
@@ -189,9 +189,9 @@ async def test_members_learn_the_powers_and_sequences_of_the_admins_project(laun
         await node.projects.learn("chain", Table({"carrier": Coded.of(["UA", "AA"] * 20)}))
     rows = {"far": 200, "chain": 78}
     await until(jfk, "air", lambda info: {p.name: p.rows for p in info.projects} == rows)
-    fitted = await jfk.projects.fit("far", "m", "powerreg", "delay", ["distance"])
+    fitted = await jfk.models.fit("far", "m", "powerreg", "delay", ["distance"])
     assert (fitted.rows, fitted.model["powers"]) == (200, [-1.0, 0.0, 1.0])
-    chained = await jfk.projects.fit("chain", "m", "mc", None, ["ngram"])
+    chained = await jfk.models.fit("chain", "m", "mc", None, ["ngram"])
     assert chained.model["ngrams"] == {"AA|UA": 38, "UA|AA": 40}
     await jfk.projects.delete("far")
     await jfk.projects.create("near", owner="admin")
@@ -228,7 +228,7 @@ async def test_a_model_selected_on_one_node_is_that_of_all_members_rows(
         while not task.finished:
             task = await jfk.jobs.wait(task.id, 10, seen=task)
     assert task.error is None
-    record = await jfk.projects.model("delays", "m")
+    record = await jfk.models.get("delays", "m")
     assert record.model == fit("mlr", direct(*tables), "delay", record.inputs).to_dict()
     assert {share.name: share.rows for share in record.contributions} == {"ewr": 400, "jfk": 400}
 
@@ -266,7 +266,7 @@ async def test_without_the_quorum_nothing_is_answered(launch: Launch, schema: Sc
     await admin.projects.create("delays", owner="admin", schema=schema, federation="air")
     await admin.projects.learn("delays", table(100))
     with pytest.raises(Unavailable, match="missing: jfk"):
-        await admin.projects.explore("delays", "uni", ["distance"])
+        await admin.exploration.explore("delays", "uni", ["distance"])
 
 
 async def test_a_person_decides_where_approval_is_manual(launch: Launch) -> None:

@@ -35,7 +35,7 @@ async def odd(node: Node, schema: Schema, table: Callable[..., Table]) -> Node:
     """A node whose project flights has a model odd of how far a row is from the others."""
     await node.projects.create("flights", owner="admin", schema=schema)
     await node.projects.learn("flights", table(500))
-    await node.projects.fit("flights", "odd", "mahalanobis", None, ("delay", "distance"))
+    await node.models.fit("flights", "odd", "mahalanobis", None, ("delay", "distance"))
     return node
 
 
@@ -43,7 +43,7 @@ async def test_a_table_and_a_file_are_flagged_by_the_models_score(
     odd: Node, table: Callable[..., Table], cells: Any, csv_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     rows = table(1_000, seed=3)
-    scores = (await odd.projects.predict("flights", "odd", rows))["res"]
+    scores = (await odd.models.predict("flights", "odd", rows))["res"]
     expected = {name: values.tolist() for name, values in flags(scores).columns().items()}
     of_table = await run(odd, table={"names": list(rows.names), "rows": cells(rows)}, figures=True)
     assert of_table.result is not None, of_table.error
@@ -64,7 +64,7 @@ async def test_another_score_may_be_named(odd: Node, table: Callable[..., Table]
     rows = table(30)
     given = {"names": list(rows.names), "rows": cells(rows)}
     named = await run(odd, table=given, score="p")
-    shares = (await odd.projects.predict("flights", "odd", rows))["p"]
+    shares = (await odd.models.predict("flights", "odd", rows))["p"]
     assert named.result is not None and named.result["columns"]["q95"][0] == np.quantile(shares, 0.95)
     assert named.result["limit"] is None  # too few rows
     unknown = await run(odd, table=given, score="depth")
@@ -78,7 +78,7 @@ async def test_flags_of_many_rows_need_a_file_to_be_in(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(flagging, "MOST_TOLD", 50)
-    record = await odd.projects.model("flights", "odd")
+    record = await odd.models.get("flights", "odd")
     given = (record.model, record.inputs, str(csv_file(table(60))), schema, ProjectOptions())
 
     def found(output: Path | None) -> dict[str, Any]:

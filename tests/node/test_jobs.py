@@ -87,22 +87,22 @@ async def test_explore_fit_and_predict_run_as_tasks_too(
         return done.result
 
     explored = await run("explore", metric="uni", attributes=["distance"])
-    answer = await node.projects.explore("flights", "uni", ["distance"])
+    answer = await node.exploration.explore("flights", "uni", ["distance"])
     assert explored["values"] == answer.values
     assert explored["contributions"][0]["rows"] == 500
     questions = [{"attributes": ["delay"], "targets": ["distance"]}, {"attributes": ["delay", "night"]}]
     several = await run("explore", metric="bi", questions=questions)
     pairs = [
-        await node.projects.explore("flights", "bi", ["delay", other]) for other in ("distance", "night")
+        await node.exploration.explore("flights", "bi", ["delay", other]) for other in ("distance", "night")
     ]
     assert [answer["values"] for answer in several["answers"]] == [pair.values for pair in pairs]
     assert several["answers"][0]["targets"] == ["distance"]
     fitted = await run("fit", model="m", algorithm="mlr", target="delay", inputs=["distance", "carrier"])
-    stored = await node.projects.model("flights", "m")
+    stored = await node.models.get("flights", "m")
     assert stored.model == fitted["model"]
     rows = table(3, seed=9)
     predicted = await run("predict", model="m", table={"names": list(rows.names), "rows": cells(rows)})
-    direct = await node.projects.predict("flights", "m", rows)
+    direct = await node.models.predict("flights", "m", rows)
     assert predicted["columns"]["res"] == direct["res"].tolist()
     assert (await run("project_info"))["rows"] == 500
     assert (await run("projects_info"))["projects"][0]["name"] == "flights"

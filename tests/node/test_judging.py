@@ -91,7 +91,7 @@ async def test_a_model_is_selected_by_a_file_as_without_a_node(
     assert [item["inputs"] for item in found["candidates"]] == [
         list(item.inputs) for item in expected.candidates
     ]
-    record = await trial.projects.model("trial", "best")
+    record = await trial.models.get("trial", "best")
     assert record.inputs == expected.chosen.inputs
     assert record.model == expected.model.to_dict()
     assert (record.algorithm, record.tried, record.rows) == ("mlr", 15, 500)
@@ -115,7 +115,7 @@ async def test_a_task_is_tried_with_all_that_suits_it(
         table=table,
     )
     assert (done.status, done.error) == (TaskStatus.COMPLETED, None)
-    record = await trial.projects.model("trial", "best")
+    record = await trial.models.get("trial", "best")
     assert record.algorithm in ("mlda", "mqda", "bayes")
     assert done.result is not None
     assert done.result["selection"]["score"] > 0.6
@@ -133,14 +133,14 @@ async def test_the_rows_learned_can_choose_by_aicc(trial: Node) -> None:
         parameters={"sml_model_assessment_type": "aicc"},
     )
     assert (done.status, done.error) == (TaskStatus.COMPLETED, None)
-    record = await trial.projects.model("trial", "best")
+    record = await trial.models.get("trial", "best")
     assert {"a", "kind"} <= set(record.inputs)
 
 
 async def test_a_model_is_judged_by_a_file_or_by_rows(
     trial: Node, csv_file: Callable[..., Path], cells: Callable[[Table], list[list[object]]]
 ) -> None:
-    await trial.projects.fit("trial", "late", "lda", "t", INPUTS)
+    await trial.models.fit("trial", "late", "lda", "t", INPUTS)
     by_file = await run(trial, "assess", model="late", path=str(csv_file(JUDGING)))
     table = {"names": list(JUDGING.names), "rows": cells(JUDGING)}
     by_rows = await run(trial, "assess", model="late", table=table, figures=True)
@@ -196,7 +196,7 @@ async def test_a_selection_tells_how_far_it_is_and_can_be_killed(
     killed = await trial.jobs.kill(task.id)
     assert killed.status is TaskStatus.STOPPED
     with pytest.raises(NotFound):
-        await trial.projects.model("wide", "best")
+        await trial.models.get("wide", "best")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ async def test_a_job_says_why_it_could_not_judge(trial: Node, csv_file: Callable
 async def test_only_models_with_a_target_and_readable_files_are_judged(
     trial: Node, csv_file: Callable[..., Path]
 ) -> None:
-    await trial.projects.fit("trial", "parts", "pca", None, ["a", "b"])
+    await trial.models.fit("trial", "parts", "pca", None, ["a", "b"])
     path = str(csv_file(JUDGING))
     with pytest.raises(BadRequest, match="predicts no attribute"):
         await run(trial, "assess", model="parts", path=path)

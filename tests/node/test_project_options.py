@@ -132,9 +132,9 @@ async def test_levels_in_lower_case_are_one_level_however_they_come(node: Node, 
     await learn_file(node, "p", path)
     moments = (await node.projects.statistics("p")).moments
     assert moments.level_counts("carrier") == {"aa": 4, "dl": 4, "ua": 6}
-    await node.projects.fit("p", "m", "mlr", "x", ["carrier"])
+    await node.models.fit("p", "m", "mlr", "x", ["carrier"])
     both = Table.from_rows(["carrier"], [["UA"], ["ua"]])
-    first, second = (await node.projects.predict("p", "m", both))["res"]
+    first, second = (await node.models.predict("p", "m", both))["res"]
     assert first == second == pytest.approx(7 / 3)
 
 
@@ -227,8 +227,8 @@ async def test_profiles_are_counted_unless_they_are_not_wanted(node: Node, csv_f
         await node.projects.learn(name, table(50, 1))
     assert (await node.projects.info("with")).extras == ("profiles",)
     assert (await node.projects.info("without")).extras == ()
-    many = (await node.projects.explore("with", "uni", ["distance"])).values["distance"]
-    few = (await node.projects.explore("without", "uni", ["distance"])).values["distance"]
+    many = (await node.exploration.explore("with", "uni", ["distance"])).values["distance"]
+    few = (await node.exploration.explore("without", "uni", ["distance"])).values["distance"]
     assert {"skewness", "kurtosis", "median"} <= many.keys()
     assert not {"skewness", "median"} & few.keys()
     assert few["mean"] == many["mean"]
@@ -242,10 +242,10 @@ async def test_conditional_sums_are_counted_on_request(node: Node, table) -> Non
     assert (await node.projects.info("more")).extras == ("conditionals", "profiles")
     found = (await node.projects.statistics("more")).moments
     assert found.squared_products("night", "distance") > 0
-    assert "condVariance" in (await node.projects.explore("more", "bi", ["distance", "night"])).values
-    assert (await node.projects.merge("plain", "more")).extras == ("profiles",)
+    assert "condVariance" in (await node.exploration.explore("more", "bi", ["distance", "night"])).values
+    assert (await node.transfer.merge("plain", "more")).extras == ("profiles",)
     with pytest.raises(BadRequest, match="'plain' counts no conditionals, which 'more' does"):
-        await node.projects.merge("more", "plain")
+        await node.transfer.merge("more", "plain")
 
 
 async def test_histograms_are_dropped_at_any_time_and_added_before_the_first_row(
@@ -292,7 +292,7 @@ async def test_a_split_project_keeps_the_levels_apart(how: str, node: Node, tmp_
     assert moments.univariate("x").mean == 29.5
     assert {level: part.rows for level, part in moments.parts().items()} == {"0": 20, "1": 20, "2": 20}
     assert moments.part("1").univariate("x").mean == 29.5
-    assert (await node.projects.explore("p", "uni", ["x"])).values["x"]["median"] == 29.5
+    assert (await node.exploration.explore("p", "uni", ["x"])).values["x"]["median"] == 29.5
 
 
 async def test_a_split_needs_a_category(node: Node, schema: Schema) -> None:

@@ -18,7 +18,7 @@ async def test_merging_is_having_learned_both(node: Node, schema: Schema, table,
         await node.projects.create(name, owner="ann", schema=schema)
         await node.projects.learn(name, table(100, seed))
     other = await node.projects.info("b")
-    merged = await node.projects.merge("a", "b")
+    merged = await node.transfer.merge("a", "b")
     assert (merged.rows, merged.version) == (200, 2)
     assert merged.digest == direct(table(100, 1), table(100, 2)).digest()
     assert await node.projects.info("b") == other
@@ -29,11 +29,11 @@ async def test_merging_adds_attributes_to_a_project_that_may_grow(node: Node, sc
     await node.projects.learn("free", Table.from_rows(["x"], [[1.5], [2]]))
     await node.projects.create("other", owner="ann")
     await node.projects.learn("other", Table.from_rows(["x", "kind"], [[0.125, "a"]]))
-    merged = await node.projects.merge("free", "other")
+    merged = await node.transfer.merge("free", "other")
     assert {a.name: a.quantum for a in merged.attributes} == {"x": "0.001", "kind": None}
     await node.projects.create("strict", owner="ann", schema=schema)
     with pytest.raises(BadRequest, match="'strict' has no attribute 'x', 'kind'"):
-        await node.projects.merge("strict", "other")
+        await node.transfer.merge("strict", "other")
 
 
 async def test_what_cannot_be_merged_is_refused_with_its_reason(node: Node, table) -> None:
@@ -51,15 +51,15 @@ async def test_what_cannot_be_merged_is_refused_with_its_reason(node: Node, tabl
         ("a", "odd", "'carrier' is of type"),
     ):
         with pytest.raises(BadRequest, match=words):
-            await node.projects.merge(name, other)
+            await node.transfer.merge(name, other)
     with pytest.raises(NotFound):
-        await node.projects.merge("a", "none")
-    assert (await node.projects.merge("slim", "a")).rows == 20
+        await node.transfer.merge("a", "none")
+    assert (await node.transfer.merge("slim", "a")).rows == 20
     await node.projects.delete("odd")
     await node.projects.create("odd", owner="ann")
     await node.projects.freeze("a")
     with pytest.raises(BadRequest, match="frozen"):
-        await node.projects.merge("a", "odd")
+        await node.transfer.merge("a", "odd")
 
 
 async def test_a_project_is_carried_to_another_node(tmp_path: Path, schema: Schema, table) -> None:
@@ -67,14 +67,14 @@ async def test_a_project_is_carried_to_another_node(tmp_path: Path, schema: Sche
     async with Node(NodeConfig(home=tmp_path / "one", workers=1)) as node:
         await node.projects.create("p", owner="ann", schema=schema, parameters=parameters)
         before = await node.projects.learn("p", table(300))
-        exported = await node.projects.export("p")
+        exported = await node.transfer.export("p")
     config = NodeConfig(home=tmp_path / "two", workers=1)
     async with Node(config) as node:
-        made = await node.projects.import_project("q", exported, owner="bob")
+        made = await node.transfer.import_project("q", exported, owner="bob")
         assert (made.rows, made.digest, made.attributes) == (before.rows, before.digest, before.attributes)
         assert (made.owner, made.parameters) == ("bob", parameters)
         with pytest.raises(AlreadyExists):
-            await node.projects.import_project("q", exported, owner="bob")
+            await node.transfer.import_project("q", exported, owner="bob")
     async with Node(config) as node:
         assert (await node.projects.forget("q", table(300))).rows == 0
 
@@ -82,7 +82,7 @@ async def test_a_project_is_carried_to_another_node(tmp_path: Path, schema: Sche
 async def test_what_no_export_gave_is_refused(node: Node, schema: Schema, table) -> None:
     await node.projects.create("p", owner="ann", schema=schema)
     await node.projects.learn("p", table(20))
-    good = await node.projects.export("p")
+    good = await node.transfer.export("p")
     packed = bytearray(b64decode(good["statistics"]))
     packed[len(packed) // 2] ^= 255
     for change, words in (
@@ -96,7 +96,7 @@ async def test_what_no_export_gave_is_refused(node: Node, schema: Schema, table)
         ({"parameters": {"nonsense": 1}}, "no project option 'nonsense'"),
     ):
         with pytest.raises(BadRequest, match=words):
-            await node.projects.import_project("q", good | change, owner="ann")
+            await node.transfer.import_project("q", good | change, owner="ann")
     assert [info.name for info in await node.projects.list()] == ["p"]
 
 
@@ -107,8 +107,8 @@ async def test_the_encoding_of_its_rows_travels_with_a_project(tmp_path: Path) -
         await node.encoders.learn("cities", rows)
         await node.projects.create("p", owner="ada", encoder=await node.encoders.snapshot("cities"))
         learned = await node.projects.learn("p", rows)
-        exported = await node.projects.export("p")
+        exported = await node.transfer.export("p")
     async with Node(NodeConfig(home=tmp_path / "two", workers=1)) as node:
-        made = await node.projects.import_project("q", exported, owner="bob")
+        made = await node.transfer.import_project("q", exported, owner="bob")
         assert (made.encoder, made.digest) == (learned.encoder, learned.digest)
         assert (await node.projects.forget("q", rows)).rows == 0

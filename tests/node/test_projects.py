@@ -74,49 +74,49 @@ async def test_a_given_schema_does_not_grow(node: Node, project: str, table) -> 
 
 async def test_models_are_kept_with_whose_rows_are_in_them(node: Node, project: str, table) -> None:
     await node.projects.learn(project, table(500))
-    record = await node.projects.fit(project, "m", "mlr", "delay", ["distance", "carrier"], {})
+    record = await node.models.fit(project, "m", "mlr", "delay", ["distance", "carrier"], {})
     assert record.rows == 500
     assert [(share.name, share.rows) for share in record.contributions] == [(node.name, 500)]
-    assert await node.projects.model(project, "m") == record
+    assert await node.models.get(project, "m") == record
     assert (await node.projects.info(project)).models == ("m",)
-    assert len((await node.projects.predict(project, "m", table(7)))["res"]) == 7
-    await node.projects.fit(project, "m", "ridge", "delay", ["distance"], {"alpha": "2"})
-    assert [m.algorithm for m in await node.projects.models(project)] == ["ridge"]
-    await node.projects.delete_model(project, "m")
+    assert len((await node.models.predict(project, "m", table(7)))["res"]) == 7
+    await node.models.fit(project, "m", "ridge", "delay", ["distance"], {"alpha": "2"})
+    assert [m.algorithm for m in await node.models.list(project)] == ["ridge"]
+    await node.models.delete(project, "m")
     with pytest.raises(NotFound, match="no model 'm'"):
-        await node.projects.model(project, "m")
+        await node.models.get(project, "m")
 
 
 async def test_a_project_is_compared_with_another(node: Node, project: str, table) -> None:
     await node.projects.create("later", owner="ann")
     await node.projects.learn(project, table(80, seed=1))
     await node.projects.learn("later", table(50, seed=2))
-    answer = await node.projects.drift("later", project, "global", ["delay", "distance"])
+    answer = await node.exploration.drift("later", project, "global", ["delay", "distance"])
     assert set(answer.values) == {"driftScore", "delay_drift", "distance_drift"}
     assert (answer.rows, answer.baseline_rows) == (50, 80)
     assert [share.rows for share in answer.baseline_contributions] == [80]
-    same = await node.projects.drift(project, project, "marginal_stat")
+    same = await node.exploration.drift(project, project, "marginal_stat")
     assert same.values["driftScore"] == pytest.approx(0.0, abs=1e-7)
     with pytest.raises(BadRequest, match="no metric of drift"):
-        await node.projects.drift("later", project, "sideways")
+        await node.exploration.drift("later", project, "sideways")
 
 
 async def test_every_metric_tells_what_it_takes(node: Node) -> None:
-    metrics = {metric.name: metric for metric in await node.projects.metrics()}
+    metrics = {metric.name: metric for metric in await node.exploration.metrics()}
     assert metrics["ttest"].attributes == (1, 2)
     assert [parameter.name for parameter in metrics["ttestmu"].parameters] == ["mu"]
-    assert {drift.name for drift in await node.projects.drifts()} >= {"global", "marginal_stat"}
+    assert {drift.name for drift in await node.exploration.drifts()} >= {"global", "marginal_stat"}
 
 
 async def test_bad_questions_are_refused_with_their_reason(node: Node, project: str, table) -> None:
     await node.projects.learn(project, table(50))
     for question in [
-        node.projects.explore(project, "uni", ["altitude"]),
-        node.projects.explore(project, "bi", ["delay"]),
-        node.projects.explore(project, "tri", ["delay"]),
-        node.projects.fit(project, "m", "magic", "delay", ["distance"], {}),
-        node.projects.fit(project, "m", "mlr", "delay", ["altitude"], {}),
-        node.projects.fit(project, "a/b", "mlr", "delay", ["distance"], {}),
+        node.exploration.explore(project, "uni", ["altitude"]),
+        node.exploration.explore(project, "bi", ["delay"]),
+        node.exploration.explore(project, "tri", ["delay"]),
+        node.models.fit(project, "m", "magic", "delay", ["distance"], {}),
+        node.models.fit(project, "m", "mlr", "delay", ["altitude"], {}),
+        node.models.fit(project, "a/b", "mlr", "delay", ["distance"], {}),
         node.projects.create("", owner="ann"),
         node.projects.create("a/b", owner="ann"),
     ]:

@@ -6,35 +6,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from node import answering
-from node.answers import Answer, DriftAnswer, DriftInfo, MetricInfo, Question, Share, Statistics
-from node.learning import Learning, refusing
+from node.answers import Answer, DriftAnswer, DriftInfo, MetricInfo, Question, Share
+from node.learning import refusing
+from node.projects import Projects
 
 
-class ProjectExploring:
-    """The part of `Projects` that is about exploration."""
+class ProjectExploration:
+    """Questions to the statistics of a node's projects."""
 
-    learning: Learning
-
-    async def statistics(self, name: str) -> Statistics:
-        """What is explored; see `Projects`."""
-        raise NotImplementedError
-
-    async def own_statistics(self, name: str) -> Statistics:
-        """This node's own part; see `Projects`."""
-        raise NotImplementedError
+    def __init__(self, projects: Projects) -> None:
+        self._projects, self._learning = projects, projects.learning
 
     async def metrics(self) -> tuple[MetricInfo, ...]:
         """What may be explored."""
-        return await self.learning.think(answering.metrics)
+        return await self._learning.think(answering.metrics)
 
     async def drifts(self) -> tuple[DriftInfo, ...]:
         """How drift may be measured."""
-        return await self.learning.think(answering.drifts)
+        return await self._learning.think(answering.drifts)
 
-    async def check_exploration(self, metric: str, questions: Sequence[Question]) -> None:
+    async def check(self, metric: str, questions: Sequence[Question]) -> None:
         """Raise BadRequest for what no statistics could answer: unknown names, unreadable values."""
         with refusing():
-            await self.learning.think(answering.check, metric, questions)
+            await self._learning.think(answering.check, metric, questions)
 
     async def explore(
         self,
@@ -55,9 +49,9 @@ class ProjectExploring:
         self, name: str, metric: str, questions: Sequence[Question], *, local: bool = False
     ) -> list[Answer]:
         """Ask a metric several questions of the same statistics."""
-        statistics = await (self.own_statistics(name) if local else self.statistics(name))
+        statistics = await (self._projects.own_statistics if local else self._projects.statistics)(name)
         with refusing():
-            values = await self.learning.think(answering.explore, statistics.moments, metric, questions)
+            values = await self._learning.think(answering.explore, statistics.moments, metric, questions)
         rows, contributions = statistics.moments.rows, statistics.contributions
         return answers(name, metric, questions, values, rows, contributions)
 
@@ -65,9 +59,10 @@ class ProjectExploring:
         self, name: str, baseline: str, metric: str, attributes: Sequence[str] = ()
     ) -> DriftAnswer:
         """How far the project's rows have moved from the baseline project's."""
-        before, after = await self.statistics(baseline), await self.statistics(name)
+        before = await self._projects.statistics(baseline)
+        after = await self._projects.statistics(name)
         with refusing():
-            values = await self.learning.think(
+            values = await self._learning.think(
                 answering.drift, metric, before.moments, after.moments, attributes
             )
         return DriftAnswer(
