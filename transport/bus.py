@@ -7,6 +7,7 @@ new. Whoever was away or slow loses messages, never values. Implementations: `tr
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Message:
     payload: bytes
 
 
-class _Arrivals(Generic[T]):
+class _Arrivals(ABC, Generic[T]):
     """An async iterator over what arrives, until it is closed or fails."""
 
     def __init__(self, on_close: Callable[[], Awaitable[None]]) -> None:
@@ -80,14 +81,15 @@ class _Arrivals(Generic[T]):
         self._error = error
         self._wake.set()
 
+    @abstractmethod
     def _waiting(self) -> bool:
-        raise NotImplementedError
+        """Whether something has arrived that was not taken."""
 
-    def _take(self) -> T:
-        raise NotImplementedError
+    @abstractmethod
+    def _take(self) -> T: ...
 
-    def _clear(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _clear(self) -> None: ...
 
 
 class Subscription(_Arrivals[Message]):

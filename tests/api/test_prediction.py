@@ -6,6 +6,8 @@ import csv
 import gzip
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from federation.statistics import Table
@@ -96,9 +98,6 @@ async def test_a_file_is_predicted_beside_its_rows(served_model, holes_file, tmp
 
 
 async def test_a_parquet_file_is_predicted_too(served_model, tmp_path):
-    pq = pytest.importorskip("pyarrow.parquet")
-    import pyarrow as pa
-
     path = tmp_path / "rows.parquet"
     columns = {name: [row[at] for row in HOLES] for at, name in enumerate(NAMES)}
     pq.write_table(pa.table(columns | {"day": ["a", None, "c", "d"]}), path)

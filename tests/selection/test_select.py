@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score, root_mean_squared_error
 from statsmodels.api import OLS, add_constant
 from statsmodels.tools.eval_measures import aicc as statsmodels_aicc
 
-from federation.models import ALGORITHMS, ModelError, fit
+from federation.models import ModelError, fit
 from federation.selection import Candidate, Progress, auto_select, select, settings_of
 from federation.selection.class_rules import CLASS_RULES
 from federation.selection.gram import RULES, expanded, gram
@@ -184,7 +184,6 @@ def test_auto_select_tries_all_that_suits_the_task(diabetes: Split, cancer: Spli
         auto_select("clustering", cancer.moments, "y", cancer.names, cancer.validation)
 
 
-@pytest.mark.skipif("mlda" not in ALGORITHMS, reason="there is no classifier of many classes")
 def test_many_classes(wine: Split) -> None:
     found = auto_select(
         "multiclass_classifier", wine.moments, "y", wine.names, wine.validation, selector_type="simple"
