@@ -5,6 +5,7 @@ How tasks are run is the business of `node.jobs`; here is only what a task is.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -66,6 +67,16 @@ TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
     _S.PUBLISHED: frozenset(),
     _S.UNKNOWN: frozenset(),
 }
+
+
+EXTERNAL = "external"
+"""The kind of a task that clients and agents run, not the node's own job manager."""
+
+
+def now() -> float:
+    """Unix seconds, to the millisecond that dates on the wire have: so that a time a client was shown is the
+    one it finds by."""
+    return round(time.time(), 3)
 
 
 class IllegalTransitionError(ValueError):

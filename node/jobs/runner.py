@@ -21,7 +21,7 @@ from node.jobs import core, task_rows
 from node.jobs.pipes import Message
 from node.jobs.process import WorkerProcess
 from node.store import Store
-from node.tasks import Task, TaskStatus
+from node.tasks import Task, TaskStatus, now
 from transport.tasks import end
 
 _log = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ class JobRunner:
     def _record(self, record: core.Record) -> None:
         values: dict[str, Any] = {"attempts": record.attempts}
         if record.status is TaskStatus.IN_PROGRESS:
-            values["started"] = time.time()
+            values["started"] = now()
         elif record.status is TaskStatus.QUEUED:
             values |= {"started": None, "current": 0, "maximum": 0}
         else:

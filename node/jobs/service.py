@@ -6,7 +6,6 @@ import asyncio
 import builtins
 import contextlib
 import json
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from node.answering import questions_of
 from node.answers import LogLine
 from node.errors import BadRequest
 from node.jobs import task_rows
+from node.jobs.kinds import KINDS
 from node.jobs.runner import JobRunner
 from node.keys import AccessKey
 from node.project_exploration import ProjectExploration
@@ -24,20 +24,7 @@ from node.project_models import ProjectModels
 from node.projects import Projects, check_may_read
 from node.sources import FORMATS
 from node.store import Store
-from node.tasks import Task, TaskStatus
-
-_REQUIRED = {
-    "learn": (),
-    "forget": (),
-    "explore": ("metric",),
-    "fit": ("model", "algorithm", "inputs"),
-    "predict": ("model",),
-    "select": ("model", "target", "inputs"),
-    "assess": ("model",),
-    "project_info": (),
-    "projects_info": (),
-}
-KINDS = tuple(_REQUIRED)
+from node.tasks import Task, TaskStatus, now
 
 _READING = ("learn", "forget", "predict", "select", "assess")
 
@@ -101,9 +88,12 @@ class Jobs:
             await self._projects.row(project)
             if kind == "assess":
                 await self._models.check_assessment(project, parameters["model"])
+        created = now()
         values = {
             "id": uuid.uuid4().hex,
             "kind": kind,
+            "name": kind if project is None else f"{kind} {project}",
+            "type": KINDS[kind].type,
             "project": project,
             "owner": actor.user,
             "status": TaskStatus.QUEUED.value,
@@ -111,7 +101,11 @@ class Jobs:
             "attempts": 0,
             "current": 0,
             "maximum": 0,
-            "created": time.time(),
+            "created": created,
+            "status_changed": created,
+            "last_update": created,
+            "last_change": created,
+            "last_changed_by": actor.user,
             "parameters": parameters,
             "payload": None if table is None else (await asyncio.to_thread(json.dumps, table)).encode(),
         }
@@ -179,7 +173,7 @@ def _check(kind: str, project: str | None, parameters: dict[str, Any], table: ob
     if project is None and kind != "projects_info":
         raise BadRequest(f"a job of the kind {kind} needs a project", "name one")
     given = {**parameters, **({} if table is None else {"table": table})}
-    for name in _REQUIRED[kind]:
+    for name in KINDS[kind].required:
         if name not in given:
             raise BadRequest(f"a job of the kind {kind} needs the parameter {name!r}", "add it")
     if kind in _READING:

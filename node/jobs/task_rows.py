@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from node.answers import LogLine
 from node.errors import NotFound
+from node.jobs.kinds import KINDS
 from node.store.schema import task_events, tasks
-from node.tasks import TRANSITIONS, IllegalTransitionError, Task, TaskStatus
+from node.tasks import TRANSITIONS, IllegalTransitionError, Task, TaskStatus, now
 
-_COLUMNS = [column for column in tasks.c if column.name != "payload"]
+_COLUMNS = [tasks.c[field.name] for field in fields(Task)]
 
 
 def _of(row: sa.Row[Any]) -> Task:
@@ -56,14 +57,15 @@ def payload(connection: sa.Connection, task: str) -> bytes:
 
 
 def requeue_interrupted(connection: sa.Connection) -> list[Task]:
-    """After a restart: what was running is queued again. All queued tasks, oldest first."""
-    running = tasks.c.status == TaskStatus.IN_PROGRESS.value
+    """After a restart: the jobs that were running are queued again. All queued jobs, oldest first."""
+    ours = tasks.c.kind.in_(KINDS)
+    running = ours & (tasks.c.status == TaskStatus.IN_PROGRESS.value)
     connection.execute(
         tasks.update()
         .where(running)
-        .values(status=TaskStatus.QUEUED.value, started=None, current=0, maximum=0)
+        .values(status=TaskStatus.QUEUED.value, started=None, current=0, maximum=0, **_changed(""))
     )
-    queued = tasks.c.status == TaskStatus.QUEUED.value
+    queued = ours & (tasks.c.status == TaskStatus.QUEUED.value)
     return [
         _of(row) for row in connection.execute(sa.select(*_COLUMNS).where(queued).order_by(tasks.c.number))
     ]
@@ -72,8 +74,11 @@ def requeue_interrupted(connection: sa.Connection) -> list[Task]:
 def move(connection: sa.Connection, task: str, status: TaskStatus, **values: Any) -> None:
     """Change a task's status. Raises IllegalTransitionError if the table of transitions has no such step."""
     allowed = [before.value for before, after in TRANSITIONS.items() if status in after]
+    values |= _changed(values.get("error") or "")
     if status.finished:
-        values |= {"completed": time.time(), "payload": None}
+        ended = values["status_changed"]
+        ran = sa.cast(ended - tasks.c.started, sa.BigInteger)
+        values |= {"completed": ended, "payload": None, "active_duration": ran}
     done = connection.execute(
         tasks.update()
         .where((tasks.c.id == task) & tasks.c.status.in_(allowed))
@@ -82,6 +87,12 @@ def move(connection: sa.Connection, task: str, status: TaskStatus, **values: Any
     if done.rowcount != 1:
         before = connection.scalar(sa.select(tasks.c.status).where(tasks.c.id == task))
         raise IllegalTransitionError(f"task {task} is {before} and cannot become {status.value}")
+
+
+def _changed(message: str) -> dict[str, Any]:
+    """The columns that tell of a change of status, now."""
+    at = now()
+    return {"status_changed": at, "last_update": at, "last_change": at, "status_message": message}
 
 
 def add_event(connection: sa.Connection, task: str, kind: str, body: dict[str, Any]) -> None:

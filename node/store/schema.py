@@ -18,14 +18,22 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-SCHEMA_VERSION = 2
-"""Raised with every change of the tables below; a store of another version is not opened."""
+SCHEMA_VERSION = 3
+"""Raised with every change of a table below; `node.store.migrations` has a step for each. What a version
+adds are tables, they are made when a store of an older one is opened, and need no step."""
+
+COMPANY = "d1bd92a3b039400cbafc60a7a5b1e52b"
+"""The one company of a node, under ClearML's default id. What belongs to the public has the company ''."""
 
 metadata = MetaData()
 
 # SQLite numbers rows by itself only in a column declared INTEGER.
 _ROW_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+# What is searched by the paths in it.
+_DOCUMENT = JSON().with_variant(JSONB(), "postgresql")
 
 meta = Table(
     "meta",
@@ -109,6 +117,8 @@ window_pieces = Table(
     sqlite_autoincrement=True,
 )
 
+# All work: the node's own jobs, and (of the kind "external") what clients and agents run. The columns from
+# `name` on, and `document` with the rest, are ClearML's view of it: see node.tracking.
 tasks = Table(
     "tasks",
     metadata,
@@ -125,13 +135,133 @@ tasks = Table(
     Column("created", Float, nullable=False),
     Column("started", Float),
     Column("completed", Float),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("type", String(32), nullable=False, server_default="custom"),
+    Column("company", String(32), nullable=False, server_default=COMPANY),
+    # A row of tracking_projects; not `project`, which is one of statistics.
+    Column("project_id", String(32)),
+    Column("parent", Text),
+    Column("comment", Text),
+    # The row of queues in which it waits, and the status it had before.
+    Column("queue", String(32)),
+    Column("enqueue_status", String(16)),
+    Column("status_reason", Text, nullable=False, server_default=""),
+    Column("status_message", Text, nullable=False, server_default=""),
+    Column("status_changed", Float, nullable=False, server_default="0"),
+    Column("last_update", Float, nullable=False, server_default="0"),
+    Column("last_change", Float, nullable=False, server_default="0"),
+    Column("last_changed_by", String(200), nullable=False, server_default=""),
+    Column("published", Float),
+    Column("active_duration", BigInteger),
+    Column("last_iteration", BigInteger, nullable=False, server_default="0"),
+    Column("last_worker", Text),
+    Column("last_worker_report", Float),
     Column("parameters", JSON, nullable=False),
     # A table that came with the request; dropped when the task has finished.
     Column("payload", LargeBinary),
     Column("result", JSON),
     Column("error", Text),
+    # Last, so that the columns before it are read without it.
+    Column("document", _DOCUMENT, nullable=False, server_default="{}"),
     Index("tasks_by_status", "status"),
     Index("tasks_by_project", "project"),
+    Index("tasks_by_tracking_project", "project_id", "last_update"),
+    Index("tasks_by_last_update", "last_update"),
+    Index("tasks_by_name", "name"),
+    Index("tasks_by_parent", "parent"),
+)
+
+# ClearML's projects: folders of tasks and models, named by their whole path.
+tracking_projects = Table(
+    "tracking_projects",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("basename", Text, nullable=False),
+    Column("owner", String(200), nullable=False),
+    Column("company", String(32), nullable=False),
+    Column("parent", String(32)),
+    Column("description", Text),
+    Column("created", Float, nullable=False),
+    Column("last_update", Float, nullable=False),
+    Column("document", _DOCUMENT, nullable=False),
+    UniqueConstraint("company", "name"),
+    Index("tracking_projects_by_parent", "parent"),
+)
+
+# ClearML's models: files that tasks read and write.
+tracking_models = Table(
+    "tracking_models",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("owner", String(200), nullable=False),
+    Column("company", String(32), nullable=False),
+    Column("project_id", String(32)),
+    Column("task", Text),
+    Column("parent", Text),
+    Column("comment", Text),
+    Column("framework", Text),
+    Column("uri", Text),
+    Column("ready", Boolean, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("last_update", Float, nullable=False),
+    Column("last_iteration", BigInteger),
+    Column("document", _DOCUMENT, nullable=False),
+    Index("tracking_models_by_project", "project_id", "last_update"),
+    Index("tracking_models_by_last_update", "last_update"),
+    Index("tracking_models_by_name", "name"),
+    Index("tracking_models_by_task", "task"),
+    Index("tracking_models_by_uri", "uri"),
+)
+
+# Where external tasks wait until an agent takes them.
+queues = Table(
+    "queues",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("owner", String(200), nullable=False),
+    Column("company", String(32), nullable=False),
+    Column("created", Float, nullable=False),
+    Column("last_update", Float, nullable=False),
+    Column("document", _DOCUMENT, nullable=False),
+    UniqueConstraint("company", "name"),
+)
+
+# The lowest position of a queue is its head.
+queue_entries = Table(
+    "queue_entries",
+    metadata,
+    Column("task", String(32), primary_key=True),
+    Column("queue", ForeignKey("queues.id", ondelete="CASCADE"), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("added", Float, nullable=False),
+    Index("queue_entries_by_queue", "queue", "position"),
+)
+
+# How long a queue was, and how long its entries had waited on average, whenever that changed.
+queue_metrics = Table(
+    "queue_metrics",
+    metadata,
+    Column("id", _ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("queue", ForeignKey("queues.id", ondelete="CASCADE"), nullable=False),
+    Column("time", Float, nullable=False),
+    Column("length", Integer, nullable=False),
+    Column("waiting", Float, nullable=False),
+    Index("queue_metrics_by_queue", "queue", "time"),
+)
+
+# The values of lists in documents (tags, the models of a task, the ancestors of a project), to be found by.
+labels = Table(
+    "labels",
+    metadata,
+    Column("collection", String(16), primary_key=True),
+    Column("id", String(32), primary_key=True),
+    Column("field", String(64), primary_key=True),
+    Column("value", Text, primary_key=True),
+    Index("labels_by_value", "collection", "field", "value"),
+    sqlite_with_rowid=False,
 )
 
 task_events = Table(

@@ -8,19 +8,21 @@ commit is on disk. What the writes mean is told by the services that bring them.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import queue
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from node.errors import Unavailable
-from node.store.schema import SCHEMA_VERSION, meta, metadata
+from node.store.migrations import MigrationError, prepare_schema
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
@@ -32,6 +34,9 @@ READERS = 4
 
 MAX_RECALLED = 1024
 """Answers of `recall` kept at most."""
+
+PAGES_AT_ONCE = 2000
+"""Freed pages of the file that one write hands back at most, so that no other waits long behind it."""
 
 
 class StoreError(Unavailable):
@@ -70,7 +75,8 @@ class Store:
         self.commits = 0
 
     async def open(self) -> None:
-        """Open or create the database. Raises StoreError if another version of suffice made it."""
+        """Open or create the database, bringing one of an older version up to date. Raises StoreError if a
+        newer version of suffice made it."""
         await asyncio.to_thread(self._open)
         self._writer = threading.Thread(target=self._write_loop, name="store-write", daemon=True)
         self._writer.start()
@@ -126,6 +132,23 @@ class Store:
         self._recalled[key] = (commits, found)
         return found
 
+    async def reclaim(self) -> None:
+        """Give the space of what was deleted back to the disk, beside other writes. (PostgreSQL does it by
+        itself.)"""
+        if self._url.get_backend_name() != "sqlite":
+            return
+
+        def free(connection: sa.Connection) -> int:
+            # The driver's own cursor: each row without columns that it fetches is a page set free.
+            cursor = connection.connection.cursor()
+            cursor.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+            cursor.fetchall()
+            return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
+
+        while await self.write(free):
+            pass
+        await asyncio.get_running_loop().run_in_executor(self._readers, self._checkpoint)
+
     # In threads from here on.
 
     def _open(self) -> None:
@@ -134,26 +157,29 @@ class Store:
             # Made by us first, so that it and its WAL are readable by nobody else from the start.
             os.close(os.open(Path(self._url.database), os.O_CREAT | os.O_RDWR, 0o600))
         # An error shows the statement; its parameters may be keys and other people's rows.
-        self._write_engine = sa.create_engine(self._url, pool_size=1, max_overflow=0, hide_parameters=True)
-        self._read_engine = sa.create_engine(
-            self._url, pool_size=READERS, max_overflow=0, hide_parameters=True
-        )
+        # Documents are searched by their keys as they are, not as ASCII would spell them.
+        dump = partial(json.dumps, ensure_ascii=False)
+        create = partial(sa.create_engine, self._url, hide_parameters=True, json_serializer=dump)
+        self._write_engine = create(pool_size=1, max_overflow=0)
+        self._read_engine = create(pool_size=READERS, max_overflow=0)
         if sqlite:
             _prepare_sqlite(self._write_engine, "BEGIN IMMEDIATE")
             _prepare_sqlite(self._read_engine, "BEGIN")
         try:
-            with self._write_engine.begin() as connection:
-                metadata.create_all(connection)
-                found = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema_version"))
-                if found is None:
-                    connection.execute(meta.insert().values(key="schema_version", value=str(SCHEMA_VERSION)))
+            prepare_schema(self._write_engine)
+        except MigrationError as error:
+            raise StoreError(f"the store {self._url!r} {error}", error.remedy) from error
         except sa.exc.DatabaseError as error:
             raise StoreError(f"cannot open the store {self._url!r}: {error.orig}") from error
-        if found is not None and found != str(SCHEMA_VERSION):
-            raise StoreError(
-                f"the store {self._url!r} has schema version {found}, this program needs {SCHEMA_VERSION}: "
-                "use the version of suffice that made it, or another home folder"
-            )
+
+    def _checkpoint(self) -> None:
+        """Carry the WAL over into the file, which ends then where its last page does."""
+        assert self._read_engine is not None  # noqa: S101
+        connection = self._read_engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        finally:
+            connection.close()
 
     def _read(self, work: Work[T]) -> T:
         assert self._read_engine is not None, "the store is not open"  # noqa: S101
@@ -228,6 +254,7 @@ def _prepare_sqlite(engine: sa.Engine, begin: str) -> None:
     def connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin or commit by itself
         cursor = connection.cursor()
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before the first page is written
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")

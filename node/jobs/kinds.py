@@ -1,0 +1,27 @@
+"""The kinds of task that the node's own job manager runs, and what each is called elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """required: the parameters it cannot do without; type: its ClearML type."""
+
+    required: tuple[str, ...]
+    type: str
+
+
+KINDS: Final = {
+    "learn": Kind((), "data_processing"),
+    "forget": Kind((), "data_processing"),
+    "explore": Kind(("metric",), "custom"),
+    "fit": Kind(("model", "algorithm", "inputs"), "training"),
+    "predict": Kind(("model",), "inference"),
+    "select": Kind(("model", "target", "inputs"), "optimizer"),
+    "assess": Kind(("model",), "testing"),
+    "project_info": Kind((), "custom"),
+    "projects_info": Kind((), "custom"),
+}
