@@ -22,39 +22,69 @@ BITS: Final = 7  # of the significand after the leading one
 _SHIFT: Final = 52 - BITS
 _BIAS: Final = 4096
 _FLOAT_BIAS: Final = 1023
-_MAGNITUDE: Final = np.int64(2**63 - 1)
+_NEGATIVE: Final = 1 << (63 - _SHIFT)  # where negative values stand in a table of all buckets
+_SPARE: Final = 3  # octaves of room beyond the largest value so far
 MIN_KEY: Final = (_BIAS - MAX_TWOS - 52) << BITS  # of a magnitude other than zero
 MAX_KEY: Final = ((_BIAS - MIN_TWOS + 1) << BITS) - 1
 
 
-class Grid:
-    """Buckets of the multiples of one unit, numbered for counting: 2 · (rank of the magnitude) + (negative).
-
-    Zero is number 0; number 1 is never used.
-    """
+class BucketCounts:
+    """How often multiples of one unit fell into each bucket: `add` them, and in the end take the `counts`."""
 
     def __init__(self, unit: Quantum) -> None:
         self._fives = 5.0**unit.fives
-        self._first = (int(np.float64(1.0 / self._fives).view(np.int64)) >> _SHIFT) - 1
-        self._offset = self._first + ((_BIAS - _FLOAT_BIAS - unit.twos) << BITS)
+        self._first = _place(1.0 / self._fives)
+        self._offset = (_BIAS - _FLOAT_BIAS - unit.twos) << BITS
+        self._zeros = 0
+        self._counts: IntArray = np.zeros((2, 0), dtype=np.int64)  # positive and negative, by magnitude
 
-    def numbers(self, integers: FloatArray) -> IntArray:
-        """The bucket numbers of q (n,); -0.0 must not be among them."""
-        values = integers / self._fives if self._fives != 1.0 else integers
-        raw = values.view(np.int64)
-        numbers = raw & _MAGNITUDE
-        numbers >>= _SHIFT
-        numbers -= self._first
-        np.maximum(numbers, 0, out=numbers)
-        numbers <<= 1
-        numbers -= raw >> 63
-        return numbers
+    def add(self, integers: FloatArray, largest: float, table: IntArray, weights: IntArray | int = 1) -> None:
+        """Count q (n,), each `weights` times; `integers` is overwritten. No q is larger in magnitude than
+        `largest`, and `table` is a `bucket_table`.
+        """
+        if self._fives != 1.0:
+            integers /= self._fives
+        bits = integers.view(np.uint64)
+        np.right_shift(bits, _SHIFT, out=bits)  # sign, exponent and leading bits
+        np.add.at(table, bits.view(np.int64), weights)
+        width = _place(largest / self._fives) + 1 - self._first
+        if width > self._counts.shape[1]:
+            room = width + (_SPARE << BITS) - self._counts.shape[1]
+            self._counts = np.pad(self._counts, ((0, 0), (0, room)))
+        for start, held in zip((0, _NEGATIVE), self._counts, strict=True):
+            self._zeros += int(table[start])
+            table[start] = 0
+            if width > 0:
+                counted = table[start + self._first : start + self._first + width]
+                least = int((counted != 0).argmax())  # most columns are far from the smallest magnitudes
+                held[least:width] += counted[least:]
+                counted[least:] = 0
 
-    def keys(self, numbers: IntArray) -> IntArray:
-        """The keys of bucket numbers."""
-        ranks = numbers >> 1
-        keys = np.where(ranks > 0, ranks + self._offset, 0)
-        return np.where(numbers & 1, -keys, keys)
+    def add_zeros(self, count: int) -> None:
+        """Count zero so many times more."""
+        self._zeros += count
+
+    def counts(self) -> tuple[IntArray, IntArray]:
+        """The keys of the buckets that hold something, ascending, and how much (k,)."""
+        positive, negative = (np.flatnonzero(part) for part in self._counts)
+        keys = [-(negative[::-1] + self._first + self._offset), positive + self._first + self._offset]
+        held = [self._counts[1, negative[::-1]], self._counts[0, positive]]
+        if self._zeros:
+            keys.insert(1, np.zeros(1, dtype=np.int64))
+            held.insert(1, np.array([self._zeros], dtype=np.int64))
+        return np.concatenate(keys), np.concatenate(held)
+
+
+def bucket_table() -> IntArray:
+    """Room in which `BucketCounts` of any unit count, one after another; they leave it empty.
+
+    Of its 4 MB little more is ever touched than the buckets that occur.
+    """
+    return np.zeros(2 * _NEGATIVE, dtype=np.int64)
+
+
+def _place(value: float) -> int:
+    return int(np.float64(value).view(np.int64)) >> _SHIFT
 
 
 def bounds(keys: IntArray, unit: Quantum) -> tuple[FloatArray, FloatArray]:

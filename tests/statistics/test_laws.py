@@ -82,7 +82,7 @@ def _tiny_blocks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(digits, "SMALL_BLOCK", 4)
         patch.setattr(digits, "LARGE_BLOCK", 4)
-        patch.setattr(learner, "_CHUNK", 2)
+        patch.setattr(learner, "_CHUNK", 8)
         patch.setattr(learner, "_WORTH_THREADS", 0)
         patch.setattr(learner, "_FEW_COLUMNS", 0)
         patch.setattr(cores, "_cores", lambda: 3)
@@ -90,9 +90,8 @@ def _tiny_blocks() -> Iterator[None]:
         patch.setattr(accumulate, "_DENSE_LEVELS", 3)
         patch.setattr(accumulate, "_WAITING_CELLS", 2)
         patch.setattr(profiler, "_NARROW", 300)
-        patch.setattr(powers, "POWER_BLOCK", 4)
+        patch.setattr(powers, "_DIGIT_BLOCK", 3)
         patch.setattr(profiler, "POWER_BLOCK", 4)
-        patch.setattr(powers, "_FOLD_AFTER", 2)
         patch.setattr(squares, "_FOLD_AFTER", 2)
         yield
 
