@@ -47,6 +47,10 @@ class Metrics:
         )
         self._jobs = Gauge("suffice_jobs", "Jobs by state.", ["status"], registry=self.registry)
         self._projects = Gauge("suffice_projects", "Projects.", registry=self.registry)
+        self._files = Gauge("suffice_files", "Files of the file host.", registry=self.registry)
+        self._file_bytes = Gauge(
+            "suffice_file_bytes", "Bytes that their contents take.", registry=self.registry
+        )
         self._federations = Gauge("suffice_federations", "Federations.", registry=self.registry)
         self._members = Gauge(
             "suffice_federation_members", "Members of all federations.", registry=self.registry
@@ -88,6 +92,8 @@ class Metrics:
         for status in TaskStatus:
             self._jobs.labels(status.value).set(counts[status])
         self._projects.set(len(await node.projects.list()))
+        self._files.set(await node.files.count())
+        self._file_bytes.set(node.files.used)
         federations = await node.federations.list()
         self._federations.set(len(federations))
         self._members.set(sum(len(federation.members) for federation in federations))

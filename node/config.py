@@ -27,9 +27,10 @@ class NatsAccess:
 class NodeConfig:
     """Everything a node is told at its start.
 
-    home: the node's folder, made 0700 if missing. http_port 0 takes a free port. An admin without `nats`
-    runs the embedded server (nats_port 0 takes a free port at the first start and keeps it). database_url
-    None means SQLite in the home folder. workers: how many worker processes may run tasks at once.
+    home: the node's folder, made 0700 if missing. http_port and files_port 0 take a free port. files_quota:
+    bytes that the file host may keep, None as many as the disk holds. An admin without `nats` runs the
+    embedded server (nats_port 0 takes a free port at the first start and keeps it). database_url None means
+    SQLite in the home folder. workers: how many worker processes may run tasks at once.
     """
 
     home: Path
@@ -37,6 +38,9 @@ class NodeConfig:
     role: NodeRole = "peer"
     http_host: str = "127.0.0.1"
     http_port: int = 0
+    files_host: str = "127.0.0.1"
+    files_port: int = 0
+    files_quota: int | None = None
     nats: NatsAccess | None = None
     nats_host: str = "127.0.0.1"
     nats_port: int = 0
@@ -64,6 +68,10 @@ class NodeConfig:
     @property
     def nats_folder(self) -> Path:
         return self.home / "nats"
+
+    @property
+    def files_folder(self) -> Path:
+        return self.home / "files"
 
     @property
     def store_url(self) -> str:

@@ -14,6 +14,7 @@ from node.config import NodeConfig
 from node.encoders import Encoders
 from node.events import Events
 from node.federations import Federations
+from node.file_store import open_file_store
 from node.files import HomeLock, prepare_home, write_private
 from node.identity_store import load_or_create_identity
 from node.jobs.runner import JobRunner
@@ -34,6 +35,7 @@ class Node:
         self.config = config
         self.name = config.display_name
         self.role = config.role
+        self.files_url = ""
         self._exit = AsyncExitStack()
 
     async def start(self) -> None:
@@ -60,6 +62,9 @@ class Node:
         numbers = ThreadPoolExecutor(max(2, self.config.workers), thread_name_prefix="numbers")
         self._exit.callback(numbers.shutdown)
         self.events = Events(self.store)
+        self.files = open_file_store(self.config, self.store)
+        await self.files.open()
+        self._exit.push_async_callback(self.files.close)
         self.projects = Projects(self.store, numbers, self.node_id, self.name)
         self.models = ProjectModels(self.store, self.projects)
         self.exploration = ProjectExploration(self.projects)
@@ -93,7 +98,8 @@ class Node:
         await self.stop()
 
     async def announce(self, url: str, files_url: str) -> None:
-        """Write credentials.json (0600), once it is known under which address the node answers."""
+        """Write credentials.json (0600), once it is known under which addresses the node answers."""
+        self.files_url = files_url
         content = {
             "access_key": self.first_key.access_key,
             "secret_key": self.first_key.secret_key,

@@ -60,6 +60,7 @@ def node(answer: Json) -> RenderableType:
         [
             ("id", answer.get("node_id")),
             ("address", answer.get("url")),
+            ("files", _files(answer.get("files"))),
             ("broker", answer.get("nats") or "joins with an invitation"),
             ("version", answer.get("version")),
             ("federations", _names(answer.get("federations"))),
@@ -67,6 +68,13 @@ def node(answer: Json) -> RenderableType:
             *((f"problem: {part}", text) for part, text in problems.items()),
         ],
     )
+
+
+def _files(host: Json | None) -> str | None:
+    if not host:
+        return None
+    limit = f" of {host['quota']:,}" if host["quota"] is not None else ""
+    return f"{host['url']} ({host['count']:,} files, {host['bytes']:,}{limit} bytes)"
 
 
 def federations(answer: Sequence[Json]) -> RenderableType:

@@ -10,15 +10,17 @@ import contextlib
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import typer
 
-from api.server import Server
+from api.server import CannotListen, FileServer, Server
 from node.config import NatsAccess, NodeConfig, NodeRole
 from node.errors import NodeError
 from node.files import HomeError
@@ -34,11 +36,20 @@ from transport.server_process import ServerError
 DEFAULT_HOST = "127.0.0.1"
 
 
+@dataclass(frozen=True, slots=True)
+class FilesOptions:
+    """What was said of the file host: its address and its quota, as they were written."""
+
+    address: str | None = None
+    quota: str | None = None
+
+
 def read_settings(
     home: Path,
     role: NodeRole,
     name: str,
     http: str | None,
+    files: FilesOptions,
     nats: tuple[str, ...],
     nats_credentials: Path | None,
     nats_address: str | None,
@@ -48,7 +59,9 @@ def read_settings(
         raise typer.BadParameter("--nats-credentials are for --nats URL")
     if nats_address is not None and (nats or role == "peer"):
         raise typer.BadParameter("--nats-listen is for the embedded broker of an admin")
-    host, port = _address(http, "--http") if http else _last_address(home)
+    host, port = _address(http, "--http") if http else _last_address(home, "url") or (DEFAULT_HOST, 0)
+    files_address = _address(files.address, "--files") if files.address else _last_address(home, "files_url")
+    files_host, files_port = (host, 0) if files_address in (None, (host, port)) else files_address
     nats_host, nats_port = _address(nats_address, "--nats-listen") if nats_address else (DEFAULT_HOST, 0)
     return NodeConfig(
         home=home,
@@ -56,6 +69,9 @@ def read_settings(
         role=role,
         http_host=host,
         http_port=port,
+        files_host=files_host,
+        files_port=files_port,
+        files_quota=_size(files.quota, "--files-quota") if files.quota else None,
         nats=_nats_access(nats, nats_credentials) if nats else None,
         nats_host=nats_host,
         nats_port=nats_port,
@@ -76,14 +92,14 @@ def serve(config: NodeConfig, *, as_json: bool, tied: bool) -> None:
         raise SufficeError("cannot_start", f"The node in {config.home} cannot start: {error}.") from error
     except NodeError as error:
         raise SufficeError(error.code, error.message, error.remedy) from error
-    except OSError as error:
-        if error.filename is not None:
-            raise SufficeError("cannot_start", f"The node in {config.home} cannot start: {error}.") from error
+    except CannotListen as error:
         raise SufficeError(
             "cannot_listen",
-            f"The node cannot listen at {config.http_host}:{config.http_port}: {error.strerror or error}.",
-            "Choose another address with --http; port 0 takes a free one.",
+            f"The node {error}.",
+            "Choose another address with --http or --files; port 0 takes a free one.",
         ) from error
+    except OSError as error:
+        raise SufficeError("cannot_start", f"The node in {config.home} cannot start: {error}.") from error
 
 
 async def _run_until_told(config: NodeConfig, as_json: bool, tied: bool) -> None:
@@ -104,11 +120,15 @@ async def _run_until_told(config: NodeConfig, as_json: bool, tied: bool) -> None
 
 async def _run(config: NodeConfig, as_json: bool) -> None:
     """Start everything, say so, stay until cancelled, stop everything; also half-way through the start."""
-    async with Node(config) as node, Server(node, config.http_host, config.http_port) as server:
-        await node.announce(server.url, server.url)
+    async with (
+        Node(config) as node,
+        Server(node, config.http_host, config.http_port) as server,
+        FileServer(node, config.files_host, config.files_port) as files,
+    ):
+        await node.announce(server.url, files.url)
         ready: Json = {
             "url": server.url,
-            "files_url": server.url,
+            "files_url": files.url,
             "node_id": node.node_id,
             "nats": node.nats_url,
             "credentials": str(config.credentials_path.resolve()),
@@ -150,16 +170,25 @@ def _address(text: str, option: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _last_address(home: Path) -> tuple[str, int]:
-    """Where this folder's node answered last time, if that is free; else a free port of this machine."""
+def _size(text: str, option: str) -> int:
+    found = re.fullmatch(r"(\d+)\s*([kMGTP]?)(i?)B?", text)
+    if found is None:
+        raise typer.BadParameter(f"{option} {text!r}: write bytes, such as 500MB or 20GiB")
+    digits, prefix, binary = found.groups()
+    factor: int = (1024 if binary else 1000) ** " kMGTP".index(prefix or " ")
+    return int(digits) * factor
+
+
+def _last_address(home: Path, key: str) -> tuple[str, int] | None:
+    """Where this folder's node answered last time, if that is free."""
     try:
-        url = urlsplit(json.loads((home / "credentials.json").read_text())["url"])
+        url = urlsplit(json.loads((home / "credentials.json").read_text())[key])
         host, port = str(url.hostname), int(url.port or 0)
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except (OSError, ValueError, KeyError, TypeError):
-        return DEFAULT_HOST, 0
+        return None
     return host, port
 
 

@@ -36,7 +36,7 @@ def bind(route: Route) -> Handler:
 
     async def handle(request: web.Request) -> web.Response:
         node = request.app[NODE]
-        _check_origin(request)
+        check_origin(request)
         key = authenticate(node, request.headers.get(hdrs.AUTHORIZATION))
         PASSING.get().user = key.user
         check_role(key, route.access)
@@ -67,7 +67,7 @@ def authenticate(node: Node, header: str | None) -> AccessKey:
     return key
 
 
-def _check_origin(request: web.Request) -> None:
+def check_origin(request: web.Request) -> None:
     """Raise `Problem` 403 for a page of another site: its browser would send a remembered password along."""
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is not None and origin.partition("://")[2] != request.host:

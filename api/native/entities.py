@@ -390,12 +390,22 @@ class Keys(BaseModel):
     keys: list[KeyInfo]
 
 
+class FilesInfo(BaseModel):
+    """The file host: where it is, how many files it has, and the bytes that their contents take."""
+
+    url: str
+    count: int
+    bytes: int
+    quota: int | None
+
+
 class NodeInfo(BaseModel):
     node_id: str
     name: str
     role: str
     version: str
     url: str
+    files: FilesInfo
     nats: str | None
     federations: list[str]
     projects: list[str]

@@ -10,7 +10,7 @@ from api.app_keys import DOCUMENT, METRICS, NODE
 from api.docs_page import CONTENT_SECURITY_POLICY, PAGE
 from api.metrics import CONTENT_TYPE
 from api.native.binding import answer
-from api.native.entities import NodeInfo
+from api.native.entities import FilesInfo, NodeInfo
 from api.routes import Call
 
 
@@ -22,6 +22,12 @@ async def info(call: Call) -> web.Response:
         role=node.role,
         version=version("suffice"),
         url=f"{call.request.scheme}://{call.request.host}",
+        files=FilesInfo(
+            url=node.files_url,
+            count=await node.files.count(),
+            bytes=node.files.used,
+            quota=node.files.quota,
+        ),
         nats=node.nats_url,
         federations=[federation.name for federation in await node.federations.list()],
         projects=[project.name for project in await node.projects.list()],

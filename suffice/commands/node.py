@@ -57,6 +57,18 @@ def start(
             show_default=False,
         ),
     ] = None,
+    files: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where its file host answers. [default: as last time, else a free port of the same host]",
+            show_default=False,
+        ),
+    ] = None,
+    files_quota: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="How much its file host keeps, such as 20GB. [default: no limit]"),
+    ] = None,
     nats: Annotated[
         list[str] | None,
         typer.Option(
@@ -111,6 +123,8 @@ def start(
             role.value,
             *(["--name", name] if name else []),
             *(["--http", http] if http else []),
+            *(["--files", files] if files else []),
+            *(["--files-quota", files_quota] if files_quota else []),
         ]
         for url in nats or ():
             arguments += ["--nats", url]
@@ -122,10 +136,17 @@ def start(
             _start_detached(folder, arguments, as_json)
         return
     with reporting(as_json):
-        from suffice.serve import read_settings, serve
+        from suffice.serve import FilesOptions, read_settings, serve
 
         config = read_settings(
-            folder, role.value, name, http, tuple(nats or ()), nats_credentials, nats_address
+            folder,
+            role.value,
+            name,
+            http,
+            FilesOptions(files, files_quota),
+            tuple(nats or ()),
+            nats_credentials,
+            nats_address,
         )
         serve(config, as_json=as_json, tied=tied)
 
@@ -187,6 +208,7 @@ def show_ready(ready: Json) -> object:
         "the node is ready",
         [
             ("address", ready["url"]),
+            ("files", ready["files_url"]),
             ("id", ready["node_id"]),
             ("broker", ready.get("nats")),
             ("credentials", f"{ready['credentials']} (yours alone)"),

@@ -116,12 +116,14 @@ def test_a_node_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 def test_credentials_for_a_broker_are_told_by_what_the_file_holds(tmp_path: Path) -> None:
-    from suffice.serve import read_settings
+    from suffice.serve import FilesOptions, read_settings
 
     def read(text: str) -> Any:
         (tmp_path / "file").write_text(text)
         servers = ("nats://127.0.0.1:4222",)
-        return read_settings(tmp_path, "peer", "", None, servers, tmp_path / "file", None).nats
+        return read_settings(
+            tmp_path, "peer", "", None, FilesOptions(), servers, tmp_path / "file", None
+        ).nats
 
     assert read("SUAKEY\n").nkey_seed == "SUAKEY"
     assert read("-----BEGIN NATS USER JWT-----\n…").creds_file == tmp_path / "file"

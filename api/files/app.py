@@ -1,0 +1,112 @@
+"""The file host's application: who may do what, and every refusal as a line of text.
+
+Its clients fork while their connections are open, so each reply closes its connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+from uuid import uuid4
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from api.access import check_role
+from api.app_keys import NODE
+from api.files.downloads import download
+from api.files.removal import delete, delete_many
+from api.files.uploads import upload
+from api.native.binding import authenticate, check_origin
+from api.passing import PASSING, Passing
+from api.problems import Problem, internal, of_node
+from api.routes import Access
+from node.errors import NodeError
+from node.file_store import QuotaExceeded
+from node.node import Node
+
+CHALLENGE: Final = 'Basic realm="suffice files", charset="UTF-8"'
+
+_PATH: Final = r"/{path:[\s\S]+}"
+
+log = logging.getLogger("suffice.files")
+access_log = logging.getLogger("suffice.access")
+
+
+def make_files_app(node: Node) -> web.Application:
+    """The application that serves a node's files; it has no limit to how long a request may take."""
+    app = web.Application(middlewares=[_surround], client_max_size=2**20)
+    app[NODE] = node
+    app.on_response_prepare.append(_close)
+    app.router.add_get("/", _ping)
+    app.router.add_post("/", _for("user", upload))
+    app.router.add_post("/delete_many", _for("user", delete_many))
+    app.router.add_get(_PATH, _for("annotator", download))
+    app.router.add_delete(_PATH, _for("user", delete))
+    return app
+
+
+async def _ping(_request: web.Request) -> web.Response:
+    return web.Response(text="OK")
+
+
+def _for(needed: Access, handler: Handler) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+            check_origin(request)
+        key = authenticate(request.app[NODE], request.headers.get(hdrs.AUTHORIZATION))
+        check_role(key, needed)
+        PASSING.get().user = key.user
+        return await handler(request)
+
+    return handle
+
+
+async def _close(_request: web.Request, response: web.StreamResponse) -> None:
+    response.force_close()
+    response.headers[hdrs.CONNECTION] = "close"
+
+
+@web.middleware
+async def _surround(request: web.Request, handler: Handler) -> web.StreamResponse:
+    started = time.perf_counter()
+    PASSING.set(passing := Passing())
+    try:
+        response = await handler(request)
+    except Exception as error:
+        response = _refusal(request, error)
+    if access_log.isEnabledFor(logging.INFO):
+        access_log.info(
+            "files %s %d %.1f ms %s %s",
+            request.method,
+            response.status,
+            (time.perf_counter() - started) * 1e3,
+            passing.user,
+            request.remote,
+        )
+    return response
+
+
+def _refusal(request: web.Request, error: Exception) -> web.Response:
+    problem = _problem(request, error)
+    response = web.Response(status=problem.status, text=f"{problem.message} {problem.remedy}".strip() + "\n")
+    if problem.status == 401:
+        response.headers[hdrs.WWW_AUTHENTICATE] = CHALLENGE
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        response.headers[hdrs.ALLOW] = ", ".join(sorted(error.allowed_methods))
+    return response
+
+
+def _problem(request: web.Request, error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, QuotaExceeded):
+        return Problem(507, error.code, error.message, error.remedy)  # a status that no client tries again
+    if isinstance(error, NodeError):
+        return of_node(error)
+    if isinstance(error, web.HTTPException):
+        return Problem(error.status, "http_error", error.reason or "The request was refused.")
+    incident = uuid4().hex[:12]
+    log.error("incident %s: %s of a file", incident, request.method, exc_info=error)
+    return internal(incident)
