@@ -83,8 +83,22 @@ def test_a_detached_node_runs_on_until_it_is_stopped_and_keeps_its_address(cli: 
     assert marked.processes() == []
     cli.run("node", "status", code=3, **options)
     again = cli.json("node", "start", "--detach", **options)
-    assert (again["url"], again["node_id"]) == (first["url"], first["node_id"])
+    kept = ("url", "files_url", "node_id")
+    assert [again[name] for name in kept] == [first[name] for name in kept]
+    assert again["files_url"] != again["url"]
     assert "stopped home" in cli.run("node", "stop", **options).stdout
+
+
+def test_the_size_of_a_quota_is_written_as_people_write_it(tmp_path: Path) -> None:
+    from suffice.serve import FilesOptions, read_settings
+
+    def quota(text: str) -> int | None:
+        options = FilesOptions(quota=text)
+        return read_settings(tmp_path, "peer", "", None, options, (), None, None).files_quota
+
+    assert [quota(text) for text in ("10", "5kB", "20 GB", "1GiB")] == [10, 5000, 20 * 10**9, 2**30]
+    with pytest.raises(Exception, match="such as 500MB"):
+        quota("much")
 
 
 def test_a_node_ends_when_its_starter_is_gone(tmp_path: Path, marked: Any) -> None:
