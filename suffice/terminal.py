@@ -118,14 +118,6 @@ def patiently(ask: Callable[[], T], seconds: float) -> T:
         time.sleep(RETRY_SECONDS)
 
 
-def setting(option: str) -> tuple[str, str]:
-    """Name and value of a ``--set NAME=VALUE``."""
-    name, found, value = option.partition("=")
-    if not found or not name:
-        raise typer.BadParameter(f"--set {option!r}: write NAME=VALUE")
-    return name, value
-
-
 @contextlib.contextmanager
 def connected(node: str | None, home: Path | None, as_json: bool) -> Iterator[Client]:
     """The client for a command's body; its failures become a message and the documented exit code."""

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from suffice.client import Json
+from suffice.commands.arguments import FileArgument, listed, settings, settings_option
 from suffice.terminal import HomeOption, JsonOption, NodeOption, connected, emit, new_group
 
 app = new_group("Encoders: texts and numbers become the columns that a project learns.")
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="ENCODER", help="The encoder's name.", show_default=False)
-]
-FileArgument = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", help="A CSV or Parquet file on the node's machine.", show_default=False),
 ]
 
 
@@ -58,12 +54,9 @@ def create(
     ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A parameter: minTrimSize, smoothing; for hashing bins, lists; for binning bins, "
-            "by=quantile or width. Repeatable.",
-            show_default=False,
+        settings_option(
+            "A parameter: minTrimSize, smoothing; for hashing bins, lists; for binning bins, "
+            "by=quantile or width."
         ),
     ] = None,
     project: Annotated[
@@ -89,11 +82,11 @@ def create(
         suffice encoder create words --kind hashing --keys note,diagnosis --set bins=64
     """
     with connected(node, home, as_json) as client:
-        given = dict(_pair(option) for option in parameters or ())
+        given = settings(parameters)
         answer = client.create_encoder(
             name,
             kind=kind.value,
-            keys=_names(keys),
+            keys=listed(keys or ""),
             target=target,
             binary=binary,
             parameters=given,
@@ -191,17 +184,6 @@ def delete(
     """
     with connected(node, home, as_json) as client:
         emit(client.delete_encoder(name), as_json, lambda _: f"deleted {name}")
-
-
-def _names(given: str | None) -> list[str]:
-    return [part.strip() for part in (given or "").split(",") if part.strip()]
-
-
-def _pair(option: str) -> tuple[str, str]:
-    name, found, value = option.partition("=")
-    if not found or not name:
-        raise typer.BadParameter(f"--set {option!r}: write NAME=VALUE")
-    return name, value
 
 
 def _encoder(answer: Json) -> object:

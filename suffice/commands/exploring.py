@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from suffice.client import SufficeError
+from suffice.commands.arguments import ProjectArgument, settings, settings_option
 from suffice.commands.known_project import about
 from suffice.terminal import (
     PATIENCE_SECONDS,
@@ -18,12 +19,8 @@ from suffice.terminal import (
     connected,
     emit,
     patiently,
-    setting,
 )
 
-NameArgument = Annotated[
-    str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
-]
 AttributesArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -52,7 +49,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def explore(
-    name: NameArgument,
+    name: ProjectArgument,
     attributes: AttributesArgument = None,
     metric: Annotated[str, typer.Option(help="What is asked; see the list.")] = "uni",
     by: Annotated[
@@ -68,9 +65,7 @@ def explore(
     ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A parameter of the metric. Repeatable.", show_default=False
-        ),
+        settings_option("A parameter of the metric."),
     ] = None,
     local: Annotated[bool, typer.Option("--local", help="Of this node's rows alone.")] = False,
     wait: PatienceOption = PATIENCE_SECONDS,
@@ -93,7 +88,7 @@ def explore(
     with about(name, node, home, as_json) as client:
         from suffice.exploration_table import exploration
 
-        given = dict(setting(option) for option in parameters or ())
+        given = settings(parameters)
         answer = patiently(
             lambda: client.explore(
                 name, attributes or (), metric=metric, targets=by or (), parameters=given, local=local
@@ -104,7 +99,7 @@ def explore(
 
 
 def drift(
-    name: NameArgument,
+    name: ProjectArgument,
     baseline: Annotated[
         str, typer.Argument(metavar="BASELINE", help="The project to compare with.", show_default=False)
     ],

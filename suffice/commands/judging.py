@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from suffice.client import Client, Job, Json, SufficeError
+from suffice.client import Json
+from suffice.commands.arguments import ModelArgument, ProjectArgument, listed, settings, settings_option
 from suffice.commands.known_project import about
-from suffice.commands.models import ModelArgument, NameArgument
-from suffice.terminal import ExitCode, HomeOption, JsonOption, NodeOption, emit, note, print_json, setting
+from suffice.commands.local_files import write_json
+from suffice.terminal import HomeOption, JsonOption, NodeOption, emit, print_json
 
 TASKS = {"B": "binary_classification", "C": "regression", "T": "multiclass_classifier"}
 USABLE = frozenset(TASKS)
@@ -26,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def select(
-    name: NameArgument,
+    name: ProjectArgument,
     model: ModelArgument,
     target: Annotated[str, typer.Option(metavar="NAME", help="What is to be predicted.")],
     validate: Annotated[
@@ -68,12 +67,9 @@ def select(
     ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A parameter of the algorithm or of the search: autoselect_grid_type=large, rnd_seed=1, "
-            "selector_max_iterations=200. Repeatable.",
-            show_default=False,
+        settings_option(
+            "A parameter of the algorithm or of the search: autoselect_grid_type=large, rnd_seed=1, "
+            "selector_max_iterations=200."
         ),
     ] = None,
     node: NodeOption = None,
@@ -94,8 +90,10 @@ def select(
         suffice project select flights delay --target arr_delay --algorithm mlr --metric aicc
     """
     with about(name, node, home, as_json) as client:
+        from suffice.progress import wait_with_bar
+
         attributes = {item["name"]: item["type"] for item in client.project(name)["attributes"]}
-        given: dict[str, Any] = dict(setting(option) for option in parameters or ())
+        given: dict[str, Any] = {**settings(parameters)}
         given |= {"selector_type": selector}
         given |= {} if metric is None else {"sml_model_assessment_type": metric}
         given |= {} if seconds is None else {"selector_max_seconds": seconds}
@@ -105,13 +103,13 @@ def select(
             name,
             model,
             target=target,
-            inputs=_others(attributes, target) if inputs is None else _listed(inputs),
+            inputs=_others(attributes, target) if inputs is None else listed(inputs),
             algorithm=algorithm,
             task=task,
             parameters=given,
             path=None if validate is None else str(validate.absolute()),
         )
-        done = _waited(client, job, f"selecting {model}", as_json)
+        done = wait_with_bar(client, job, f"selecting {model}", quiet=as_json)
         if as_json:
             print_json(asdict(done))
             return
@@ -121,7 +119,7 @@ def select(
 
 
 def assess(
-    name: NameArgument,
+    name: ProjectArgument,
     model: ModelArgument,
     file: Annotated[
         Path,
@@ -150,14 +148,13 @@ def assess(
         suffice project assess flights late december.csv --figures late.json
     """
     with about(name, node, home, as_json) as client:
+        from suffice.progress import wait_with_bar
+
         job = client.assess(name, model, path=str(file.absolute()), figures=figures is not None)
-        done = _waited(client, job, f"assessing {model}", as_json)
+        done = wait_with_bar(client, job, f"assessing {model}", quiet=as_json)
         result: Json = done.result or {}
         if figures is not None:
-            try:
-                figures.write_text(json.dumps(result["figures"]) + "\n", encoding="utf-8")
-            except OSError as error:
-                raise SufficeError("bad_file", f"{figures} cannot be written: {error}.") from error
+            write_json(figures, result["figures"])
         if as_json:
             print_json(result)
             return
@@ -166,21 +163,7 @@ def assess(
         emit(result["assessment"], False, assessment)
 
 
-def _waited(client: Client, job: Job, label: str, as_json: bool) -> Job:
-    from suffice.progress import wait_with_bar
-
-    try:
-        return wait_with_bar(client, job, label, quiet=as_json)
-    except KeyboardInterrupt:
-        note(f"The job goes on: suffice jobs show {job.number}, or suffice jobs kill {job.number}")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-
-
 def _others(attributes: dict[str, str], target: str) -> list[str]:
     """All attributes that can be inputs, without the target or the category that it is a level of."""
     own = target if target in attributes else target.split("$", 1)[0]
     return [name for name, kind in attributes.items() if kind in USABLE and name != own]
-
-
-def _listed(text: str) -> Sequence[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

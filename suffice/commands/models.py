@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -14,30 +13,24 @@ from typing import IO, Annotated, Any
 import typer
 
 from suffice.client import Client, Job, Json, SufficeError
+from suffice.commands.arguments import ModelArgument, ProjectArgument, listed, settings, settings_option
 from suffice.commands.known_project import about
+from suffice.commands.local_files import read_object, write, write_json
 from suffice.terminal import (
     PATIENCE_SECONDS,
-    ExitCode,
     HomeOption,
     JsonOption,
     NodeOption,
     PatienceOption,
     connected,
     emit,
-    note,
     patiently,
     print_json,
-    setting,
 )
 
 ROWS_A_REQUEST = 10_000
 
 Batch = tuple[list[str], list[list[str | None]]]  # the names of the columns, and rows
-
-NameArgument = Annotated[
-    str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
-]
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.", show_default=False)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -80,7 +73,7 @@ def algorithms(
 
 
 def fit(
-    name: NameArgument,
+    name: ProjectArgument,
     model: ModelArgument,
     inputs: Annotated[
         str,
@@ -97,12 +90,7 @@ def fit(
     ] = "mlr",
     parameters: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A parameter, as in alpha=1. See: suffice project algorithms NAME. Repeatable.",
-            show_default=False,
-        ),
+        settings_option("A parameter, as in alpha=1. See: suffice project algorithms NAME."),
     ] = None,
     wait: PatienceOption = PATIENCE_SECONDS,
     node: NodeOption = None,
@@ -122,11 +110,10 @@ def fit(
         suffice project fit flights delay --target arr_delay --inputs dep_delay,hour --set missing=mean
     """
     with about(name, node, home, as_json) as client:
-        given = dict(setting(option) for option in parameters or ())
-        names = [part.strip() for part in inputs.split(",") if part.strip()]
+        given = settings(parameters)
         answer = patiently(
             lambda: client.fit(
-                name, model, target=target, inputs=names, algorithm=algorithm, parameters=given
+                name, model, target=target, inputs=listed(inputs), algorithm=algorithm, parameters=given
             ),
             wait,
         )
@@ -134,7 +121,7 @@ def fit(
 
 
 def list_models(
-    name: NameArgument, node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False
+    name: ProjectArgument, node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
     """List a project's models.
 
@@ -149,7 +136,7 @@ def list_models(
 
 
 def show(
-    name: NameArgument,
+    name: ProjectArgument,
     model: ModelArgument,
     export: Annotated[
         Path | None,
@@ -176,14 +163,14 @@ def show(
     with about(name, node, home, as_json) as client:
         record = client.model(name, model)
         if export is not None:
-            _write(export, json.dumps(record, allow_nan=False).encode() + b"\n")
+            write_json(export, record)
         if onnx is not None:
-            _write(onnx, client.onnx(name, model))
+            write(onnx, client.onnx(name, model))
         emit(record, as_json, _model)
 
 
 def import_model(
-    name: NameArgument,
+    name: ProjectArgument,
     model: ModelArgument,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="What model --export wrote.", show_default=False)
@@ -199,19 +186,12 @@ def import_model(
         suffice project import-model flights delay delay.json
     """
     with about(name, node, home, as_json) as client:
-        try:
-            record = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise SufficeError("bad_file", f"{file} cannot be read: {error}.") from error
-        if not isinstance(record, dict):
-            raise SufficeError(
-                "bad_file", f"{file} holds no model.", "Write one: suffice project model --export"
-            )
+        record = read_object(file, "model", "Write one: suffice project model --export")
         emit(client.import_model(name, model, record), as_json, _model)
 
 
 def predict(
-    name: NameArgument,
+    name: ProjectArgument,
     model: ModelArgument,
     file: Annotated[
         Path | None,
@@ -221,9 +201,7 @@ def predict(
     ] = None,
     values: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Instead of a file: one row. Repeatable.", show_default=False
-        ),
+        settings_option("Instead of a file: one row."),
     ] = None,
     impute: Annotated[
         bool,
@@ -308,11 +286,7 @@ def _predict_there(
 
     place = None if output is None else str(output.absolute())
     job = client.predict_file(name, model, str(file.absolute()), output=place, **asked)
-    try:
-        return wait_with_bar(client, job, f"predicting {file.name}", quiet=quiet)
-    except KeyboardInterrupt:
-        note(f"The job goes on: suffice jobs show {job.number}, or suffice jobs kill {job.number}")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    return wait_with_bar(client, job, f"predicting {file.name}", quiet=quiet)
 
 
 def _show_job(done: Job, as_json: bool, flagged: Json | None) -> None:
@@ -330,12 +304,9 @@ def _show_job(done: Job, as_json: bool, flagged: Json | None) -> None:
 def _row(options: Iterable[str], inputs: Sequence[str]) -> Batch:
     """The options as one row of all the model's inputs; what is not given is missing."""
     values: dict[str, str | None] = dict.fromkeys(inputs)
-    for option in options:
-        name, found, value = option.partition("=")
-        if not found or name not in values:
-            raise typer.BadParameter(
-                f"--set {option!r}: write NAME=VALUE; the inputs are {', '.join(inputs)}"
-            )
+    for name, value in settings(options).items():
+        if name not in values:
+            raise typer.BadParameter(f"--set {name}: the inputs are {', '.join(inputs)}")
         values[name] = value or None
     return list(values), [list(values.values())]
 
@@ -365,13 +336,6 @@ def _read_csv(stream: IO[str], path: Path) -> Iterator[Batch]:
                 where = f"A line of {path} before line {lines.line_num + 1}"
                 raise SufficeError("bad_file", f"{where} has {len(row)} cells; the heading has {len(names)}.")
         yield names, [[cell or None for cell in row] for row in batch]
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise SufficeError("bad_file", f"{path} cannot be written: {error}.") from error
 
 
 def _write_csv(columns: dict[str, list[Any]], *, heading: bool) -> None:

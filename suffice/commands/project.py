@@ -5,7 +5,6 @@ Questions to it are in ``exploring.py``, its models in ``models.py``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,18 +12,18 @@ from typing import Annotated
 
 import typer
 
-from suffice.client import Client, Job, Json, SufficeError
+from suffice.client import Client, Job, Json
 from suffice.commands import exploring, judging, models, transfer
+from suffice.commands.arguments import FileArgument, ProjectArgument, listed
 from suffice.commands.known_project import about
+from suffice.commands.local_files import read_object
 from suffice.terminal import (
-    ExitCode,
     HomeOption,
     JsonOption,
     NodeOption,
     connected,
     emit,
     new_group,
-    note,
     print_json,
 )
 
@@ -33,13 +32,6 @@ ADMISSION_SECONDS = 10.0  # an approval given a moment ago may still be on its w
 
 app = new_group("Projects: statistics that files are learned into, and models are fitted from.")
 
-NameArgument = Annotated[
-    str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
-]
-FileArgument = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", help="A CSV or Parquet file on the node's machine.", show_default=False),
-]
 TypesOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -56,7 +48,7 @@ WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until t
 
 @app.command()
 def create(
-    name: NameArgument,
+    name: ProjectArgument,
     federation: Annotated[
         str | None, typer.Option(metavar="FEDERATION", help="Share its statistics there.", show_default=False)
     ] = None,
@@ -198,13 +190,13 @@ def create(
         if like is not None:
             source = {"path": str(like.absolute())}
             if attributes:
-                source["attributes"] = _names(attributes)
+                source["attributes"] = listed(attributes)
             if types:
                 source["types"] = _types(types)
         answer = client.create_project(
             name,
             federation=federation,
-            schema=_read_schema(schema) if schema is not None else None,
+            schema=None if schema is None else read_object(schema, "schema"),
             schema_from=source,
             parameters=_options(row_filter, window, precision, lower_case, profiles, conditionals, split)
             | _expansion(powers_of, powers, sequence),
@@ -229,7 +221,7 @@ def list_projects(node: NodeOption = None, home: HomeOption = None, as_json: Jso
 
 @app.command()
 def info(
-    name: NameArgument, node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False
+    name: ProjectArgument, node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
     """Show a project: its attributes, its rows, and in a federation whose rows it holds together.
 
@@ -247,7 +239,7 @@ def info(
 
 @app.command()
 def learn(
-    name: NameArgument,
+    name: ProjectArgument,
     file: FileArgument,
     types: TypesOption = None,
     wait: WaitOption = True,
@@ -272,7 +264,7 @@ def learn(
 
 @app.command()
 def forget(
-    name: NameArgument,
+    name: ProjectArgument,
     file: FileArgument,
     types: TypesOption = None,
     wait: WaitOption = True,
@@ -293,7 +285,7 @@ def forget(
 
 @app.command()
 def delete(
-    name: NameArgument, node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False
+    name: ProjectArgument, node: NodeOption = None, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
     """Delete a project, its statistics and its models from the node.
 
@@ -317,11 +309,7 @@ def _follow(client: Client, job: Job, label: str, wait: bool, as_json: bool) -> 
     if wait:
         from suffice.progress import wait_with_bar
 
-        try:
-            job = wait_with_bar(client, job, label, quiet=as_json)
-        except KeyboardInterrupt:
-            note(f"The job goes on: suffice jobs show {job.number}, or suffice jobs kill {job.number}")
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        job = wait_with_bar(client, job, label, quiet=as_json)
     if as_json:
         print_json(asdict(job))
         return
@@ -371,10 +359,6 @@ def _expansion(powers_of: str | None, powers: str, sequence: int | None) -> Json
     return found
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def _types(options: Sequence[str]) -> dict[str, str]:
     """``NAME=TYPE`` options as a mapping; a name may itself hold an equals sign."""
     types = {}
@@ -384,11 +368,3 @@ def _types(options: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter(f"--type {option!r}: write NAME=LETTER, one of {' '.join(LETTERS)}")
         types[name] = letter
     return types
-
-
-def _read_schema(path: Path) -> Json:
-    try:
-        schema: Json = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise SufficeError("bad_schema", f"The schema {path} cannot be read: {error}.") from error
-    return schema

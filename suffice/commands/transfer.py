@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from suffice.client import Json, SufficeError
+from suffice.client import Json
+from suffice.commands.arguments import ProjectArgument
 from suffice.commands.known_project import about
+from suffice.commands.local_files import read_object, write_json
 from suffice.terminal import HomeOption, JsonOption, NodeOption, connected, emit
-
-NameArgument = Annotated[
-    str, typer.Argument(metavar="PROJECT", help="The project's name.", show_default=False)
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def export(
-    name: NameArgument,
+    name: ProjectArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.", show_default=False)],
     node: NodeOption = None,
     home: HomeOption = None,
@@ -43,16 +40,13 @@ def export(
     """
     with about(name, node, home, as_json) as client:
         exported = client.export_project(name)
-        try:
-            file.write_text(json.dumps(exported, allow_nan=False) + "\n")
-        except OSError as error:
-            raise SufficeError("bad_file", f"{file} cannot be written: {error}.") from error
+        write_json(file, exported)
         told = {"name": name, "rows": exported["rows"], "file": str(file)}
         emit(told, as_json, lambda _: f"{exported['rows']:,} rows of {name} written to {file}")
 
 
 def import_project(
-    name: NameArgument,
+    name: ProjectArgument,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="What export has written.", show_default=False)
     ],
@@ -67,17 +61,12 @@ def import_project(
         suffice project import trial trial.json
     """
     with connected(node, home, as_json) as client:
-        try:
-            exported: Json = json.loads(file.read_text())
-        except (OSError, ValueError) as error:
-            raise SufficeError("bad_file", f"{file} cannot be read: {error}.") from error
-        if not isinstance(exported, dict):
-            raise SufficeError("bad_file", f"{file} is not an exported project.")
+        exported = read_object(file, "exported project", "Write one: suffice project export")
         emit(client.import_project(name, exported), as_json, _project)
 
 
 def merge(
-    name: NameArgument,
+    name: ProjectArgument,
     other: Annotated[
         str, typer.Argument(metavar="OTHER", help="The project that is added; it stays.", show_default=False)
     ],
@@ -96,7 +85,7 @@ def merge(
 
 
 def freeze(
-    name: NameArgument,
+    name: ProjectArgument,
     thaw: Annotated[bool, typer.Option("--thaw", help="Let it learn and forget again.")] = False,
     node: NodeOption = None,
     home: HomeOption = None,
