@@ -83,13 +83,12 @@ class Federations:
 
     async def _publish(self, events: Events) -> None:
         """Which task is in which state, and nothing of what it is about: events are not sealed."""
-        async with events.listen() as queue:
+        with events.listen(kinds={"status"}) as listener:
             while True:
-                event = await queue.get()
-                if event.kind == "status":
-                    word = {"task": event.task, "status": event.body["status"], "time": event.time}
-                    for driver in list(self._drivers.values()):
-                        await driver.publish("task", json.dumps(word).encode())
+                event = await listener.get()
+                word = {"task": event.task, "status": event.body["status"], "time": event.time}
+                for driver in list(self._drivers.values()):
+                    await driver.publish("task", json.dumps(word).encode())
 
     async def close(self) -> None:
         await end(self._background)

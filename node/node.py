@@ -82,7 +82,7 @@ class Node:
         self.runner = JobRunner(
             self.store, self.events, work, self.config.workers, self.config.worker_idle_seconds
         )
-        self.jobs = Jobs(self.store, self.runner, self.projects, self.models, self.exploration)
+        self.jobs = Jobs(self.store, self.runner, self.projects, self.models, self.exploration, self.events)
         self._exit.push_async_callback(self.runner.stop)
         await self.runner.start()
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from node.answering import questions_of
 from node.answers import LogLine
 from node.errors import BadRequest
+from node.events import Events
 from node.jobs import task_rows
 from node.jobs.kinds import KINDS
 from node.jobs.runner import JobRunner
@@ -44,8 +45,9 @@ class Jobs:
         projects: Projects,
         models: ProjectModels,
         exploration: ProjectExploration,
+        events: Events,
     ) -> None:
-        self._store, self._runner = store, runner
+        self._store, self._runner, self._events = store, runner, events
         self._projects, self._models, self._exploration = projects, models, exploration
 
     async def submit(
@@ -159,8 +161,7 @@ class Jobs:
     async def log(self, key: str) -> builtins.list[LogLine]:
         """What the task said."""
         task = await self.get(key)
-        await self._store.write(lambda _: None)  # behind the lines that are on their way
-        return await self._store.read(lambda c: task_rows.log(c, task.id))
+        return await self._events.log_lines(task.id)
 
 
 def _same(a: Task, b: Task) -> bool:

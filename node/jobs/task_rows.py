@@ -1,4 +1,4 @@
-"""Tasks and their events as rows of the store."""
+"""Tasks as rows of the store."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from node.answers import LogLine
 from node.errors import NotFound
 from node.jobs.kinds import KINDS
-from node.store.schema import task_events, tasks
+from node.store.schema import tasks
 from node.tasks import TRANSITIONS, IllegalTransitionError, Task, TaskStatus, now
 
 _COLUMNS = [tasks.c[field.name] for field in fields(Task)]
@@ -93,17 +92,3 @@ def _changed(message: str) -> dict[str, Any]:
     """The columns that tell of a change of status, now."""
     at = now()
     return {"status_changed": at, "last_update": at, "last_change": at, "status_message": message}
-
-
-def add_event(connection: sa.Connection, task: str, kind: str, body: dict[str, Any]) -> None:
-    connection.execute(task_events.insert().values(task=task, time=body["time"], kind=kind, body=body))
-
-
-def events(connection: sa.Connection, task: str, kind: str) -> list[dict[str, Any]]:
-    """The events of one kind, in order."""
-    mine = (task_events.c.task == task) & (task_events.c.kind == kind)
-    return list(connection.scalars(sa.select(task_events.c.body).where(mine).order_by(task_events.c.id)))
-
-
-def log(connection: sa.Connection, task: str) -> list[LogLine]:
-    return [LogLine(**body) for body in events(connection, task, "log")]

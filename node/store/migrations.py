@@ -6,7 +6,8 @@ for ever, whatever `node.store.schema` says later. New tables need no step; they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -170,5 +171,102 @@ def _track_tasks(operations: Operations) -> None:
     )
 
 
-STEPS: dict[int, tuple[Callable[[Operations], None], ...]] = {3: (_track_tasks,)}
+def _gather_events(operations: Operations) -> None:
+    """What jobs said, from one table of JSON, in the tables of events."""
+    number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    summary = {
+        "count": sa.BigInteger,
+        "total": sa.Float,
+        "first_iteration": sa.BigInteger,
+        "first_value": sa.Float,
+        "last_iteration": sa.BigInteger,
+        "last_value": sa.Float,
+        "last_timestamp": sa.BigInteger,
+        "min_value": sa.Float,
+        "min_iteration": sa.BigInteger,
+        "max_value": sa.Float,
+        "max_iteration": sa.BigInteger,
+        "earliest": sa.BigInteger,
+        "latest": sa.BigInteger,
+    }
+    series = operations.create_table(
+        "event_series",
+        sa.Column("id", number, primary_key=True, autoincrement=True),
+        sa.Column("task", sa.String(64), nullable=False),
+        sa.Column("kind", sa.String(8), nullable=False),
+        sa.Column("metric", sa.Text, nullable=False),
+        sa.Column("variant", sa.Text, nullable=False),
+        sa.Column("worker", sa.Text),
+        sa.Column("x_axis_label", sa.Text),
+        *(sa.Column(name, kind) for name, kind in summary.items()),
+        sa.UniqueConstraint("task", "kind", "metric", "variant"),
+    )
+    scalars = operations.create_table(
+        "event_scalars",
+        sa.Column("series", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("iteration", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("value", sa.Float, nullable=False),
+        sa.Column("timestamp", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    logs = operations.create_table(
+        "event_logs",
+        sa.Column("id", number, primary_key=True, autoincrement=True),
+        sa.Column("task", sa.String(64), nullable=False),
+        sa.Column("timestamp", sa.BigInteger, nullable=False),
+        sa.Column("level", sa.String(32)),
+        sa.Column("worker", sa.Text),
+        sa.Column("metric", sa.Text),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Index("event_logs_by_task", "task", "timestamp", "id"),
+    )
+    old = sa.table("task_events", *map(sa.column, ("id", "task", "kind")), sa.column("body", sa.JSON))
+    points: dict[tuple[str, str], dict[int, tuple[float, int]]] = {}
+    connection = operations.get_bind()
+    for row in connection.execute(sa.select(old).order_by(old.c.id)).all():
+        at = int(row.body["time"] * 1000)
+        if row.kind == "log":
+            line = {"level": row.body["level"], "message": row.body["message"]}
+            connection.execute(logs.insert().values(task=row.task, timestamp=at, **line))
+        elif row.kind == "scalar":
+            course = points.setdefault((row.task, row.body["metric"]), {})
+            course[row.body["iteration"]] = (row.body["value"], at)
+    for (task, metric), course in points.items():
+        key = connection.execute(
+            series.insert().values(
+                task=task, kind="scalar", metric=metric, variant=metric, **_summary_of_course(course)
+            )
+        ).inserted_primary_key
+        rows = [
+            {"series": key[0], "iteration": iteration, "value": value, "timestamp": at}
+            for iteration, (value, at) in course.items()
+        ]
+        connection.execute(scalars.insert(), rows)
+    operations.drop_table("task_events")
+
+
+def _summary_of_course(course: Mapping[int, tuple[float, int]]) -> dict[str, float]:
+    """The columns of event_series that sum up {iteration: (value, unix ms)}."""
+    first, last = min(course), max(course)
+    low = min(course, key=lambda iteration: (course[iteration][0], iteration))
+    high = min(course, key=lambda iteration: (-course[iteration][0], iteration))
+    times = [at for _, at in course.values()]
+    return {
+        "count": len(course),
+        "total": math.fsum(value for value, _ in course.values()),
+        "first_iteration": first,
+        "first_value": course[first][0],
+        "last_iteration": last,
+        "last_value": course[last][0],
+        "last_timestamp": course[last][1],
+        "min_value": course[low][0],
+        "min_iteration": low,
+        "max_value": course[high][0],
+        "max_iteration": high,
+        "earliest": min(times),
+        "latest": max(times),
+    }
+
+
+STEPS: dict[int, tuple[Callable[[Operations], None], ...]] = {3: (_track_tasks, _gather_events)}
 """What makes the tables of each version out of those of the version before."""

@@ -264,17 +264,6 @@ labels = Table(
     sqlite_with_rowid=False,
 )
 
-task_events = Table(
-    "task_events",
-    metadata,
-    Column("id", _ROW_NUMBER, primary_key=True, autoincrement=True),
-    Column("task", String(32), nullable=False),
-    Column("time", Float, nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("body", JSON, nullable=False),
-    Index("task_events_by_task", "task", "kind"),
-)
-
 federations = Table(
     "federations",
     metadata,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, closing
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from node.events import Events
 from node.jobs import task_rows
 from node.store import Store, StoreError
 from node.store.migrations import STEPS
@@ -88,7 +90,7 @@ async def test_a_migrated_store_keeps_every_row(dump: Path, tmp_path: Path) -> N
                 database.execute(f"SELECT {columns} FROM {name}").fetchall(),  # noqa: S608
             )
             for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
-            if name != "meta"
+            if name not in ("meta", "task_events")  # the latter have moved: see below
         }
     assert len(before["tasks"][1]) == 6
     async with opened(path):
@@ -117,6 +119,27 @@ async def test_the_jobs_of_version_2_are_tasks_of_clearml(tmp_path: Path) -> Non
             ("projects_info", TaskStatus.QUEUED),
             ("project_info", TaskStatus.QUEUED),
         ]
+
+
+async def test_what_the_jobs_of_version_2_said_is_kept_as_events(tmp_path: Path) -> None:
+    path = restored(Path(__file__).parent / "store_version_2.sql", tmp_path)
+    with closing(sqlite3.connect(path)) as database:
+        query = "SELECT task, kind, body FROM task_events ORDER BY id"
+        said = [(task, kind, json.loads(body)) for task, kind, body in database.execute(query)]
+    async with opened(path) as store:
+        events = Events(store)
+        for task in {task for task, _, _ in said}:
+            lines = [body for t, kind, body in said if (t, kind) == (task, "log")]
+            found = await events.log_lines(task)
+            assert [(line.level, line.message) for line in found] == [
+                (body["level"], body["message"]) for body in lines
+            ]
+            figures = [body for t, kind, body in said if (t, kind) == (task, "scalar")]
+            assert [
+                (curve.metric, curve.variant, curve.x, curve.y)
+                for curve in await events.curves([task], "iter", 0)
+            ] == [(b["metric"], b["metric"], [b["iteration"]], [b["value"]]) for b in figures]
+            assert [latest.value for latest in await events.latest(task)] == [b["value"] for b in figures]
 
 
 async def test_only_jobs_of_the_node_itself_are_queued_again_after_a_restart(tmp_path: Path) -> None:

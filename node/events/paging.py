@@ -1,0 +1,116 @@
+"""Paging through all events of a kind that a task has, by iteration. Functions of a connection."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from node.events.documents import document, log_document
+from node.events.kinds import Document, EventKind, Variants
+from node.events.logs import slice_of
+from node.events.series import series_of
+from node.events.writing import POINTS
+
+REPORTED = {
+    EventKind.SCALAR: (EventKind.SCALAR, EventKind.SINGLE),
+    EventKind.VECTOR: (EventKind.VECTOR,),
+    EventKind.PLOT: (EventKind.PLOT,),
+    EventKind.IMAGE: (EventKind.IMAGE,),
+}
+"""The kinds of series that hold what was reported as a kind."""
+
+_CHUNK = 50
+"""Points of a series read at once at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events, and the place after the last one (None: there are no more)."""
+
+    events: list[Document]
+    next: tuple[Any, ...] | None
+
+
+def page(
+    connection: sa.Connection,
+    task: str,
+    kind: EventKind,
+    size: int,
+    *,
+    descending: bool,
+    after: tuple[Any, ...] | None = None,
+    metrics: Sequence[Variants] = (),
+) -> Page:
+    """The next `size` events after a place that an earlier page gave: by iteration, then by series; log lines
+    by time."""
+    if kind is EventKind.LOG:
+        lines = slice_of(connection, task, size, descending=descending, after=after)
+        place = (lines[-1].timestamp, lines[-1].number) if lines else None
+        return Page([log_document(task, line) for line in lines], place)
+    rows = {row["id"]: row for row in series_of(connection, [task], REPORTED[kind], metrics)}
+    if not rows:
+        return Page([], None)
+    table = POINTS[kind]
+    keys = _keys(table)
+    chunk = max(_CHUNK, 2 * size // len(rows))
+    courses = [_course(connection, table, number, chunk, descending, after) for number in rows]
+    merged = heapq.merge(*courses, key=lambda row: tuple(row[: len(keys)]), reverse=descending)
+    found = list(islice(merged, size))
+    events = [_of(rows[point.series], point) for point in found]
+    return Page(events, tuple(found[-1][: len(keys)]) if found else None)
+
+
+def _of(row: Mapping[str, Any], point: sa.Row[Any]) -> Document:
+    return document(row, EventKind(row["kind"]), point)
+
+
+def _keys(table: sa.Table) -> list[sa.Column[Any]]:
+    """What orders the points of a table: the iteration first, as pages go by it."""
+    return [table.c.iteration, table.c.series, *([table.c.key] if "key" in table.c else [])]
+
+
+def _course(
+    connection: sa.Connection,
+    table: sa.Table,
+    number: int,
+    chunk: int,
+    descending: bool,
+    after: tuple[Any, ...] | None,
+) -> Iterator[sa.Row[Any]]:
+    """The points of one series in order, read in chunks: what a page costs does not grow with the points
+    behind it."""
+    keys = _keys(table)
+    rest = [column for column in table.c if column not in set(keys)]
+    own = [key for key in keys if key is not table.c.series]
+    order = [key.desc() for key in own] if descending else own
+    mine = table.c.series == number
+    while True:
+        here = mine if after is None else mine & _beyond(keys, after, number, descending)
+        rows = connection.execute(sa.select(*keys, *rest).where(here).order_by(*order).limit(chunk)).all()
+        yield from rows
+        if len(rows) < chunk:
+            return
+        after = tuple(rows[-1][: len(keys)])
+
+
+def _beyond(
+    keys: Sequence[sa.Column[Any]], after: tuple[Any, ...], number: int, descending: bool
+) -> sa.ColumnElement[bool]:
+    """Behind the place `after` (iteration, series, key) in the series `number`."""
+    iteration, series, *key = after
+    further: sa.ColumnElement[bool] = _past(keys[0], iteration, descending)
+    if number == series and key:
+        return further | ((keys[0] == iteration) & _past(keys[2], key[0], descending))
+    if number != series and (number < series) == descending:
+        return further | (keys[0] == iteration)
+    return further
+
+
+def _past(column: sa.Column[Any], value: Any, descending: bool) -> sa.ColumnElement[bool]:
+    past: sa.ColumnElement[bool] = column < value if descending else column > value
+    return past

@@ -1,0 +1,193 @@
+"""Reading scalars: histograms, raw points, latest and single values. Functions of a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from node.events.buckets import Extent, intervals
+from node.events.kinds import EventKind, Variants
+from node.events.series import series_of
+from node.store.event_tables import event_scalars
+
+Axis = Literal["iter", "timestamp"]
+
+_c = event_scalars.c
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One series drawn: x are iterations or unix ms, y values or their means over buckets."""
+
+    task: str
+    metric: str
+    variant: str
+    x: list[int]
+    y: list[float]
+    x_axis_label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A page of the points of one metric, by variant, and where the next page begins (None at the end).
+
+    `total`: how many points there are in all, if that was asked.
+    """
+
+    variants: dict[str, dict[str, list[Any]]]
+    returned: int
+    total: int | None
+    next: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """A series' last value, at unix ms, and the mean of its last hundred."""
+
+    metric: str
+    variant: str
+    iteration: int
+    value: float
+    timestamp: int
+    last_100: float
+
+
+@dataclass(frozen=True, slots=True)
+class SingleValue:
+    metric: str
+    variant: str
+    value: float
+    timestamp: int
+
+
+def curves(
+    connection: sa.Connection,
+    tasks: Sequence[str],
+    axis: Axis,
+    samples: int,
+    metrics: Sequence[Variants] = (),
+) -> list[Curve]:
+    """The scalars of tasks or models along an axis, at most about `samples` points each (0: all of them)."""
+    rows = series_of(connection, tasks, [EventKind.SCALAR], metrics)
+    low, high = ("first_iteration", "last_iteration") if axis == "iter" else ("earliest", "latest")
+    extents = [(row["id"], Extent(row["count"], row[low], row[high])) for row in rows]
+    lengths = intervals(extents, samples)
+    found = []
+    for row, (number, extent) in zip(rows, extents, strict=True):
+        x, y = _drawn(connection, number, axis, extent, lengths[number])
+        found.append(Curve(row["task"], row["metric"], row["variant"], x, y, row["x_axis_label"]))
+    return found
+
+
+def _drawn(
+    connection: sa.Connection, number: int, axis: Axis, extent: Extent, length: int
+) -> tuple[list[int], list[float]]:
+    if axis == "timestamp":
+        bucket = _c.timestamp - _modulo(_c.timestamp, length)
+        query = (
+            sa.select(bucket.label("x"), sa.func.avg(_c.value))
+            .where(_c.series == number)
+            .group_by(sa.literal_column("x"))
+            .order_by(sa.literal_column("x"))
+        )
+    elif length == 1:
+        query = sa.select(_c.iteration, _c.value).where(_c.series == number).order_by(_c.iteration)
+    else:
+        query = _by_bucket(number, extent, length)
+    rows = connection.execute(query).all()
+    if not rows:
+        return [], []
+    x, y = zip(*rows, strict=True)
+    return list(x), list(y)
+
+
+def _by_bucket(number: int, extent: Extent, length: int) -> sa.Select[Any]:
+    """The means of buckets of iterations, each read as a range of the clustered key: nothing is sorted."""
+    begin = extent.low // length * length
+    starts = sa.select(sa.literal(begin, sa.BigInteger).label("x")).cte("starts", recursive=True)
+    starts = starts.union_all(sa.select(starts.c.x + length).where(starts.c.x <= extent.high - length))
+    mean = (
+        sa.select(sa.func.avg(_c.value))
+        .where((_c.series == number) & (_c.iteration >= starts.c.x) & (_c.iteration < starts.c.x + length))
+        .scalar_subquery()
+    )
+    found = sa.select(starts.c.x, mean.label("y")).subquery()
+    return sa.select(found.c.x, found.c.y).where(found.c.y.is_not(None)).order_by(found.c.x)
+
+
+def _modulo(column: sa.ColumnElement[int], length: int) -> sa.ColumnElement[int]:
+    """The remainder that is never negative."""
+    return ((column % length) + length) % length
+
+
+def points(
+    connection: sa.Connection,
+    task: str,
+    metric: Variants,
+    axes: Sequence[Axis],
+    size: int,
+    after: tuple[int, int] | None,
+    *,
+    count: bool,
+) -> Points:
+    """The next `size` points of a metric after a series and iteration, by series, then iteration."""
+    rows = series_of(connection, [task], [EventKind.SCALAR], [metric])
+    rows.sort(key=lambda row: int(row["id"]))
+    variants: dict[str, dict[str, list[Any]]] = {}
+    returned, last = 0, after
+    for row in rows:
+        if after is not None and row["id"] < after[0]:
+            continue
+        here = _c.series == row["id"]
+        if after is not None and row["id"] == after[0]:
+            here &= _c.iteration > after[1]
+        query = (
+            sa.select(_c.iteration, _c.timestamp, _c.value)
+            .where(here)
+            .order_by(_c.iteration)
+            .limit(size - returned)
+        )
+        found = connection.execute(query).all()
+        if found:
+            iterations, stamps, values = (list(column) for column in zip(*found, strict=True))
+            x = {"iter": iterations, "timestamp": stamps}
+            variants[row["variant"]] = {axis: x[axis] for axis in axes} | {"y": values}
+            returned += len(found)
+            last = (row["id"], iterations[-1])
+        if returned >= size:
+            break
+    total = sum(row["count"] for row in rows) if count else None
+    return Points(variants, returned, total, last if returned else None)
+
+
+def latest(connection: sa.Connection, task: str) -> list[Latest]:
+    """The last value of every series of a task, and the mean of its last hundred points."""
+    found = []
+    for row in series_of(connection, [task], [EventKind.SCALAR]):
+        last = (
+            sa.select(_c.value).where(_c.series == row["id"]).order_by(_c.iteration.desc()).limit(100)
+        ).subquery()
+        found.append(
+            Latest(
+                row["metric"],
+                row["variant"],
+                row["last_iteration"],
+                row["last_value"],
+                row["last_timestamp"],
+                connection.execute(sa.select(sa.func.avg(last.c.value))).scalar_one(),
+            )
+        )
+    return found
+
+
+def single_values(connection: sa.Connection, tasks: Sequence[str]) -> dict[str, list[SingleValue]]:
+    """The single values of each task or model that has some."""
+    found: dict[str, list[SingleValue]] = {}
+    for row in series_of(connection, tasks, [EventKind.SINGLE]):
+        found.setdefault(row["task"], []).append(
+            SingleValue(row["metric"], row["variant"], row["last_value"], row["last_timestamp"])
+        )
+    return found

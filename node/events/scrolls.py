@@ -1,0 +1,52 @@
+"""Where those who read page by page are: opaque ids for places, few and for a while."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TypeVar
+
+from node.errors import NotFound
+
+P = TypeVar("P")
+
+LIFETIME = 3600.0
+"""Seconds for which a place is kept after it was last asked for."""
+
+MOST = 10_000
+"""Places kept at most; the one that was used longest ago goes first."""
+
+
+class UnknownScroll(NotFound):
+    """There is no such place: it was cleared, it is too old, or it belongs to another question."""
+
+
+class Scrolls:
+    """Places by id. They outlive no restart: a page asked for after one begins anew."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._places: OrderedDict[str, tuple[float, object]] = OrderedDict()
+
+    def keep(self, place: object, scroll: str | None = None) -> str:
+        """The id under which a place is found again; `scroll` moves one that is known."""
+        name = scroll or secrets.token_hex(16)
+        self._places[name] = (self._clock() + LIFETIME, place)
+        self._places.move_to_end(name)
+        if len(self._places) > MOST:
+            self._places.popitem(last=False)
+        return name
+
+    def find(self, scroll: str, kind: type[P]) -> P:
+        """The place, which must be one of this kind. Raises UnknownScroll."""
+        until, place = self._places.get(scroll, (0.0, None))
+        if not isinstance(place, kind) or until < self._clock():
+            self.clear(scroll)
+            raise UnknownScroll(f"there is no scroll {scroll[:64]!r}", "begin again without a scroll id")
+        return place
+
+    def clear(self, scroll: str) -> None:
+        """Forget a place; nothing happens if there is none."""
+        self._places.pop(scroll, None)

@@ -1,0 +1,238 @@
+"""What tasks and models report: stored for queries, and handed to whoever listens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+
+from node.answers import LogLine
+from node.events import batch as batches
+from node.events import deleting, logs, paging, plots, samples, scalars, series
+from node.events.batch import Batch, Reported, Series
+from node.events.kinds import Document, EventKind, Variants
+from node.events.listening import Event, HeardKind, Listener, Listeners
+from node.events.reporting import Added, report
+from node.events.scrolls import Scrolls
+from node.events.writing import write
+from node.store import Store
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+BESIDE = 200
+"""Events from which a batch is sorted in a thread, so that no other request waits for it."""
+
+
+class Events:
+    """One store of events for every task and model."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._listeners = Listeners()
+        self.scrolls = Scrolls()
+
+    # --- what the node's own jobs report ------------------------------------------------------------------
+
+    def log(self, task: str, message: str, level: str = "info") -> None:
+        """A line of a job's log, on its way to the store when this returns."""
+        now = time.time()
+        self._submit(Batch(logs=[(task, int(now * 1000), level, None, None, message)]))
+        self._listeners.tell(
+            task, "log", lambda: [Event(task, "log", now, {"level": level, "message": message})]
+        )
+
+    def scalar(self, task: str, metric: str, iteration: int, value: float) -> None:
+        """A job's figure, on its way to the store when this returns."""
+        name = Series(task, EventKind.SCALAR, metric, metric)
+        point = (iteration, float(value), int(time.time() * 1000))
+        batch = Batch(series={name: Reported([point])})
+        self._submit(batch)
+        self._tell_series(batch)
+
+    def tell(self, task: str, kind: HeardKind, body: dict[str, Any]) -> None:
+        """What is kept with the task itself and needs no storing here."""
+        self._listeners.tell(task, kind, lambda: [Event(task, kind, time.time(), body)])
+
+    def _submit(self, batch: Batch) -> None:
+        future = self._store.submit(lambda c: write(c, batch))
+        # A lost line is no failure of the job that said it.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    # --- what others report -------------------------------------------------------------------------------
+
+    async def add_lines(self, data: bytes, worker: str | None = None) -> Added:
+        """As `add`, from JSON lines. Raises ValueError for what is not JSON."""
+
+        def parse() -> Batch:
+            return batches.sort(batches.parse_lines(data), worker)
+
+        return await self._add(await asyncio.to_thread(parse))
+
+    async def add(self, events: Sequence[Any], worker: str | None = None) -> Added:
+        """Store events (`node.events.batch.sort` says of which form); when this returns they can be read.
+
+        A point with the task, kind, metric, variant and iteration (and key, of images) of an earlier one
+        takes its place. Events that are not as they should be, of unknown tasks and of published ones are
+        left out and counted. Raises EmptyBatch, MixedBatch, NothingAdded.
+        """
+        if len(events) < BESIDE:
+            return await self._add(batches.sort(events, worker))
+        return await self._add(await asyncio.to_thread(batches.sort, events, worker))
+
+    async def _add(self, batch: Batch) -> Added:
+        added = await self._store.write(lambda c: report(c, batch))
+        self._tell_series(batch)
+        for task, stamp, level, _, _, message in batch.logs:
+            body = {"level": level, "message": message}
+            self._listeners.tell(task, "log", lambda a=(task, "log", stamp / 1000, body): [Event(*a)])  # type: ignore[misc]
+        return added
+
+    # --- listening ----------------------------------------------------------------------------------------
+
+    def listen(
+        self, tasks: Iterable[str] | None = None, kinds: Iterable[str] | None = None
+    ) -> AbstractContextManager[Listener]:
+        """A listener to all events from now on; one that lags loses the oldest, and is told so."""
+        return self._listeners.listen(tasks, kinds)
+
+    def _tell_series(self, batch: Batch) -> None:
+        for series_, reported in batch.series.items():
+            kind: HeardKind = "scalar" if series_.kind is EventKind.SINGLE else series_.kind.value  # type: ignore[assignment]
+            self._listeners.tell(series_.task, kind, lambda s=series_, r=reported, k=kind: _heard(s, r, k))  # type: ignore[misc]
+
+    # --- reading ------------------------------------------------------------------------------------------
+
+    async def metrics(self, tasks: Sequence[str], kind: EventKind) -> dict[str, dict[str, list[str]]]:
+        """{task: {metric: [variant, ...]}} of what was reported as a kind, sorted."""
+        return await self._read(series.metrics_of, tasks, paging.REPORTED[kind])
+
+    async def curves(
+        self, tasks: Sequence[str], axis: scalars.Axis, samples_: int, metrics: Sequence[Variants] = ()
+    ) -> list[scalars.Curve]:
+        """The scalars of tasks or models along an axis, at most about `samples_` points each (0: all)."""
+        return await self._read(scalars.curves, tasks, axis, samples_, metrics)
+
+    async def points(
+        self,
+        task: str,
+        metric: Variants,
+        axes: Sequence[scalars.Axis],
+        size: int,
+        after: tuple[int, int] | None = None,
+        *,
+        count: bool = False,
+    ) -> scalars.Points:
+        """The next `size` points of a metric, as they were reported."""
+        return await self._read(scalars.points, task, metric, axes, size, after, count=count)
+
+    async def latest(self, task: str) -> list[scalars.Latest]:
+        """The last value of every series of scalars."""
+        return await self._read(scalars.latest, task)
+
+    async def single_values(self, tasks: Sequence[str]) -> dict[str, list[scalars.SingleValue]]:
+        """What was reported as one value, by task or model."""
+        return await self._read(scalars.single_values, tasks)
+
+    async def page(
+        self,
+        task: str,
+        kind: EventKind,
+        size: int,
+        *,
+        descending: bool = False,
+        after: tuple[Any, ...] | None = None,
+        metrics: Sequence[Variants] = (),
+    ) -> paging.Page:
+        """The next `size` events of a kind, by iteration (log lines by time)."""
+        return await self._read(
+            paging.page, task, kind, size, descending=descending, after=after, metrics=metrics
+        )
+
+    async def last_plots(
+        self, tasks: Sequence[str], iterations: int, metrics: Sequence[Variants] = ()
+    ) -> list[Document]:
+        """The plots of the last `iterations` iterations of every metric and variant."""
+        return await self._read(plots.last_of_each, tasks, EventKind.PLOT, iterations, metrics)
+
+    async def course(
+        self, places: Sequence[plots.Course], kind: EventKind, count: int, *, earlier: bool
+    ) -> list[tuple[list[plots.Iterations], plots.Course]]:
+        """For each place: the next `count` iterations of plots or images, and the place after them."""
+
+        def read(connection: sa.Connection) -> list[tuple[list[plots.Iterations], plots.Course]]:
+            return [plots.course(connection, at, kind, count, earlier=earlier) for at in places]
+
+        return await self._store.read(read)
+
+    async def sample(
+        self,
+        task: str,
+        kind: EventKind,
+        metric: str,
+        variant: str | None = None,
+        iteration: int | None = None,
+        *,
+        own_metric: bool = True,
+    ) -> samples.Sample | None:
+        """The latest image of a metric and variant, or plots of a metric, at or before an iteration."""
+        return await self._read(samples.at, task, kind, metric, variant, iteration, own_metric=own_metric)
+
+    async def step(
+        self, here: samples.Position, *, earlier: bool, next_iteration: bool = False
+    ) -> samples.Sample | None:
+        """The neighbour of a sample; None if there is none that way."""
+        return await self._read(samples.step, here, earlier=earlier, next_iteration=next_iteration)
+
+    async def log_page(
+        self, task: str, size: int, *, earlier: bool, beyond: int | None = None
+    ) -> tuple[list[logs.LogEvent], int]:
+        """The next lines beyond a time in unix ms, and how many lines there are in all."""
+
+        def read(connection: sa.Connection) -> tuple[list[logs.LogEvent], int]:
+            found = logs.page(connection, task, size, earlier=earlier, beyond=beyond)
+            return found, logs.count(connection, task)
+
+        return await self._store.read(read)
+
+    async def log_lines(self, task: str) -> list[LogLine]:
+        """A job's whole log, with the lines that are on their way."""
+        await self._store.write(lambda _: None)
+        found = await self._read(logs.every, task)
+        return [LogLine(line.timestamp / 1000, line.level or "", line.message) for line in found]
+
+    # --- deleting -----------------------------------------------------------------------------------------
+
+    async def delete(self, tasks: Sequence[str]) -> int:
+        """Everything that tasks or models reported; the space is free when this returns."""
+        return await self._store.write(lambda c: deleting.delete(c, tasks))
+
+    async def clear_log(
+        self,
+        task: str,
+        before: int | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+    ) -> int:
+        """Delete a task's log lines before a time in unix ms; returns how many."""
+        return await self._store.write(lambda c: logs.clear(c, task, before, include, exclude))
+
+    async def _read(
+        self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **options: P.kwargs
+    ) -> T:
+        return await self._store.read(lambda c: work(c, *args, **options))
+
+
+def _heard(series_: Series, reported: Reported, kind: HeardKind) -> Iterator[Event]:
+    """What listeners hear of a series: the values of scalars; of what is larger, where it is to be found."""
+    for row in reported.rows:
+        body: dict[str, Any] = {"metric": series_.metric, "variant": series_.variant, "iteration": row[0]}
+        if kind == "scalar":
+            body["value"] = row[1]
+            yield Event(series_.task, kind, row[2] / 1000, body)
+        else:
+            yield Event(series_.task, kind, row[-1] / 1000, body)

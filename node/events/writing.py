@@ -1,0 +1,210 @@
+"""Batches into tables: points are inserted or replaced, summaries follow, all in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import repeat
+from typing import Any
+
+import sqlalchemy as sa
+
+from node.events.batch import Batch, Point, Reported, Series
+from node.events.kinds import EventKind
+from node.events.summaries import Summary, merged, summarise, summary_of
+from node.store.event_tables import (
+    event_images,
+    event_logs,
+    event_plots,
+    event_scalars,
+    event_series,
+    event_vectors,
+)
+
+POINTS: dict[EventKind, sa.Table] = {
+    EventKind.SCALAR: event_scalars,
+    EventKind.SINGLE: event_scalars,
+    EventKind.VECTOR: event_vectors,
+    EventKind.PLOT: event_plots,
+    EventKind.IMAGE: event_images,
+}
+"""Where the points of a kind lie: the series first, then what a batch has as rows."""
+
+IN_MOST = 500
+"""Values in one `IN` at most: databases bound the parameters of a statement."""
+
+_COUNTED = tuple(Summary.__slots__)
+_TOLD = ("worker", "x_axis_label", *_COUNTED)
+_LOG_COLUMNS = tuple(column.name for column in event_logs.c if column.name != "id")
+
+
+def write(connection: sa.Connection, batch: Batch) -> None:
+    """Insert what a batch has; a point of the same series and iteration (and key) is replaced."""
+    known = _series_rows(connection, batch.series)
+    points: dict[sa.Table, list[tuple[Any, ...]]] = {}
+    updates, anew = [], []
+    for series, reported in batch.series.items():
+        row = known[series]
+        summary = summary_of(row)
+        if POINTS[series.kind] is event_scalars:
+            new = _new_points(connection, row["id"], summary, reported.rows)
+            if new is None:
+                anew.append(row["id"])
+            elif new:
+                summary = merged(summary, summarise(new))
+        updates.append(
+            (
+                reported.worker or row["worker"],
+                reported.x_axis_label or row["x_axis_label"],
+                *_columns(summary),
+                row["id"],
+            )
+        )
+        points.setdefault(POINTS[series.kind], []).extend(_of_series(row["id"], reported))
+    for table, rows in points.items():
+        _run(connection, _upsert(table), rows)
+    _run(connection, _UPDATE, updates)
+    for number in anew:
+        _run(connection, _UPDATE_COUNTED, [(*_columns(_counted(connection, number)), number)])
+    _run(connection, _INSERT_LOG, batch.logs)
+
+
+def _of_series(number: int, reported: Reported) -> list[tuple[Any, ...]]:
+    if reported.rows and len(reported.rows[0]) == 3:  # the many: scalars, and vectors
+        iterations, values, stamps = zip(*reported.rows, strict=True)
+        return list(zip(repeat(number), iterations, values, stamps))
+    return [(number, *row) for row in reported.rows]
+
+
+def _series_rows(
+    connection: sa.Connection, wanted: Mapping[Series, Reported]
+) -> dict[Series, Mapping[str, Any]]:
+    """The rows of `event_series`, made where there are none."""
+    found = _find(connection, list(wanted))
+    missing = [series for series in wanted if series not in found]
+    if missing:
+        _run(connection, _INSERT_SERIES, [(s.task, s.kind.value, s.metric, s.variant) for s in missing])
+        found |= _find(connection, missing)
+    return found
+
+
+def _find(connection: sa.Connection, wanted: Sequence[Series]) -> dict[Series, Mapping[str, Any]]:
+    c = event_series.c
+    found: dict[Series, Mapping[str, Any]] = {}
+    groups: dict[tuple[str, EventKind], dict[tuple[str, str], Series]] = {}
+    for series in wanted:
+        groups.setdefault((series.task, series.kind), {})[series.metric, series.variant] = series
+    for (task, kind), group in groups.items():
+        metrics = sorted({metric for metric, _ in group})
+        for start in range(0, len(metrics), IN_MOST):
+            query = sa.select(event_series).where(
+                (c.task == task) & (c.kind == kind.value) & c.metric.in_(metrics[start : start + IN_MOST])
+            )
+            for row in connection.execute(query).mappings():
+                series_of = group.get((row["metric"], row["variant"]))
+                if series_of is not None:
+                    found[series_of] = dict(row)
+    return found
+
+
+def _new_points(
+    connection: sa.Connection, number: int, summary: Summary | None, points: Sequence[Point]
+) -> Sequence[Point] | None:
+    """Those of the points that the series does not have yet; None if one that it has gets another value or
+    time, and so the summary has to be made anew."""
+    if summary is None or points[0][0] > summary.last_iteration:
+        return points
+    c = event_scalars.c
+    present: dict[int, tuple[float, int]] = {}
+    for start in range(0, len(points), IN_MOST):
+        iterations = [point[0] for point in points[start : start + IN_MOST]]
+        query = sa.select(c.iteration, c.value, c.timestamp).where(
+            (c.series == number) & c.iteration.in_(iterations)
+        )
+        present |= {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+    new = []
+    for point in points:
+        there = present.get(point[0])
+        if there is None:
+            new.append(point)
+        elif there != point[1:]:
+            return None
+    return new
+
+
+def _counted(connection: sa.Connection, number: int) -> Summary:
+    """A series' summary, from its points."""
+    c = event_scalars.c
+    mine = c.series == number
+    count, total, earliest, latest = connection.execute(
+        sa.select(sa.func.count(), sa.func.sum(c.value), sa.func.min(c.timestamp), sa.func.max(c.timestamp))
+        .select_from(event_scalars)
+        .where(mine)
+    ).one()
+
+    def first(*order: sa.ColumnElement[Any]) -> Any:
+        query = sa.select(c.iteration, c.value, c.timestamp).where(mine).order_by(*order).limit(1)
+        return connection.execute(query).one()
+
+    lowest, highest = first(c.iteration), first(c.iteration.desc())
+    low, high = first(c.value, c.iteration), first(c.value.desc(), c.iteration)
+    return Summary(
+        count=count,
+        total=total,
+        first_iteration=lowest.iteration,
+        first_value=lowest.value,
+        last_iteration=highest.iteration,
+        last_value=highest.value,
+        last_timestamp=highest.timestamp,
+        min_value=low.value,
+        min_iteration=low.iteration,
+        max_value=high.value,
+        max_iteration=high.iteration,
+        earliest=earliest,
+        latest=latest,
+    )
+
+
+def _columns(summary: Summary | None) -> tuple[Any, ...]:
+    return tuple(None if summary is None else getattr(summary, name) for name in _COUNTED)
+
+
+# --- statements for many rows -----------------------------------------------------------------------------
+#
+# Written out, in the SQL that SQLite and PostgreSQL share, and given tuples: what SQLAlchemy does for every
+# row of a long executemany costs more than the database does.
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _insert(table: sa.Table, names: Sequence[str]) -> str:
+    return f'INSERT INTO "{table.name}" ({_names(names)}) VALUES ({", ".join("?" * len(names))})'  # noqa: S608
+
+
+@cache
+def _upsert(table: sa.Table) -> str:
+    keys = [column.name for column in table.primary_key]
+    rest = ", ".join(f'"{c.name}" = excluded."{c.name}"' for c in table.c if not c.primary_key)
+    return f"{_insert(table, table.c.keys())} ON CONFLICT ({_names(keys)}) DO UPDATE SET {rest}"
+
+
+def _update(names: Sequence[str]) -> str:
+    return (
+        f"UPDATE event_series SET {', '.join(f'{chr(34)}{name}{chr(34)} = ?' for name in names)} WHERE id = ?"  # noqa: S608
+    )
+
+
+_INSERT_SERIES = _insert(event_series, ("task", "kind", "metric", "variant"))
+_INSERT_LOG = _insert(event_logs, _LOG_COLUMNS)
+_UPDATE = _update(_TOLD)
+_UPDATE_COUNTED = _update(_COUNTED)
+
+
+def _run(connection: sa.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    if not rows:
+        return
+    if connection.dialect.paramstyle != "qmark":
+        statement = statement.replace("?", "%s")
+    connection.exec_driver_sql(statement, rows)
