@@ -103,12 +103,11 @@ def _beyond(
 ) -> sa.ColumnElement[bool]:
     """Behind the place `after` (iteration, series, key) in the series `number`."""
     iteration, series, *key = after
-    further: sa.ColumnElement[bool] = _past(keys[0], iteration, descending)
-    if number == series and key:
-        return further | ((keys[0] == iteration) & _past(keys[2], key[0], descending))
-    if number != series and (number < series) == descending:
-        return further | (keys[0] == iteration)
-    return further
+    further = _past(keys[0], iteration, descending)
+    same: sa.ColumnElement[bool] = keys[0] == iteration
+    if number == series:
+        return further | (same & _past(keys[2], key[0], descending)) if key else further
+    return further | same if (number > series) != descending else further
 
 
 def _past(column: sa.Column[Any], value: Any, descending: bool) -> sa.ColumnElement[bool]:

@@ -232,13 +232,13 @@ def _gather_events(operations: Operations) -> None:
             course = points.setdefault((row.task, row.body["metric"]), {})
             course[row.body["iteration"]] = (row.body["value"], at)
     for (task, metric), course in points.items():
-        key = connection.execute(
+        (key,) = connection.execute(
             series.insert().values(
                 task=task, kind="scalar", metric=metric, variant=metric, **_summary_of_course(course)
             )
-        ).inserted_primary_key
+        ).inserted_primary_key or (None,)
         rows = [
-            {"series": key[0], "iteration": iteration, "value": value, "timestamp": at}
+            {"series": key, "iteration": iteration, "value": value, "timestamp": at}
             for iteration, (value, at) in course.items()
         ]
         connection.execute(scalars.insert(), rows)
