@@ -93,6 +93,39 @@ class KeyValue:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """A named data source; info: what is told of the place, its secrets hidden. used_by: the projects that it
+    is attached to."""
+
+    name: str
+    owner: str
+    type: str
+    info: dict[str, str]
+    used_by: tuple[str, ...]
+    created: float
+    changed: float
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSample:
+    """The first rows of a table as text, an empty cell for a missing value; types: what each column would be
+    learned as, D for dates."""
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Files and folders right below a path."""
+
+    path: str
+    files: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectInfo:
     """A project as it stands.
 

@@ -66,6 +66,10 @@ class NodeConfig:
         return self.home / "credentials.json"
 
     @property
+    def workers_folder(self) -> Path:
+        return self.home / "workers"
+
+    @property
     def nats_folder(self) -> Path:
         return self.home / "nats"
 

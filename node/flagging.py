@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from federation.statistics import Moments, Schema
 from node.predicting import outputs_of
 from node.project_options import ProjectOptions
-from node.sources import SourceError, open_source
+from node.sources import Source, SourceError
 
 MOST_TOLD: Final = 100_000
 """Rows whose flags are part of a result; those of more are in a file."""
@@ -40,12 +40,11 @@ class Wanted:
 def flag_file(
     model: Mapping[str, Any],
     inputs: Sequence[str],
-    path: str,
+    source: Source,
     known: Schema,
     options: ProjectOptions,
     wanted: Wanted,
     *,
-    form: str | None = None,
     output: str | None = None,
     imputing: Moments | None = None,
     tell: Callable[[int, int], None],
@@ -54,7 +53,6 @@ def flag_file(
 
     Raises SourceError, also for more than MOST_TOLD rows without an output, and ModelError.
     """
-    source = open_source(path, form)
     key, parts = "", [np.empty(0)]
     for batch, outputs in outputs_of(model, inputs, source, known, options, imputing):
         key = score_key(model, outputs, wanted.score)

@@ -11,6 +11,7 @@ from typing import Self
 from federation.identity import Identity
 from node.broker import Broker
 from node.config import NodeConfig
+from node.data_sources import DataSources
 from node.encoders import Encoders
 from node.events import Events
 from node.federations import Federations
@@ -78,11 +79,25 @@ class Node:
         self.projects.fusion = self.federations
         self._exit.push_async_callback(self.federations.close)
         await self.federations.open(self.events)
-        work = ProjectTasks(self.store, self.projects, self.models)
+        self.sources = DataSources(self.store)
+        work = ProjectTasks(self.store, self.projects, self.models, self.sources)
         self.runner = JobRunner(
-            self.store, self.events, work, self.config.workers, self.config.worker_idle_seconds
+            self.store,
+            self.events,
+            work,
+            self.config.workers,
+            self.config.worker_idle_seconds,
+            self.config.workers_folder,
         )
-        self.jobs = Jobs(self.store, self.runner, self.projects, self.models, self.exploration, self.events)
+        self.jobs = Jobs(
+            self.store,
+            self.runner,
+            self.projects,
+            self.models,
+            self.exploration,
+            self.events,
+            self.sources,
+        )
         self._exit.push_async_callback(self.runner.stop)
         await self.runner.start()
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from federation.statistics import Moments, Schema
 from node import modelling
 from node.project_options import ProjectOptions
-from node.sources import Batch, Source, SourceError, guess_schema, joined, open_source, read_batches
-from node.sources.lines import csv_line, delimiter_of, lines_of
+from node.sources import Batch, Source, SourceError, guess_schema, joined, read_batches
+from node.sources.lines import csv_line, lines_of
 
 SUFFIX: Final = "_Result"
 """What SymetryML calls a prediction's column: its key and this."""
@@ -34,11 +34,10 @@ MOST_TOKENS: Final = 1_000_000
 def predict_file(
     model: Mapping[str, Any],
     inputs: Sequence[str],
-    path: str,
+    source: Source,
     known: Schema,
     options: ProjectOptions,
     *,
-    form: str | None = None,
     output: str | None = None,
     imputing: Moments | None = None,
     tell: Callable[[int, int], None],
@@ -48,9 +47,8 @@ def predict_file(
     `output` appears when it is complete. Inputs that the file lacks are refused; raises SourceError and
     ModelError naming column and row.
     """
-    source = open_source(path, form)
     lines = lines_of(source)
-    delimiter = delimiter_of(source.path)
+    delimiter = source.delimiter
     heading, rows = next(lines), 0
     sample: list[str] = []
     names: list[str] = []

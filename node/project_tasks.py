@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from federation.statistics import Schema
 from node.answering import questions_of
 from node.answers import ModelRecord, ProjectInfo, Share
+from node.data_sources import DataSources
 from node.errors import NodeError
 from node.jobs import task_rows
 from node.jobs.pipes import Message
@@ -30,8 +31,9 @@ _READING: Final = frozenset({"learn", "forget", "predict", "assess", "select"})
 class ProjectTasks:
     """The node's part of every kind of task."""
 
-    def __init__(self, store: Store, projects: Projects, models: ProjectModels) -> None:
-        self._store, self._projects, self._models = store, projects, models
+    def __init__(self, store: Store, projects: Projects, models: ProjectModels, sources: DataSources) -> None:
+        self._store, self._projects = store, projects
+        self._models, self._sources = models, sources
         # Whose rows, and how many, a running task is computed from: its answer names them.
         self._basis: dict[str, tuple[int, tuple[Share, ...]]] = {}
 
@@ -50,15 +52,16 @@ class ProjectTasks:
         if task.kind in _READING:
             encoding = (await self._projects.learning.options(row)).encoding
             request |= {"encoding": None if encoding is None else encoding.to_dict()}
+            place = await self._sources.place(given)
+            request |= {"place": None if place is None else place.to_dict()}
         if task.kind in ("learn", "forget"):
             await self._projects.learning.changeable(task.project, 1 if task.kind == "learn" else -1)
-            request |= {key: given.get(key) for key in ("path", "format", "attributes", "types")}
+            request |= {key: given.get(key) for key in ("attributes", "types")}
             return request | {"schema": row.schema.to_dict(), "fixed": row.fixed}, payload
         if task.kind == "predict":
             return request | await self._prediction(task.project, given), payload
         if task.kind == "assess":
             record = await self._models.get(task.project, given["model"])
-            request |= {key: given.get(key) for key in ("path", "format")}
             request |= {"model": record.model, "target": record.target, "inputs": record.inputs}
             request |= {"task_kind": given.get("task"), "figures": bool(given.get("figures"))}
             request |= {"schema": row.schema.to_dict()}
@@ -68,7 +71,7 @@ class ProjectTasks:
         self._basis[task.id] = (statistics.moments.rows, statistics.contributions)
         data = await asyncio.to_thread(statistics.moments.to_bytes)
         if task.kind == "select":
-            request |= {key: given.get(key) for key in ("path", "format", "task")}
+            request |= {"task": given.get("task")}
             return request | _question(task) | {"statistics": len(data)}, data + (payload or b"")
         return request | _question(task), data
 
@@ -83,7 +86,7 @@ class ProjectTasks:
             wanted = {attribute_of(name, kinds) for name in record.inputs}
             part = moments.restrict([name for name in moments.schema.names if name in wanted])
             imputing = await asyncio.to_thread(part.to_bytes)
-        asked = ("path", "format", "output", "flags", "score", "figures")
+        asked = ("output", "flags", "score", "figures")
         return {key: given.get(key) for key in asked} | {
             "model": record.model,
             "inputs": list(record.inputs),

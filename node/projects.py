@@ -26,9 +26,9 @@ from node.errors import AlreadyExists, BadRequest, Forbidden, Unavailable
 from node.keys import AccessKey
 from node.learning import Learning, refusing
 from node.offering import offered_by_file
+from node.places import Place, first_rows
 from node.project_options import PROFILES, ProjectOptions
 from node.project_rows import ProjectRow
-from node.sources import open_source
 from node.store import Store
 from node.store.schema import projects
 
@@ -265,7 +265,7 @@ class Projects:
 
     async def schema_from(
         self,
-        path: str,
+        place: Place,
         *,
         actor: AccessKey,
         attributes: Sequence[str] | None = None,
@@ -273,17 +273,18 @@ class Projects:
         parameters: Mapping[str, Any] | None = None,
         encoder: Snapshot | None = None,
     ) -> GuessedSchema:
-        """The schema that a file's first rows suggest, and remarks on the columns that it leaves out.
+        """The schema that a table's first rows suggest, and remarks on the columns that it leaves out.
 
         `parameters` and `encoder` are those of the project that is to have it.
         """
-        check_may_read(actor, path)
+        check_may_read(actor, place.name)
         options = ProjectOptions.read(parameters or {})
 
         def guess() -> GuessedSchema:
             encoding = None if encoder is None else restored(json.loads(encoder.data))
             encoded = replace(options, encoding=encoding)
-            _, offered, remarks = offered_by_file(encoded, open_source(path), attributes, types, Schema(()))
+            with first_rows(place) as source:
+                _, offered, remarks = offered_by_file(encoded, source, attributes, types, Schema(()))
             return offered, remarks
 
         with refusing():

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from suffice.encoder_client import EncoderCalls
+from suffice.source_client import SourceCalls
 from suffice.wire import (
     ANSWER_SECONDS,
     AuthenticationFailed,
@@ -82,7 +83,7 @@ class Job:
         return self.status in FINISHED
 
 
-class Client(EncoderCalls):
+class Client(EncoderCalls, SourceCalls):
     """One node, one access key. Not bound to a connection: usable from several threads, nothing to close.
 
     ``url`` is the node's address (``http://host:port``); raises :class:`SufficeError` if it is not one.
@@ -198,13 +199,29 @@ class Client(EncoderCalls):
         """Rows, version and digest of the node's own statistics, and the same of the fused ones."""
         return self._get(f"/api/projects/{part(name)}/statistics")
 
-    def learn(self, name: str, path: str, *, types: Mapping[str, str] | None = None) -> Job:
-        """Start learning a file (a path on the node's machine)."""
-        return Job.from_dict(self._post(f"/api/projects/{part(name)}/learn", _given(path=path, types=types)))
+    def learn(
+        self,
+        name: str,
+        path: str | None = None,
+        *,
+        source: str | None = None,
+        types: Mapping[str, str] | None = None,
+    ) -> Job:
+        """Start learning a file (a path on the node's machine), or a data source by its name."""
+        body = _given(path=path, source=source, types=types)
+        return Job.from_dict(self._post(f"/api/projects/{part(name)}/learn", body))
 
-    def forget(self, name: str, path: str, *, types: Mapping[str, str] | None = None) -> Job:
-        """Start forgetting a file that was learned (a path on the node's machine)."""
-        return Job.from_dict(self._post(f"/api/projects/{part(name)}/forget", _given(path=path, types=types)))
+    def forget(
+        self,
+        name: str,
+        path: str | None = None,
+        *,
+        source: str | None = None,
+        types: Mapping[str, str] | None = None,
+    ) -> Job:
+        """Start forgetting a file that was learned (a path on the node's machine), or a data source."""
+        body = _given(path=path, source=source, types=types)
+        return Job.from_dict(self._post(f"/api/projects/{part(name)}/forget", body))
 
     def metrics(self) -> Json:
         """What may be explored, ``metrics`` and ``drift``: names, summaries, what each takes."""
@@ -309,8 +326,10 @@ class Client(EncoderCalls):
         task: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         path: str | None = None,
+        source: str | None = None,
     ) -> Job:
-        """Start selecting a model by a file (on the node's machine): of one algorithm, or for a task."""
+        """Start selecting a model, of one algorithm or for a task, by a file (on the node's machine) or a
+        data source."""
         body = _given(
             model=model,
             target=target,
@@ -319,31 +338,43 @@ class Client(EncoderCalls):
             task=task,
             parameters=dict(parameters or {}),
             path=path,
+            source=source,
         )
         return Job.from_dict(self._post(f"/api/projects/{part(name)}/select", body))
 
-    def assess(self, name: str, model: str, *, path: str, figures: bool = False) -> Job:
-        """Start judging a model by a file with the target (on the node's machine); figures are Plotly's."""
-        body = {"model": model, "path": path, "figures": figures}
+    def assess(
+        self,
+        name: str,
+        model: str,
+        *,
+        path: str | None = None,
+        source: str | None = None,
+        figures: bool = False,
+    ) -> Job:
+        """Start judging a model by a file with the target (on the node's machine), or a data source; figures
+        are Plotly's."""
+        body = _given(model=model, path=path, source=source, figures=figures)
         return Job.from_dict(self._post(f"/api/projects/{part(name)}/assess", body))
 
     def predict_file(
         self,
         name: str,
         model: str,
-        path: str,
+        path: str | None = None,
         *,
+        source: str | None = None,
         output: str | None = None,
         impute: bool = False,
         flags: bool | None = None,
         score: str | None = None,
     ) -> Job:
-        """Start predicting a file; ``output`` is a CSV to write: its rows, and predictions beside them.
+        """Start predicting a file or data source; ``output`` is a CSV to write: its rows, and predictions
+        beside them.
 
         With ``flags``, instead: which rows are anomalies by the scores of them all, the job's result's
         columns id, res, q95, q98, q99 and evt; ``score`` names the output they are by.
         """
-        body = _given(path=path, output=output, impute=impute, flags=flags, score=score)
+        body = _given(path=path, source=source, output=output, impute=impute, flags=flags, score=score)
         return Job.from_dict(self._post(f"/api/projects/{part(name)}/models/{part(model)}/predict", body))
 
     # Jobs

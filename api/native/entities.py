@@ -18,6 +18,7 @@ from node.answers import (
     ModelRecord,
     ProjectInfo,
     Share,
+    SourceInfo,
 )
 from node.keys import Role
 from node.tasks import Task
@@ -105,9 +106,10 @@ class Requests(BaseModel):
 
 
 class SchemaFrom(Taken):
-    """A file on the node's machine whose first rows suggest the schema."""
+    """A file on the node's machine, or a data source, whose first rows suggest the schema."""
 
-    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    source: Annotated[Name | None, Field(description="a data source, instead of a path")] = None
     attributes: list[Name] | None = None
     types: Types | None = None
 
@@ -124,14 +126,37 @@ class NewProject(Taken):
 
 
 class NewRows(Taken):
-    """Either a path (a job) or names and rows (done when answered)."""
+    """Either a path or a source (a job), or names and rows (done when answered)."""
 
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    source: Annotated[Name | None, Field(description="a data source, instead of a path")] = None
     format: Literal["csv", "parquet"] | None = None
     attributes: list[Name] | None = None
     names: list[Name] | None = None
     rows: Rows | None = None
     types: Types | None = None
+
+
+class Source(Taken):
+    """Where a table is: a type of places and what that needs, as text."""
+
+    type: Annotated[Name, Field(description="localfile, http, s3, sql or jdbc")]
+    info: Annotated[
+        dict[str, str | int | float | bool | None],
+        Field(description="path, url, …; a secret that is told as *** stays what it is", repr=False),
+    ]
+
+
+class NewSource(Source):
+    name: Name
+
+
+class Browsing(Source):
+    path: Annotated[str, Field(max_length=4096)] = "/"
+
+
+class Sources(BaseModel):
+    sources: list[SourceInfo]
 
 
 class NewEncoder(Taken):
@@ -231,6 +256,7 @@ class Selecting(Taken):
         Field(description="of the search (selector_type, sml_model_assessment_type, …) and of the algorithm"),
     ] = Field(default_factory=dict)
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    source: Annotated[Name | None, Field(description="a data source, instead of a path")] = None
     format: Literal["csv", "parquet"] | None = None
     names: list[Name] | None = None
     rows: Rows | None = None
@@ -243,6 +269,7 @@ class Assessing(Taken):
     task: Annotated[Name | None, Field(description="if the target's values should not decide")] = None
     figures: Annotated[bool, Field(description="draw the curves as Plotly figures")] = False
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    source: Annotated[Name | None, Field(description="a data source, instead of a path")] = None
     format: Literal["csv", "parquet"] | None = None
     names: list[Name] | None = None
     rows: Rows | None = None
@@ -266,7 +293,7 @@ class Cells(Taken):
 
 
 class Predicting(Taken):
-    """Either names and rows (done when answered), or a path (a job, which may write to `output`).
+    """Either names and rows (done when answered), or a path or source (a job, which may write to `output`).
 
     With flags a job in both cases: which rows are anomalies, by the scores of them all.
     """
@@ -274,10 +301,14 @@ class Predicting(Taken):
     names: list[Name] | None = None
     rows: Rows | None = None
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    source: Annotated[Name | None, Field(description="a data source, instead of a path")] = None
     format: Literal["csv", "parquet"] | None = None
     output: Annotated[
         str | None,
         Field(min_length=1, max_length=4096, description="CSV to write: rows and predictions"),
+    ] = None
+    output_source: Annotated[
+        Name | None, Field(description="a data source of the type localfile, instead of output")
     ] = None
     impute: Annotated[
         bool, Field(description="estimate missing inputs from the others, not by their column's mean")

@@ -9,6 +9,7 @@ from aiohttp import web
 from api.native.binding import answer
 from api.native.entities import Assessing, Selecting
 from api.native.model_calls import PROJECT
+from api.native.source_calls import named_rows
 from api.problems import bad_request
 from api.routes import Call
 from api.tables import check_rows
@@ -46,11 +47,12 @@ async def _started(call: Call, kind: str, parameters: dict[str, Any]) -> web.Res
 
 async def _rows(body: Selecting | Assessing) -> dict[str, Any]:
     """The file, or the table that came along; nothing if there is neither."""
-    if body.path is not None:
+    named = named_rows(body.path, body.source, body.format)
+    if named:
         if body.names is not None or body.rows is not None:
-            raise bad_request("Both a path and rows are given.", "Give one of them.")
-        return {"path": body.path, "format": body.format}
-    if body.format is not None or (body.names is None) != (body.rows is None):
+            raise bad_request("Both a file and rows are given.", "Give one of them.")
+        return named
+    if (body.names is None) != (body.rows is None):
         raise bad_request(
             "The rows to judge by are incomplete.", "Give a path (and format), or names and rows."
         )

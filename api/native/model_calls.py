@@ -8,6 +8,7 @@ from aiohttp import web
 
 from api.native.binding import answer, answer_columns
 from api.native.entities import NewModel, Predicting, StoredModel
+from api.native.source_calls import named_rows
 from api.problems import bad_request
 from api.routes import Call
 from api.tables import check_rows, table_from
@@ -70,13 +71,14 @@ async def delete_model(call: Call) -> web.Response:
 async def predict(call: Call) -> web.Response:
     body: Predicting = call.body
     name = call.part(PROJECT)
-    if body.path is not None and body.names is None and body.rows is None:
-        return await _predict_as_job(
-            call, body, {"path": body.path, "format": body.format, "output": body.output}
-        )
-    if body.path is not None or body.names is None or body.rows is None or body.output is not None:
+    named = named_rows(body.path, body.source, body.format)
+    output = {key: value for key in ("output", "output_source") if (value := getattr(body, key)) is not None}
+    if named and len(output) < 2 and body.names is None and body.rows is None:
+        return await _predict_as_job(call, body, named | output)
+    if named or body.names is None or body.rows is None or output:
         raise bad_request(
-            "There is nothing to predict.", "Give either names and rows, or a path and maybe an output."
+            "There is nothing to predict.",
+            "Give either names and rows, or a path or source and maybe an output.",
         )
     if body.flags:
         await check_rows(body.names, body.rows)

@@ -11,6 +11,7 @@ from aiohttp import web
 from api.native.binding import answer
 from api.native.entities import ExportedProject, Freezing, Merging, NewProject, NewRows
 from api.native.model_calls import letters
+from api.native.source_calls import named_rows
 from api.problems import bad_request
 from api.routes import Call
 from api.tables import rows_from
@@ -43,8 +44,11 @@ async def _schema(call: Call, body: NewProject, encoder: Snapshot | None) -> tup
         raise bad_request("Both schema and schema_from are given.", "Give one of them.")
     if body.schema_from is not None:
         source = body.schema_from
+        place = await call.node.sources.place(named_rows(source.path, source.source))
+        if place is None:
+            raise bad_request("schema_from names nothing.", "Give a path or a source.")
         return await call.node.projects.schema_from(
-            source.path,
+            place,
             actor=call.key,
             attributes=source.attributes,
             types=source.types,
@@ -105,18 +109,14 @@ async def forget(call: Call) -> web.Response:
 async def _change(call: Call, kind: Literal["learn", "forget"]) -> web.Response:
     body: NewRows = call.body
     name = call.part(NAME)
-    if body.path is not None and body.names is None and body.rows is None:
-        parameters = {
-            "path": body.path,
-            "format": body.format,
-            "attributes": body.attributes,
-            "types": body.types,
-        }
+    named = named_rows(body.path, body.source, body.format)
+    if named and body.names is None and body.rows is None:
+        parameters = named | {"attributes": body.attributes, "types": body.types}
         task = await call.node.jobs.submit(kind, actor=call.key, project=name, parameters=parameters)
         return answer(task, 202)
-    if body.path is not None or body.names is None or body.rows is None:
+    if named or body.names is None or body.rows is None:
         raise bad_request(
-            f"There is nothing to {kind}.", "Give either a path, or names and rows (and no path)."
+            f"There is nothing to {kind}.", "Give either a path or a source, or names and rows (and neither)."
         )
     if body.attributes is not None or body.format is not None:
         raise bad_request("attributes and format belong to a path.", "Send only the columns that are meant.")

@@ -14,6 +14,7 @@ from api.native import (
     model_calls,
     node_calls,
     project_calls,
+    source_calls,
 )
 from api.native import entities as e
 from api.routes import Access, CallHandler, Route
@@ -24,9 +25,12 @@ from node.answers import (
     EncoderInfo,
     FederationInfo,
     IssuedInvitation,
+    Listing,
     ModelRecord,
     ProjectInfo,
     SelectionInfo,
+    SourceInfo,
+    SourceSample,
 )
 from node.tasks import Task
 
@@ -34,6 +38,7 @@ _F = "/api/federations/{federation}"
 _P = "/api/projects/{project}"
 _M = _P + "/models/{model}"
 _E = "/api/encoders/{encoder}"
+_D = "/api/sources/{source}"
 _EMPTY = "Done: an empty object."
 
 
@@ -266,6 +271,63 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Let the rows of an empty project pass through an encoder",
         {200: ProjectInfo},
         body=e.EncoderName,
+    ),
+    # Data sources
+    _call(
+        "POST",
+        "/api/sources",
+        source_calls.create,
+        "superuser",
+        "Name a data source",
+        {201: SourceInfo},
+        body=e.NewSource,
+    ),
+    _call("GET", "/api/sources", source_calls.listed, "annotator", "List the sources", {200: e.Sources}),
+    _call(
+        "POST",
+        "/api/sources/preview",
+        source_calls.preview,
+        "superuser",
+        "The first rows of a table that has no name",
+        {200: SourceSample},
+        body=e.Source,
+    ),
+    _call(
+        "POST",
+        "/api/sources/browse",
+        source_calls.browse,
+        "superuser",
+        "Files and folders below a path of the machine, or of a bucket",
+        {200: Listing},
+        body=e.Browsing,
+    ),
+    _call("GET", _D, source_calls.info, "annotator", "A data source, its secrets hidden", {200: SourceInfo}),
+    _call(
+        "PUT",
+        _D,
+        source_calls.replace,
+        "superuser",
+        "Let a name mean another table",
+        {200: SourceInfo},
+        body=e.Source,
+    ),
+    _call("DELETE", _D, source_calls.delete, "superuser", "Delete a data source", {200: _EMPTY}),
+    _call("GET", _D + "/sample", source_calls.sample, "superuser", "Its first rows", {200: SourceSample}),
+    _call(
+        "PUT",
+        _P + "/sources/{source}",
+        source_calls.attach,
+        "user",
+        "Make a data source one of a project's",
+        {200: _EMPTY},
+    ),
+    _call(
+        "DELETE",
+        _P + "/sources/{source}",
+        source_calls.detach,
+        "user",
+        "Undo that",
+        {200: _EMPTY},
     ),
     # Encoders
     _call(

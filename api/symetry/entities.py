@@ -130,6 +130,33 @@ class DensityList(Entity):
     values: list[Density]
 
 
+class DSInfo(Entity):
+    """A data source: its type and what that needs, as text. `extra` may hold options of CSV."""
+
+    type: Text = ""
+    name: Text = ""
+    info: dict[Text, Value | None] = Field(default_factory=dict, repr=False)
+    extra: dict[Text, Value | None] = Field(default_factory=dict, repr=False)
+
+    def told(self) -> dict[str, str | None]:
+        return {**self.info, **self.extra}
+
+
+class DSListingRequest(Entity):
+    type: Text
+    path: Annotated[str, Field(max_length=4096)] = "/"
+    info: dict[Text, Value | None] = Field(default_factory=dict, repr=False)
+
+
+class DSListingResponse(Entity):
+    ok: bool = True
+    files: list[str]
+    dirs: list[str]
+    path: str
+    marker: str = ""
+    delimiter: str = "/"
+
+
 class JobInfo(Entity):
     """A job; startingDate in unix milliseconds (0 before it starts)."""
 
@@ -380,7 +407,7 @@ class AnomalyQuery(PredictQuery):
 
 
 class FilePredictQuery(AnomalyQuery):
-    """The names of data sources: here the paths of files on the node's machine."""
+    """The names of data sources, or the paths of files on the node's machine, which begin with /."""
 
     indsname: Annotated[str, Field(min_length=1, max_length=4096)]
     outdsname: Annotated[str, Field(min_length=1, max_length=4096)]

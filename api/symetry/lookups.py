@@ -39,7 +39,7 @@ async def federated_project_of(call: Call) -> tuple[ProjectInfo, str]:
 
 
 async def entity_of(call: Call, info: ProjectInfo) -> ProjectEntity:
-    """A project's full entity: with its models' types and its federation's state."""
+    """A project's full entity: with its models' types, its federation's state and its sources."""
     models = await call.node.models.list(info.name) if info.models else []
     federation = None
     if info.federation is not None:
@@ -47,4 +47,4 @@ async def entity_of(call: Call, info: ProjectInfo) -> ProjectEntity:
             federation = await call.node.federations.status(info.federation)
         except NodeError:
             federation = None  # left meanwhile: the project is still there to be shown
-    return project_entity(info, models, federation)
+    return project_entity(info, models, federation, await call.node.sources.attached(info.name))

@@ -139,18 +139,20 @@ async def learn_predict(call: Call) -> web.Response:
 
 
 async def predict_file(call: Call) -> web.Response:
-    """A file's rows with predictions beside them, as a job; the body says no more than the file's heading."""
+    """A source's rows with predictions beside them, as a job; the body says no more than their heading."""
     query: FilePredictQuery = call.query
     project = await project_of(call)
     record = await model_of(call)
-    parameters = {
-        "model": record.name,
-        "path": query.indsname,
-        "output": query.outdsname,
-        "impute": query.impute,
-    } | _flags(query)
+    rows = {_named(query.indsname, "path", "source"): query.indsname}
+    output = {_named(query.outdsname, "output", "output_source"): query.outdsname}
+    parameters = {"model": record.name, "impute": query.impute} | rows | output | _flags(query)
     task = await call.node.jobs.submit("predict", actor=call.key, project=project.name, parameters=parameters)
     return started(call, task)
+
+
+def _named(name: str, path: str, source: str) -> str:
+    """What a task calls it: a path, which begins with /, or the name of a data source, which has none."""
+    return path if name.startswith("/") else source
 
 
 async def _flag_rows(call: Call, frame: DataFrame, project: ProjectInfo, record: ModelRecord) -> web.Response:

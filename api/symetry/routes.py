@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from api.routes import Route
-from api.symetry import encoder_calls, federation_calls, job_calls, model_routes, project_calls
+from api.symetry import (
+    encoder_calls,
+    federation_calls,
+    job_calls,
+    model_routes,
+    project_calls,
+    source_routes,
+)
 from api.symetry import entities as e
 from api.symetry.routing import JOB, PROJECT, call
 
@@ -196,8 +203,9 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: "OK"},
         body=e.DataFrame,
     ),
-    # Exploration, models, prediction
+    # Exploration, models, prediction; and data sources, behind the prediction of one
     *model_routes.ROUTES,
+    *source_routes.ROUTES,
     # Federation
     call(
         "POST",

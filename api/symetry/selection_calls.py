@@ -17,6 +17,7 @@ from api.symetry.entities import (
 )
 from api.symetry.job_calls import started
 from api.symetry.lookups import project_of
+from api.symetry.source_calls import source_of
 from api.symetry.views import inputs_of, letters_of, targets_of
 from api.tables import check_rows
 from node.answers import ProjectInfo
@@ -33,6 +34,18 @@ async def select_model(call: Call) -> web.Response:
 async def auto_select(call: Call) -> web.Response:
     query: AutoSelectQuery = call.query
     return await _by_rows(call, {"model": query.modelid, "task": query.task}, "Job Created")
+
+
+async def select_by_source(call: Call) -> web.Response:
+    query: SelectQuery = call.query
+    return await _by_source(
+        call, {"model": query.modelid, "algorithm": query.algo}, "SelectModel Job Created"
+    )
+
+
+async def auto_select_by_source(call: Call) -> web.Response:
+    query: AutoSelectQuery = call.query
+    return await _by_source(call, {"model": query.modelid, "task": query.task}, "Job Created")
 
 
 async def reduce(call: Call) -> web.Response:
@@ -56,6 +69,14 @@ async def _by_rows(call: Call, parameters: dict[str, Any], words: str) -> web.Re
     await check_rows(frame.attribute_names, frame.data)
     table = {"names": frame.attribute_names, "rows": frame.data, "types": letters_of(frame)}
     parameters = parameters | await _asked(call, body.mlcontext, project) | {"table": table}
+    task = await call.node.jobs.submit("select", actor=call.key, project=project.name, parameters=parameters)
+    return started(call, task, words)
+
+
+async def _by_source(call: Call, parameters: dict[str, Any], words: str) -> web.Response:
+    context: MLContext = call.body
+    project, source = await project_of(call), await source_of(call)
+    parameters = parameters | await _asked(call, context, project) | {"source": source.name}
     task = await call.node.jobs.submit("select", actor=call.key, project=project.name, parameters=parameters)
     return started(call, task, words)
 

@@ -28,7 +28,7 @@ def selection_details(task: Task) -> dict[str, str]:
     return details
 
 
-_QUERY = {"algo": "algorithm", "task": "task", "path": "path"}
+_QUERY = {"algo": "algorithm", "task": "task", "path": "path", "dsid": "source"}
 
 
 def selection_job_type(task: Task) -> str:

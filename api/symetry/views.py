@@ -110,7 +110,10 @@ def _by_index(text: str, project: ProjectInfo) -> str:
 
 
 def project_entity(
-    info: ProjectInfo, models: Sequence[ModelRecord] = (), federation: FederationInfo | None = None
+    info: ProjectInfo,
+    models: Sequence[ModelRecord] = (),
+    federation: FederationInfo | None = None,
+    sources: Sequence[str] = (),
 ) -> ProjectEntity:
     """SymetryML's ProjectInfo."""
     types = {record.name: record.algorithm for record in models}
@@ -127,6 +130,7 @@ def project_entity(
         encoder_name="" if info.encoder is None else info.encoder.name,
         models_list=list(info.models),
         model_type_list=[types.get(name, "") for name in info.models],
+        ds_list=list(sources),
         attribute_names=[attribute.name for attribute in info.attributes],
         attribute_indexes=list(range(len(info.attributes))),
         attribute_types=[attribute.type for attribute in info.attributes],

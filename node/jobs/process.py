@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from node.jobs.pipes import BrokenPipeFrameError, Message, frame, read_frame
 
@@ -24,9 +26,13 @@ OnExit = Callable[[str], None]
 
 
 class WorkerProcess:
-    """A child running `node.jobs.worker`. `on_exit` is called once, with why it ended."""
+    """A child running `node.jobs.worker`. `on_exit` is called once, with why it ended.
 
-    def __init__(self, on_message: OnMessage, on_exit: OnExit) -> None:
+    folder: made for what its tasks bring to this machine, and removed when it ends, however it does.
+    """
+
+    def __init__(self, folder: Path, on_message: OnMessage, on_exit: OnExit) -> None:
+        self._folder = folder
         self._on_message, self._on_exit = on_message, on_exit
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
@@ -70,9 +76,11 @@ class WorkerProcess:
 
     async def _live(self) -> None:
         try:
+            await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
             reason = await self._run()
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         self._on_exit(reason)
 
     async def _run(self) -> str:
@@ -82,6 +90,7 @@ class WorkerProcess:
             "-P",  # a folder called `node` where we happen to be must not be taken for ours
             "-m",
             "node.jobs.worker",
+            str(self._folder),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=environment,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -44,10 +46,18 @@ class TaskWork(Protocol):
 
 
 class JobRunner:
-    """Runs the queued tasks of the store in worker processes."""
+    """Runs the queued tasks of the store in worker processes, each with a folder of its own in `folder`."""
 
-    def __init__(self, store: Store, events: Events, work: TaskWork, limit: int, idle_seconds: float) -> None:
-        self._store, self._events, self._work = store, events, work
+    def __init__(
+        self,
+        store: Store,
+        events: Events,
+        work: TaskWork,
+        limit: int,
+        idle_seconds: float,
+        folder: Path,
+    ) -> None:
+        self._store, self._events, self._work, self._folder = store, events, work, folder
         self._core = core.JobCore(limit, idle_seconds)
         self._workers: dict[int, WorkerProcess] = {}
         self._on_worker: dict[int, str] = {}
@@ -61,6 +71,7 @@ class JobRunner:
 
     async def start(self) -> None:
         """Queue again what was running when the node ended, and run what is queued."""
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)  # what a crash left there
         for task in await self._store.write(task_rows.requeue_interrupted):
             self.submit(task)
 
@@ -138,7 +149,7 @@ class JobRunner:
             self._on_worker.pop(number, None)
             self._feed(core.WorkerLost(number, reason))
 
-        worker = self._workers[number] = WorkerProcess(on_message, on_exit)
+        worker = self._workers[number] = WorkerProcess(self._folder / str(number), on_message, on_exit)
         worker.start()
 
     async def _on_message(self, worker: int, message: Message, blob: bytes) -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from node.answering import questions_of
 from node.answers import LogLine
+from node.data_sources import DataSources
 from node.errors import BadRequest
 from node.events import Events
 from node.jobs import task_rows
@@ -46,9 +47,11 @@ class Jobs:
         models: ProjectModels,
         exploration: ProjectExploration,
         events: Events,
+        sources: DataSources,
     ) -> None:
         self._store, self._runner, self._events = store, runner, events
         self._projects, self._models, self._exploration = projects, models, exploration
+        self._sources = sources
 
     async def submit(
         self,
@@ -64,9 +67,10 @@ class Jobs:
         learn, forget: {"path", "format"?, "attributes"?, "types"?} or {"table": {"names", "rows", "types"?}};
         explore: {"metric", "attributes", "targets"?, "parameters"?, "local"?}, or in place of attributes a
         list of "questions"; fit: {"model", "algorithm", "target", "inputs", "parameters"}; predict: {"model",
-        "table" or "path", "output"?, "impute"?, "flags"?, "score"?, "figures"?}; select: {"model", "target",
-        "inputs", "algorithm" or "task", "parameters"?, "path" or "table"?}; assess: {"model", "path" or
-        "table", "task"?, "figures"?}; every kind: {"timeout"?} in seconds. Raises BadRequest, Forbidden,
+        "table" or "path", "output"? or "output_source"?, "impute"?, "flags"?, "score"?, "figures"?}; select:
+        {"model", "target", "inputs", "algorithm" or "task", "parameters"?, "path" or "table"?}; assess:
+        {"model", "path" or "table", "task"?, "figures"?}; every kind: {"timeout"?} in seconds. Wherever a
+        "path" may be given, so may be the name of a data source, "source". Raises BadRequest, Forbidden,
         NotFound.
         """
         parameters = dict(parameters or {})
@@ -81,10 +85,15 @@ class Jobs:
             await self._models.check_selection(parameters)
             if table is not None:  # what a job is about can be told without its rows
                 parameters["sample"] = {**table, "rows": table["rows"][:SAMPLE]}
-        if "path" in parameters:
-            check_may_read(actor, parameters["path"])
+        for key in ("path", "source"):
+            if key in parameters:
+                check_may_read(actor, parameters[key])
+        if "source" in parameters:
+            await self._sources.info(parameters["source"])
         if kind == "predict":
             _check_flags(parameters)
+            if "output_source" in parameters:
+                parameters["output"] = await self._sources.output(parameters["output_source"])
             await asyncio.to_thread(_check_output, parameters)
         if project is not None:
             await self._projects.row(project)
@@ -178,8 +187,14 @@ def _check(kind: str, project: str | None, parameters: dict[str, Any], table: ob
         if name not in given:
             raise BadRequest(f"a job of the kind {kind} needs the parameter {name!r}", "add it")
     if kind in _READING:
-        if ("path" in parameters) == (table is not None) and not (kind == "select" and table is None):
-            raise BadRequest(f"a job of the kind {kind} takes either a path or a table", "give one of them")
+        places = [name for name in ("path", "source", "table") if name in given]
+        if len(places) > 1 or not (places or kind == "select"):
+            raise BadRequest(
+                f"a job of the kind {kind} takes either a path or a table, or a data source",
+                "give one of them",
+            )
+        if not _texts([parameters.get("source", ""), parameters.get("output_source", "")]):
+            raise BadRequest("source or output_source is not the name of a data source", "name it")
         path, form = parameters.get("path", "/"), parameters.get("format")
         if not isinstance(path, str) or not path.startswith("/"):
             raise BadRequest(
@@ -219,10 +234,10 @@ def _check_output(parameters: dict[str, Any]) -> None:
     output = parameters.get("output")
     if output is None:
         return
-    if not isinstance(output, str) or not output.startswith("/") or "path" not in parameters:
-        raise BadRequest(
-            f"{output!r} is not an absolute path", "give path and output as the machine has them"
-        )
+    if not isinstance(output, str) or not output.startswith("/"):
+        raise BadRequest(f"{output!r} is not an absolute path", "give output as the machine has it")
+    if "path" not in parameters and "source" not in parameters:
+        raise BadRequest("an output is for the rows of a file or a data source", "leave it out")
     if not Path(output).parent.is_dir():
         raise BadRequest(f"there is no folder for {output}", "make it, or choose another")
     if Path(output).exists():

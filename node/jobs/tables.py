@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from federation.statistics import Schema, Table
 from node.encoding import letters_before, restored
+from node.places import Place, open_place
 from node.project_options import ProjectOptions
-from node.sources import Rows, SourceError, guess_schema, joined, open_source, read_batches, read_rows
+from node.sources import Rows, Source, SourceError, guess_schema, joined, read_batches, read_rows
 
 if TYPE_CHECKING:
     from node.jobs.worker import Channel
@@ -34,12 +35,16 @@ def rows_from_json(data: bytes, known: Mapping[str, str], options: ProjectOption
     return read_rows(given["names"], given["rows"], told, known, options.judged_by)
 
 
-def whole_file(path: str, form: str | None, columns: Sequence[str], known: Schema, channel: Channel) -> Table:
+def source_of(request: Mapping[str, Any], channel: Channel) -> Source:
+    """The table that a request names, wherever it is. Raises SourceError."""
+    return open_place(Place(**request["place"]), channel.folder, channel.progress)
+
+
+def whole_file(source: Source, columns: Sequence[str], known: Schema, channel: Channel) -> Table:
     """These columns of a file, all its rows, read as `known` has them.
 
     Raises SourceError naming file, column and row, and for too many rows.
     """
-    source = open_source(path, form)
     schema, remarks = guess_schema(source, columns, None, known)
     for remark in remarks:
         channel.log(remark)
@@ -68,8 +73,8 @@ def given_table(
     if options.encoding is not None or options.powers is not None:
         known = options.before(known.restrict([name for name in columns if name in known]))
         columns = known.names
-    if request.get("path") is not None:
-        return levels_of(whole_file(request["path"], request.get("format"), columns, known, channel))
+    if request["place"] is not None:
+        return levels_of(whole_file(source_of(request, channel), columns, known, channel))
     if not payload:
         return None
     return levels_of(rows_from_json(payload, {a.name: a.type.value for a in known.attributes}, options).table)

@@ -14,14 +14,13 @@ from node.errors import NodeError
 from node.flagging import Wanted, flag, flag_file
 from node.jobs.learned import Learned
 from node.jobs.pipes import Message
-from node.jobs.tables import given_table, rows_from_json
+from node.jobs.tables import given_table, rows_from_json, source_of
 from node.offering import offered_by_file, offered_by_table
 from node.predicting import predict_file
 from node.project_options import ProjectOptions
 from node.sources import (
     SourceError,
     judging_schema,
-    open_source,
     read_batches,
 )
 
@@ -47,7 +46,7 @@ def learn(request: Message, blob: bytes, channel: Channel) -> Outcome:
     """The statistics of a file's rows, or of the table in the blob, by the schema that the node agrees to."""
     begun = time.perf_counter()
     options = ProjectOptions.read(request["options"], restored(request["encoding"]))
-    learn_rows = _learn_table if request["path"] is None else _learn_file
+    learn_rows = _learn_table if request["place"] is None else _learn_file
     learned, remarks = learn_rows(request, blob, options, channel)
     for remark in remarks:
         channel.log(remark)
@@ -70,7 +69,7 @@ def _learn_table(
 def _learn_file(
     request: Message, _blob: bytes, options: ProjectOptions, channel: Channel
 ) -> tuple[Learned, list[str]]:
-    source = open_source(request["path"], request["format"])
+    source = source_of(request, channel)
     known = Schema.from_dict(request["schema"])
     read, offered, remarks = offered_by_file(
         options, source, request["attributes"], request["types"], known, fixed=request["fixed"]
@@ -116,13 +115,12 @@ def predict(request: Message, blob: bytes, channel: Channel) -> Outcome:
     imputing = None if request["imputing"] is None else Moments.from_bytes(request["imputing"])
     known = Schema.from_dict(request["schema"])
     flagging = Wanted.of(request) if request["flags"] else None
-    if request["path"] is not None:
-        path = request["path"]
-        place: dict[str, Any] = {"form": request["format"], "output": request["output"]}
-        place |= {"imputing": imputing, "tell": channel.progress}
+    if request["place"] is not None:
+        source = source_of(request, channel)
+        more: dict[str, Any] = {"output": request["output"], "imputing": imputing, "tell": channel.progress}
         if flagging is not None:
-            return flag_file(model, inputs, path, known, options, flagging, **place), b""
-        return predict_file(model, inputs, path, known, options, **place), b""
+            return flag_file(model, inputs, source, known, options, flagging, **more), b""
+        return predict_file(model, inputs, source, known, options, **more), b""
     read = rows_from_json(blob, {a.name: a.type.value for a in known.attributes}, options)
     columns = modelling.predict(model, options.levels_of(read.table), inputs, imputing)
     if flagging is not None:

@@ -2,7 +2,7 @@
 
 It knows nothing of the store: what a task needs comes with the request, what it found goes back. A thread
 reads the pipe, so that the process ends at once, whatever it is doing, when the node does. The node starts it
-as `python -P -m node.jobs.worker`.
+as `python -P -m node.jobs.worker FOLDER`, a folder for what its tasks bring here, which the node removes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import queue
 import sys
+import tempfile
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from node.jobs.pipes import Message, frame, read_frame_blocking
@@ -23,7 +25,9 @@ PROGRESS_SECONDS = 0.2
 class Channel:
     """The worker's end of the pipe, as a running task sees it."""
 
-    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO, folder: Path) -> None:
+        self.folder = folder
+        """Where the running task may leave files: its own, and gone with it."""
         self._incoming, self._outgoing = incoming, outgoing
         self._inbox: queue.SimpleQueue[tuple[Message, bytes]] = queue.SimpleQueue()
         self._last_progress = 0.0
@@ -68,7 +72,8 @@ def main() -> None:
     # Whatever prints must not end up in the pipe: frames go to a descriptor of their own.
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    channel = Channel(sys.stdin.buffer, outgoing)
+    home = Path(sys.argv[1])
+    channel = Channel(sys.stdin.buffer, outgoing, home)
 
     from node.jobs.work import PERFORM, refusal
 
@@ -76,7 +81,9 @@ def main() -> None:
     while True:
         request, blob = channel.receive()
         try:
-            result, found = PERFORM[request["kind"]](request, blob, channel)
+            with tempfile.TemporaryDirectory(dir=home) as folder:
+                channel.folder = Path(folder)
+                result, found = PERFORM[request["kind"]](request, blob, channel)
             channel.send("result", found, result=result)
         except MemoryError:
             channel.send("error", error="the worker ran out of memory")

@@ -30,8 +30,11 @@ MAX_LINE: Final = 64 << 20
 FORMATS: Final = {".csv": "csv", ".csv.gz": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
 
-def open_source(path: str | Path, format: str | None = None) -> Source:  # noqa: A002
-    """Open a CSV or Parquet file. Raises SourceError if that is not possible."""
+def open_source(path: str | Path, format: str | None = None, separator: str | None = None) -> Source:  # noqa: A002
+    """Open a CSV or Parquet file; separator: of CSV, if its name does not tell.
+
+    Raises SourceError if that is not possible.
+    """
     path = Path(path)
     kind = format or next((kind for end, kind in FORMATS.items() if path.name.lower().endswith(end)), None)
     if kind not in ("csv", "parquet"):
@@ -40,24 +43,24 @@ def open_source(path: str | Path, format: str | None = None) -> Source:  # noqa:
         what = "is a folder" if path.is_dir() else "does not exist, or this node may not see it"
         raise SourceError(f"{path} {what}: give the path of a file on the node's machine")
     _require_pyarrow()
-    return CsvSource(path) if kind == "csv" else ParquetSource(path)
+    return CsvSource(path, separator) if kind == "csv" else ParquetSource(path)
 
 
 class CsvSource:
     """A CSV (or TSV) file with a header, perhaps gzipped. As in pyarrow, a line break always ends a row."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, separator: str | None = None) -> None:
         self.path = path
         self.names: tuple[str, ...] = ()
-        self._delimiter = "\t" if ".tsv" in path.suffixes else ","
+        self.delimiter = separator or ("\t" if ".tsv" in path.suffixes else ",")
         with naming(self, 1):
             self._first = self._read_first()
         self.names = tuple(self._first.schema.names)
-        separator = next((mark for mark in ";\t|" if mark in self.names[0]), None)
+        separator = next((mark for mark in ",;\t|" if mark in self.names[0] and mark != self.delimiter), None)
         if len(self.names) == 1 and separator is not None:
             raise SourceError(
                 f"{path.name} has one column, {self.names[0][:200]!r}: it seems to be separated by "
-                f"{separator!r}; write it with {self._delimiter!r}"
+                f"{separator!r}; write it with {self.delimiter!r}"
             )
         if len(set(self.names)) != len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
@@ -89,7 +92,7 @@ class CsvSource:
         from pyarrow import csv
 
         try:
-            options = {"parse_options": csv.ParseOptions(delimiter=self._delimiter)}
+            options = {"parse_options": csv.ParseOptions(delimiter=self.delimiter)}
             missing = csv.ConvertOptions(strings_can_be_null=True)
             return csv.open_csv(self.path, convert_options=missing, **options).read_next_batch()
         except StopIteration:
@@ -100,7 +103,7 @@ class CsvSource:
         from pyarrow import csv
 
         types = {name: self._arrow_type(name, attribute) for name, attribute in columns_of(self, schema)}
-        parse = csv.ParseOptions(delimiter=self._delimiter)
+        parse = csv.ParseOptions(delimiter=self.delimiter)
         convert = csv.ConvertOptions(
             column_types=types, include_columns=list(types), strings_can_be_null=True
         )
@@ -134,6 +137,8 @@ class CsvSource:
 
 class ParquetSource:
     """A Parquet file."""
+
+    delimiter = ","
 
     def __init__(self, path: Path) -> None:
         from pyarrow import parquet

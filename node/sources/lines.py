@@ -5,18 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Generator, Iterable, Iterator
 from typing import IO
 
 from node.sources.source import Source
 
 PARQUET_ROWS = 1 << 14
-
-
-def delimiter_of(path: Path) -> str:
-    """Tab for what is called .tsv, else a comma."""
-    return "\t" if ".tsv" in path.suffixes else ","
 
 
 def csv_line(cells: Iterable[object], delimiter: str) -> str:
@@ -26,16 +20,17 @@ def csv_line(cells: Iterable[object], delimiter: str) -> str:
     return line.getvalue()
 
 
-def lines_of(source: Source) -> Iterator[str]:
+def lines_of(source: Source) -> Generator[str, None, None]:
     """The heading, then each row, without line ends; a CSV file's as they stand, but for empty lines."""
     if source.path.suffix in (".parquet", ".pq"):
         yield from _of_parquet(source)
         return
     with source.path.open("rb") as raw:
         binary: IO[bytes] = gzip.GzipFile(fileobj=raw) if source.path.suffix == ".gz" else raw  # type: ignore[assignment]
-        for line in io.TextIOWrapper(binary, encoding="utf-8-sig", newline="\n"):
-            if text := line.rstrip("\r\n"):
-                yield text
+        with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="\n") as lines:
+            for line in lines:
+                if text := line.rstrip("\r\n"):
+                    yield text
 
 
 def _of_parquet(source: Source) -> Iterator[str]:

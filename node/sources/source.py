@@ -20,10 +20,11 @@ class SourceError(ValueError):
 
 
 class Source(Protocol):
-    """A table in a file."""
+    """A table in a file. delimiter: between the cells of a row, where rows are told as text."""
 
     path: Path
     names: tuple[str, ...]
+    delimiter: str
 
     def sample(self) -> Any:
         """The first rows, as a pyarrow record batch of the file's own types."""

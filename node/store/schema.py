@@ -96,6 +96,34 @@ encoders = Table(
     Column("changed", Float, nullable=False),
 )
 
+data_sources = Table(
+    "data_sources",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("owner", String(200), nullable=False),
+    Column("type", String(64), nullable=False),
+    # What is told of the place, secrets included.
+    Column("info", JSON, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("changed", Float, nullable=False),
+)
+
+# Sources that are attached to projects: these cannot be deleted.
+project_sources = Table(
+    "project_sources",
+    metadata,
+    Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("source", ForeignKey("data_sources.name"), primary_key=True),
+)
+
+# Sources that encoders have learned; they may be gone.
+encoder_sources = Table(
+    "encoder_sources",
+    metadata,
+    Column("encoder", ForeignKey("encoders.name", ondelete="CASCADE"), primary_key=True),
+    Column("source", String(200), primary_key=True),
+)
+
 models = Table(
     "models",
     metadata,

@@ -14,7 +14,11 @@ ProjectArgument = Annotated[
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.", show_default=False)]
 FileArgument = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="A CSV or Parquet file on the node's machine.", show_default=False),
+    typer.Argument(
+        metavar="FILE",
+        help="A CSV or Parquet file on the node's machine, or the name of a data source.",
+        show_default=False,
+    ),
 ]
 
 

@@ -12,6 +12,7 @@ from suffice.client import Json
 from suffice.commands.arguments import ModelArgument, ProjectArgument, listed, settings, settings_option
 from suffice.commands.known_project import about
 from suffice.commands.local_files import write_json
+from suffice.commands.source import rows_at
 from suffice.terminal import HomeOption, JsonOption, NodeOption, emit, print_json
 
 TASKS = {"B": "binary_classification", "C": "regression", "T": "multiclass_classifier"}
@@ -32,7 +33,7 @@ def select(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Rows that were not learned, a CSV or Parquet file on the node's machine.",
+            help="Rows that were not learned: a CSV or Parquet file on the node's machine, or a data source.",
             show_default=False,
         ),
     ] = None,
@@ -107,7 +108,7 @@ def select(
             algorithm=algorithm,
             task=task,
             parameters=given,
-            path=None if validate is None else str(validate.absolute()),
+            **({} if validate is None else rows_at(client, validate)),
         )
         done = wait_with_bar(client, job, f"selecting {model}", quiet=as_json)
         if as_json:
@@ -125,7 +126,7 @@ def assess(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Rows with the target, a CSV or Parquet file on the node's machine.",
+            help="Rows with the target: a CSV or Parquet file on the node's machine, or a data source.",
             show_default=False,
         ),
     ],
@@ -150,7 +151,7 @@ def assess(
     with about(name, node, home, as_json) as client:
         from suffice.progress import wait_with_bar
 
-        job = client.assess(name, model, path=str(file.absolute()), figures=figures is not None)
+        job = client.assess(name, model, **rows_at(client, file), figures=figures is not None)
         done = wait_with_bar(client, job, f"assessing {model}", quiet=as_json)
         result: Json = done.result or {}
         if figures is not None:

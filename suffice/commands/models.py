@@ -16,6 +16,7 @@ from suffice.client import Client, Job, Json, SufficeError
 from suffice.commands.arguments import ModelArgument, ProjectArgument, listed, settings, settings_option
 from suffice.commands.known_project import about
 from suffice.commands.local_files import read_object, write, write_json
+from suffice.commands.source import rows_at
 from suffice.terminal import (
     PATIENCE_SECONDS,
     HomeOption,
@@ -285,7 +286,7 @@ def _predict_there(
     from suffice.progress import wait_with_bar
 
     place = None if output is None else str(output.absolute())
-    job = client.predict_file(name, model, str(file.absolute()), output=place, **asked)
+    job = client.predict_file(name, model, **rows_at(client, file), output=place, **asked)
     return wait_with_bar(client, job, f"predicting {file.name}", quiet=quiet)
 
 

@@ -17,6 +17,7 @@ from suffice.commands import exploring, judging, models, transfer
 from suffice.commands.arguments import FileArgument, ProjectArgument, listed
 from suffice.commands.known_project import about
 from suffice.commands.local_files import read_object
+from suffice.commands.source import rows_at
 from suffice.terminal import (
     HomeOption,
     JsonOption,
@@ -55,7 +56,9 @@ def create(
     like: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Take the attributes from this CSV or Parquet file.", show_default=False
+            metavar="FILE",
+            help="Take the attributes from this CSV or Parquet file, or data source.",
+            show_default=False,
         ),
     ] = None,
     attributes: Annotated[
@@ -188,7 +191,7 @@ def create(
             client.wait_until_admitted(federation, timeout=ADMISSION_SECONDS)
         source: Json | None = None
         if like is not None:
-            source = {"path": str(like.absolute())}
+            source = rows_at(client, like)
             if attributes:
                 source["attributes"] = listed(attributes)
             if types:
@@ -256,9 +259,11 @@ def learn(
         suffice project learn flights ewr.csv
 
         suffice project learn flights ewr.parquet --no-wait --json
+
+        suffice project learn flights december     (a data source; see: suffice source add)
     """
     with about(name, node, home, as_json) as client:
-        job = client.learn(name, str(file.absolute()), types=_types(types) if types else None)
+        job = client.learn(name, **rows_at(client, file), types=_types(types) if types else None)
         _follow(client, job, f"learning {file.name}", wait, as_json)
 
 
@@ -279,7 +284,7 @@ def forget(
         suffice project forget flights ewr.csv
     """
     with about(name, node, home, as_json) as client:
-        job = client.forget(name, str(file.absolute()), types=_types(types) if types else None)
+        job = client.forget(name, **rows_at(client, file), types=_types(types) if types else None)
         _follow(client, job, f"forgetting {file.name}", wait, as_json)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from suffice import __version__
-from suffice.commands import demo, encoder, federation, jobs, keys, node, project
+from suffice.commands import demo, encoder, federation, jobs, keys, node, project, source
 
 EPILOG = (
     "Exit codes: 0 done, 1 the node refused (or a job failed), 2 wrong usage, 3 no node can be reached, "
@@ -49,6 +49,7 @@ app.command("demo")(demo.demo)
 app.add_typer(node.app, name="node")
 app.add_typer(federation.app, name="federation")
 app.add_typer(project.app, name="project")
+app.add_typer(source.app, name="source")
 app.add_typer(encoder.app, name="encoder")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")

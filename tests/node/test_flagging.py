@@ -18,7 +18,7 @@ from node.errors import BadRequest
 from node.flagging import Wanted, flag_file, score_key
 from node.node import Node
 from node.project_options import ProjectOptions
-from node.sources import SourceError
+from node.sources import SourceError, open_source
 from node.tasks import Task
 
 
@@ -79,7 +79,7 @@ async def test_flags_of_many_rows_need_a_file_to_be_in(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(flagging, "MOST_TOLD", 50)
     record = await odd.models.get("flights", "odd")
-    given = (record.model, record.inputs, str(csv_file(table(60))), schema, ProjectOptions())
+    given = (record.model, record.inputs, open_source(csv_file(table(60))), schema, ProjectOptions())
 
     def found(output: Path | None) -> dict[str, Any]:
         place = None if output is None else str(output)

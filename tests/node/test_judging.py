@@ -18,7 +18,7 @@ from node.errors import BadRequest, Forbidden, NotFound
 from node.jobs.tables import whole_file
 from node.keys import Role
 from node.node import Node
-from node.sources import SourceError
+from node.sources import SourceError, open_source
 from node.tasks import Task, TaskStatus
 
 INPUTS = ["a", "b", "c", "kind"]
@@ -258,9 +258,9 @@ def test_a_file_too_large_to_be_held_is_refused(
         def log(self, message: str, level: str = "info") -> None:
             pass
 
-    schema, path = Schema.infer(JUDGING), str(csv_file(JUDGING))
-    table = whole_file(path, None, ["a", "kind"], schema, Silent())
+    schema, source = Schema.infer(JUDGING), open_source(csv_file(JUDGING))
+    table = whole_file(source, ["a", "kind"], schema, Silent())
     assert (table.names, table.rows) == (("a", "kind"), 300)
     monkeypatch.setattr("node.jobs.tables.MOST_CELLS", 400)
     with pytest.raises(SourceError, match="more than the 200 rows of 2 columns"):
-        whole_file(path, None, ["a", "kind"], schema, Silent())
+        whole_file(source, ["a", "kind"], schema, Silent())
