@@ -10,13 +10,13 @@ from node.tasks import Task
 _RANK: dict[str, int] = {"open": 0, "annotator": 1, "user": 2, "superuser": 3, "admin": 4}
 
 
-def check_role(key: AccessKey, needed: Access) -> None:
-    """Raise `Problem` 403 unless the key's role is at least `needed`."""
-    if _RANK[key.role.value] < _RANK[needed]:
+def check_role(role: Role, needed: Access) -> None:
+    """Raise `Problem` 403 unless a role is at least `needed`."""
+    if _RANK[role.value] < _RANK[needed]:
         raise Problem(
             403,
             "forbidden",
-            f"This call needs the role {needed}; the access key's role is {key.role.value}.",
+            f"This call needs the role {needed}; the access key's role is {role.value}.",
             "Use a key of that role (`suffice keys create --role ...`).",
         )
 

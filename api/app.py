@@ -15,7 +15,7 @@ from uuid import uuid4
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from api import native, symetry
+from api import clearml, native, symetry
 from api.app_keys import BODIES, DOCUMENT, METRICS, NODE, STOPPING
 from api.bodies import Bodies
 from api.metrics import Metrics
@@ -32,6 +32,7 @@ REQUEST_SECONDS: Final = 120.0
 ROUTES: Final[tuple[Route, ...]] = (*native.ROUTES, *symetry.ROUTES)
 
 _DIALECTS: Final = {"native": native, "symetry": symetry}
+_REFUSALS: Final = {"native": native.refusal, "symetry": symetry.refusal, "clearml": clearml.refusal}
 
 log = logging.getLogger("suffice.api")
 access_log = logging.getLogger("suffice.access")
@@ -45,7 +46,7 @@ def make_app(
     app[NODE] = node
     app[BODIES] = bodies or Bodies()
     app[METRICS] = Metrics()
-    app[DOCUMENT] = document(ROUTES)
+    app[DOCUMENT] = document(ROUTES, clearml.ENDPOINTS)
     app[STOPPING] = asyncio.Event()
     app.on_shutdown.append(_say_stopping)
     for route in ROUTES:
@@ -55,6 +56,9 @@ def make_app(
             _DIALECTS[route.dialect].bind(route),
             expect_handler=app[BODIES].expect,
         )
+    for path in clearml.PATHS:
+        for method in clearml.METHODS:
+            app.router.add_route(method, path, clearml.handle, expect_handler=app[BODIES].expect)
     return app
 
 
@@ -77,7 +81,7 @@ def _middleware(request_seconds: float) -> Middleware:
             app[BODIES].release(passing)
         seconds = time.perf_counter() - started
         resource = request.match_info.route.resource
-        route = resource.canonical if resource else "unknown"
+        route = passing.route or (resource.canonical if resource else "unknown")
         sent = response.content_length or 0
         app[METRICS].answered(
             request.method, route, response.status, seconds, request.content_length or 0, sent
@@ -101,12 +105,18 @@ def _middleware(request_seconds: float) -> Middleware:
 def _refusal(request: web.Request, error: Exception) -> web.Response:
     """Any exception in the form of the request's dialect; the unforeseen is logged under an incident's id."""
     problem = _problem(request, error)
-    dialect = "symetry" if request.path.startswith("/symetry/") else "native"
+    dialect = _dialect(request.path)
     request.app[METRICS].refused(dialect, problem.code)
-    response: web.Response = _DIALECTS[dialect].refusal(request, problem)
+    response: web.Response = _REFUSALS[dialect](request, problem)
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers[hdrs.ALLOW] = ", ".join(sorted(error.allowed_methods))
     return response
+
+
+def _dialect(path: str) -> str:
+    if path.startswith("/symetry/"):
+        return "symetry"
+    return "clearml" if clearml.speaks(path) else "native"
 
 
 def _problem(request: web.Request, error: Exception) -> Problem:

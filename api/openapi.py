@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from api.clearml.endpoint import Endpoint
 from api.routes import Route
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -22,6 +23,7 @@ _REFUSALS = {
 
 _SECURITY_SCHEMES = {
     "basic": {"type": "http", "scheme": "basic", "description": "Access key and secret key."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token of auth.login."},
     "signature": {
         "type": "apiKey",
         "in": "header",
@@ -37,6 +39,33 @@ _TEXT_BODIES = {
 }
 
 _RESPONSES = {
+    "Clearml": {
+        "description": "The envelope of every answer, refusals too: the HTTP status is the result code.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "meta": {
+                            "type": "object",
+                            "properties": {
+                                "id": {"type": "string"},
+                                "trx": {"type": "string"},
+                                "endpoint": {"type": "object"},
+                                "result_code": {"type": "integer"},
+                                "result_subcode": {"type": "integer"},
+                                "result_msg": {"type": "string"},
+                                "error_stack": {"type": ["string", "null"]},
+                                "error_data": {"type": "object"},
+                            },
+                        },
+                        "data": {"type": "object"},
+                    },
+                    "required": ["meta", "data"],
+                }
+            }
+        },
+    },
     "NativeRefusal": {
         "description": "Refused: 400, 401, 403, 404, 408, 409, 413, 503; 500 names an incident only.",
         "content": {
@@ -76,20 +105,23 @@ _RESPONSES = {
 }
 
 
-def document(routes: Iterable[Route]) -> dict[str, Any]:
-    """The whole document, JSON-able."""
+def document(routes: Iterable[Route], endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    """The whole document, JSON-able. Of several versions of a ClearML endpoint it tells the newest."""
     schemas: dict[str, Any] = {}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         path = _VARIABLE.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas)
+    for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.version):
+        paths[f"/{endpoint.name}"] = {"post": _clearml_operation(endpoint, schemas)}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "suffice",
             "version": version("suffice"),
             "description": "Federated learning by exact sufficient statistics. Tag `native`: the node's own "
-            "interface. Tag `symetry`: the SymetryML dialect.",
+            "interface. Tag `symetry`: the SymetryML dialect. Tag `clearml`: the ClearML dialect, which "
+            "takes GET and PUT as well as POST, and a version before each path (`/v2.23/tasks.get_all`).",
         },
         "paths": dict(sorted(paths.items())),
         "components": {
@@ -124,6 +156,32 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = _body(route, route.body, schemas)
+    return operation
+
+
+def _clearml_operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    service, _, action = endpoint.name.partition(".")
+    # Requests of different services may have the same name.
+    reference = f"#/components/schemas/clearml.{service}.{{model}}"
+    schema = endpoint.request.model_json_schema(ref_template=reference)
+    for name, part in {**schema.pop("$defs", {}), endpoint.request.__name__: schema}.items():
+        schemas[f"clearml.{service}.{name}"] = part
+    content = {"schema": {"$ref": reference.format(model=endpoint.request.__name__)}}
+    kinds = ("application/json", "application/json-lines") if endpoint.batch else ("application/json",)
+    operation: dict[str, Any] = {
+        "operationId": f"clearml_{service}_{action}",
+        "summary": endpoint.summary,
+        "description": f"Since version {endpoint.since}.",
+        "tags": ["clearml"],
+        "requestBody": {"required": False, "content": dict.fromkeys(kinds, content)},
+        "responses": {
+            "200": {"$ref": "#/components/responses/Clearml"},
+            "default": {"$ref": "#/components/responses/Clearml"},
+        },
+    }
+    if endpoint.access != "open":
+        operation["security"] = [{"basic": []}, {"bearer": []}]
+        operation["x-role"] = endpoint.access
     return operation
 
 

@@ -9,10 +9,11 @@ from typing import Final
 
 @dataclass(slots=True)
 class Passing:
-    """`user` once it is authenticated; `held`: bytes of its body."""
+    """`user` once it is authenticated; `held`: bytes of its body; `route` where the path's is too general."""
 
     user: str = "-"
     held: int = 0
+    route: str = ""
 
 
 PASSING: Final[ContextVar[Passing]] = ContextVar("passing")

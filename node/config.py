@@ -70,6 +70,10 @@ class NodeConfig:
         return self.home / "workers"
 
     @property
+    def tokens_path(self) -> Path:
+        return self.home / "tokens.secret"
+
+    @property
     def nats_folder(self) -> Path:
         return self.home / "nats"
 

@@ -26,11 +26,13 @@ from node.project_models import ProjectModels
 from node.project_tasks import ProjectTasks
 from node.project_transfer import ProjectTransfer
 from node.projects import Projects
+from node.sessions import Sessions, load_or_create_secret
 from node.store import Store
+from node.users import Users
 
 
 class Node:
-    """A node's services: projects, models, jobs, federations, keys, …; usable between start and stop."""
+    """A node's services: projects, models, jobs, federations, users, …; usable between start and stop."""
 
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
@@ -57,8 +59,12 @@ class Node:
         self.store = Store(self.config.store_url)
         await self.store.open()
         self._exit.push_async_callback(self.store.close)
-        self.keys = Keys(self.store)
+        self.users = Users(self.store)
+        await self.users.load()
+        self.keys = Keys(self.store, self.users)
         await self.keys.load()
+        secret = await asyncio.to_thread(load_or_create_secret, self.config.tokens_path)
+        self.sessions = Sessions(self.users, self.keys, secret)
         self.first_key = await self._first_key()
         numbers = ThreadPoolExecutor(max(2, self.config.workers), thread_name_prefix="numbers")
         self._exit.callback(numbers.shutdown)

@@ -55,8 +55,8 @@ def _for(needed: Access, handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
             check_origin(request)
-        key = authenticate(request.app[NODE], request.headers.get(hdrs.AUTHORIZATION))
-        check_role(key, needed)
+        key = authenticate(request.app[NODE], request.headers.get(hdrs.AUTHORIZATION), request.remote)
+        check_role(key.role, needed)
         PASSING.get().user = key.user
         return await handler(request)
 

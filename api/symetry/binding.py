@@ -65,8 +65,9 @@ def bind(route: Route) -> Handler:
         key = _find_key(node, request)
         data = await request.app[BODIES].read(request)
         await _check_signature(request, key, signature, date, data)
+        node.keys.used(key, request.remote)
         PASSING.get().user = key.user
-        check_role(key, route.access)
+        check_role(key.role, route.access)
         query = None if route.query is None else _validated(route.query, dict(request.query), "query")
         body = None if route.body is None else await _body(route, route.body, key, data)
         return await handler(Call(request, node, key, body, query))

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -268,5 +269,39 @@ def _summary_of_course(course: Mapping[int, tuple[float, int]]) -> dict[str, flo
     }
 
 
-STEPS: dict[int, tuple[Callable[[Operations], None], ...]] = {3: (_track_tasks, _gather_events)}
+def _name_users(operations: Operations) -> None:
+    """A user for each name in the keys, of the highest role that one of his keys has."""
+    with operations.batch_alter_table("access_keys") as batch:
+        batch.add_column(sa.Column("label", sa.String(200), nullable=False, server_default=""))
+        batch.add_column(sa.Column("last_used", sa.Float))
+        batch.add_column(sa.Column("last_used_from", sa.String(64)))
+    users = operations.create_table(
+        "users",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("login", sa.String(200), nullable=False, unique=True),
+        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("role", sa.String(32), nullable=False),
+        sa.Column("email", sa.Text, nullable=False),
+        sa.Column("given_name", sa.Text, nullable=False),
+        sa.Column("family_name", sa.Text, nullable=False),
+        sa.Column("avatar", sa.Text, nullable=False),
+        sa.Column("created", sa.Float, nullable=False),
+        sa.Column("preferences", sa.JSON, nullable=False),
+        sa.Column("password", sa.Text),
+    )
+    ranks = ("annotator", "user", "superuser", "admin")
+    roles: dict[str, tuple[str, float]] = {}
+    keys = sa.table("access_keys", sa.column("user"), sa.column("role"), sa.column("created"))
+    for login, role, created in operations.get_bind().execute(sa.select(keys)):
+        had, since = roles.get(login, (role, created))
+        roles[login] = max(had, role, key=ranks.index), min(since, created)
+    empty = dict.fromkeys(("email", "given_name", "family_name", "avatar"), "")
+    rows = [
+        {"id": uuid4().hex, "login": login, "name": login, "role": role, "created": created, **empty}
+        for login, (role, created) in roles.items()
+    ]
+    operations.bulk_insert(users, [{**row, "preferences": {}} for row in rows])
+
+
+STEPS: dict[int, tuple[Callable[[Operations], None], ...]] = {3: (_track_tasks, _gather_events, _name_users)}
 """What makes the tables of each version out of those of the version before."""

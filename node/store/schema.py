@@ -50,6 +50,27 @@ access_keys = Table(
     Column("user", String(200), nullable=False),
     Column("role", String(32), nullable=False),
     Column("created", Float, nullable=False),
+    Column("label", String(200), nullable=False, server_default=""),
+    Column("last_used", Float),
+    Column("last_used_from", String(64)),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    # `access_keys.user` and every owner: what a user is called in all dialects.
+    Column("login", String(200), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("email", Text, nullable=False),
+    Column("given_name", Text, nullable=False),
+    Column("family_name", Text, nullable=False),
+    Column("avatar", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("preferences", JSON, nullable=False),
+    # A hash of scrypt; null for who has keys only.
+    Column("password", Text),
 )
 
 projects = Table(

@@ -14,10 +14,12 @@ import sqlalchemy as sa
 
 from node.events import Events
 from node.jobs import task_rows
+from node.keys import Keys, Role
 from node.store import Store, StoreError
 from node.store.migrations import STEPS
 from node.store.schema import COMPANY, SCHEMA_VERSION, metadata, tasks
 from node.tasks import TaskStatus
+from node.users import Users
 
 OLD = sorted(Path(__file__).parent.glob("store_version_*.sql"))
 """What `.dump` of the sqlite3 command gives of a store that each released version made."""
@@ -140,6 +142,26 @@ async def test_what_the_jobs_of_version_2_said_is_kept_as_events(tmp_path: Path)
                 for curve in await events.curves([task], "iter", 0)
             ] == [(b["metric"], b["metric"], [b["iteration"]], [b["value"]]) for b in figures]
             assert [latest.value for latest in await events.latest(task)] == [b["value"] for b in figures]
+
+
+async def test_the_keys_of_version_2_have_users(tmp_path: Path) -> None:
+    path = restored(Path(__file__).parent / "store_version_2.sql", tmp_path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("INSERT INTO access_keys VALUES ('K2', 's', 'ann', 'annotator', 2.0)")
+        database.execute("INSERT INTO access_keys VALUES ('K3', 's', 'ann', 'superuser', 3.0)")
+    async with opened(path) as store:
+        users = Users(store)
+        await users.load()
+        keys = Keys(store, users)
+        await keys.load()
+        ann = users.find("ann")
+        assert ann is not None
+        assert (ann.role, ann.name, ann.created, len(ann.id)) == (Role.SUPERUSER, "ann", 2.0, 32)
+        assert [(key.access_key, key.role) for key in keys.of(ann)] == [
+            ("K2", Role.ANNOTATOR),
+            ("K3", Role.SUPERUSER),
+        ]
+        assert await users.preferences(ann.id) == {}
 
 
 async def test_only_jobs_of_the_node_itself_are_queued_again_after_a_restart(tmp_path: Path) -> None:
