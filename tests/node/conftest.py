@@ -1,16 +1,21 @@
-"""A node in a temporary folder, and tables to learn."""
+"""A node in a temporary folder, or several that federate; tables to learn."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from federation.statistics import Coded, Moments, Schema, Table
+from node.answers import FederationInfo
 from node.config import NodeConfig
 from node.node import Node
+
+FEDERATING_SECONDS = 30
 
 SCHEMA = {
     "attributes": [
@@ -92,3 +97,44 @@ def direct(schema: Schema) -> Callable[..., Moments]:
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
     async with Node(NodeConfig(home=tmp_path / "home", workers=1)) as node:
         yield node
+
+
+@pytest.fixture
+async def launch(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Node]]]:
+    """Start a node by name; the same name again after `stop` is the same node."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(name: str, role: str = "peer") -> Node:
+            node = Node(NodeConfig(home=tmp_path / name, name=name, role=role, workers=1))
+            await node.start()
+            stack.push_async_callback(node.stop)
+            return node
+
+        yield start
+
+
+@pytest.fixture
+def until() -> Callable[..., Awaitable[FederationInfo]]:
+    """Wait until a federation is, on a node, as wished; its status then."""
+
+    async def wait(node: Node, name: str, condition: Callable[[FederationInfo], bool]) -> FederationInfo:
+        driver = node.federations._drivers[name]
+        async with asyncio.timeout(FEDERATING_SECONDS):
+            while not condition(info := await node.federations.status(name)):
+                with contextlib.suppress(TimeoutError):  # some conditions no change tells of
+                    async with asyncio.timeout(0.2):
+                        await driver.changed()
+        return info
+
+    return wait
+
+
+@pytest.fixture
+def join() -> Callable[..., Awaitable[FederationInfo]]:
+    """Let a node join a federation of another's."""
+
+    async def join(admin: Node, peer: Node, name: str = "air") -> FederationInfo:
+        issued = await admin.federations.invite(name)
+        return await peer.federations.join(issued.invitation, owner="admin", wait=FEDERATING_SECONDS)
+
+    return join
