@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +37,7 @@ class Classifier(ClassifierMixin, LearnedClass):  # type: ignore[misc]
             return np.asarray(np.log(self.predict_proba(X)))
 
 
+@dataclass(eq=False, repr=False)
 class LinearDiscriminantAnalysis(Classifier):
     """Linear discriminants of two or more classes, each as probable as its share of the rows.
 
@@ -48,13 +49,9 @@ class LinearDiscriminantAnalysis(Classifier):
     """
 
     _algorithm: ClassVar[str] = "mlda"
-
-    def __init__(self, *, ddof: int | None = 0, missing: str = "listwise") -> None:
-        self.ddof = ddof
-        self.missing = missing
-
-    def _options(self) -> dict[str, Any]:
-        return {"missing": self.missing, "ddof": self.ddof}
+    _: KW_ONLY
+    ddof: int | None = 0
+    missing: str = "listwise"
 
     @property
     def coef_(self) -> FloatArray:
@@ -87,6 +84,7 @@ class LinearDiscriminantAnalysis(Classifier):
         return values[1:] - values[:1] if len(values) == 2 else values
 
 
+@dataclass(eq=False, repr=False)
 class QuadraticDiscriminantAnalysis(Classifier):
     """Discriminants with a covariance for each class. Its statistics are kept apart by class.
 
@@ -97,18 +95,15 @@ class QuadraticDiscriminantAnalysis(Classifier):
     """
 
     _algorithm: ClassVar[str] = "mqda"
-
-    def __init__(self, *, ddof: int = 0, missing: str = "listwise") -> None:
-        self.ddof = ddof
-        self.missing = missing
-
-    def _options(self) -> dict[str, Any]:
-        return {"missing": self.missing, "ddof": self.ddof}
+    _: KW_ONLY
+    ddof: int = 0
+    missing: str = "listwise"
 
     def _schema(self, table: Table, known: Schema | None = None) -> Schema:
         return replace(super()._schema(table, known), split=self.target_)
 
 
+@dataclass(eq=False, repr=False)
 class NaiveBayes(Classifier):
     """Naive Bayes: numbers are normal within a class, 0/1 attributes and categories are counted.
 
@@ -121,10 +116,6 @@ class NaiveBayes(Classifier):
     """
 
     _algorithm: ClassVar[str] = "bayes"
-
-    def __init__(self, *, laplace_factor: float = 1.0, var_smoothing: float = 1e-9) -> None:
-        self.laplace_factor = laplace_factor
-        self.var_smoothing = var_smoothing
-
-    def _options(self) -> dict[str, Any]:
-        return {"laplace_factor": self.laplace_factor, "var_smoothing": self.var_smoothing}
+    _: KW_ONLY
+    laplace_factor: float = 1.0
+    var_smoothing: float = 1e-9

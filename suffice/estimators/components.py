@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from suffice.estimators.regression import LinearRegressor
 
 
+@dataclass(eq=False, repr=False)
 class PartialLeastSquares(LinearRegressor):
     """Partial least squares for one target: scikit-learn's `PLSRegression`.
 
@@ -18,21 +21,17 @@ class PartialLeastSquares(LinearRegressor):
     """
 
     _algorithm: ClassVar[str] = "plsq"
-
-    def __init__(self, n_components: int = 2, *, scale: bool = True, missing: str = "listwise") -> None:
-        self.n_components = n_components
-        self.scale = scale
-        self.missing = missing
+    n_components: int = 2
+    _: KW_ONLY
+    scale: bool = True
+    missing: str = "listwise"
 
     def _options(self) -> dict[str, Any]:
-        return {
-            "missing": self.missing,
-            "q": min(self.n_components, self.n_features_in_),
-            "oneq": True,
-            "standardize": self.scale,
-        }
+        components = min(self.n_components, self.n_features_in_)
+        return {"missing": self.missing, "standardize": self.scale, "q": components, "oneq": True}
 
 
+@dataclass(eq=False, repr=False)
 class PrincipalComponentRegression(LinearRegressor):
     """Least squares on the leading principal components: scikit-learn's `PCA`, then `LinearRegression`.
 
@@ -44,18 +43,14 @@ class PrincipalComponentRegression(LinearRegressor):
     """
 
     _algorithm: ClassVar[str] = "pcr"
-
-    def __init__(
-        self, n_components: int | None = None, *, scale: bool = True, missing: str = "listwise"
-    ) -> None:
-        self.n_components = n_components
-        self.scale = scale
-        self.missing = missing
-
-    def _options(self) -> dict[str, Any]:
-        return {"missing": self.missing, "q": self.n_components, "standardize": self.scale}
+    _called: ClassVar[Mapping[str, str]] = {"n_components": "q", "scale": "standardize"}
+    n_components: int | None = None
+    _: KW_ONLY
+    scale: bool = True
+    missing: str = "listwise"
 
 
+@dataclass(eq=False, repr=False)
 class ProximalSVR(LinearRegressor):
     """Linear proximal support vector regression: ridge whose intercept is penalised as well.
 
@@ -66,10 +61,7 @@ class ProximalSVR(LinearRegressor):
     """
 
     _algorithm: ClassVar[str] = "lsvr"
-
-    def __init__(self, nu: float = 1.0, *, missing: str = "listwise") -> None:
-        self.nu = nu
-        self.missing = missing
-
-    def _options(self) -> dict[str, Any]:
-        return {"missing": self.missing, "sml_model_svm_nu": self.nu}
+    _called: ClassVar[Mapping[str, str]] = {"nu": "sml_model_svm_nu"}
+    nu: float = 1.0
+    _: KW_ONLY
+    missing: str = "listwise"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +15,7 @@ from suffice.estimators.learned import Learned
 FloatArray = NDArray[np.float64]
 
 
+@dataclass(eq=False, repr=False)
 class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Learned):  # type: ignore[misc]
     """Principal components of the covariance matrix, or of the correlation matrix.
 
@@ -24,20 +27,11 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Learned):  # type: 
     """
 
     _algorithm: ClassVar[str] = "pca"
-
-    def __init__(
-        self, n_components: int | None = None, *, correlation: bool = False, missing: str = "listwise"
-    ) -> None:
-        self.n_components = n_components
-        self.correlation = correlation
-        self.missing = missing
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            "missing": self.missing,
-            "correlation": self.correlation,
-            "dimensions": self.n_components,
-        }
+    _called: ClassVar[Mapping[str, str]] = {"n_components": "dimensions"}
+    n_components: int | None = None
+    _: KW_ONLY
+    correlation: bool = False
+    missing: str = "listwise"
 
     @property
     def components_(self) -> FloatArray:

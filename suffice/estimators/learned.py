@@ -6,7 +6,7 @@ and `from_moments` starts from statistics learned elsewhere, such as a federatio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -35,6 +35,7 @@ class Learned(BaseEstimator):  # type: ignore[misc]
     """
 
     _algorithm: ClassVar[str]
+    _called: ClassVar[Mapping[str, str]] = {}  # parameters whose names there are not those here
     _few: ClassVar[int] = 2  # rows below which nothing can be fitted
 
     moments_: Moments
@@ -105,8 +106,8 @@ class Learned(BaseEstimator):  # type: ignore[misc]
         return fit(self._algorithm, self.moments_, self._target(), self._names(), **self._options())
 
     def _options(self) -> dict[str, Any]:
-        """The algorithm's parameters."""
-        return {"missing": self.missing}
+        """The algorithm's parameters: those of the constructor, by the algorithm's names."""
+        return {self._called.get(name, name): value for name, value in self.get_params(deep=False).items()}
 
     def _schema(self, table: Table, known: Schema | None = None) -> Schema:
         """What is counted of a table."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +36,7 @@ class LinearRegressor(RegressorMixin, LearnedNumber):  # type: ignore[misc]
         return np.asarray(self.model_.predict(table)["res"])
 
 
+@dataclass(eq=False, repr=False)
 class LinearRegression(LinearRegressor):
     """Ordinary least squares, with standard errors and tests in `model_`.
 
@@ -45,15 +48,13 @@ class LinearRegression(LinearRegressor):
     """
 
     _algorithm: ClassVar[str] = "mlr"
-
-    def __init__(self, *, fit_intercept: bool = True, missing: str = "listwise") -> None:
-        self.fit_intercept = fit_intercept
-        self.missing = missing
-
-    def _options(self) -> dict[str, Any]:
-        return {"missing": self.missing, "intercept": self.fit_intercept}
+    _called: ClassVar[Mapping[str, str]] = {"fit_intercept": "intercept"}
+    _: KW_ONLY
+    fit_intercept: bool = True
+    missing: str = "listwise"
 
 
+@dataclass(eq=False, repr=False)
 class Ridge(LinearRegressor):
     """Least squares with a squared penalty: that of scikit-learn's `Ridge` with the same alpha.
 
@@ -65,29 +66,15 @@ class Ridge(LinearRegressor):
     """
 
     _algorithm: ClassVar[str] = "ridge"
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        standardize: bool = False,
-        fit_intercept: bool = True,
-        missing: str = "listwise",
-    ) -> None:
-        self.alpha = alpha
-        self.standardize = standardize
-        self.fit_intercept = fit_intercept
-        self.missing = missing
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            "missing": self.missing,
-            "intercept": self.fit_intercept,
-            "alpha": self.alpha,
-            "standardize": self.standardize,
-        }
+    _called: ClassVar[Mapping[str, str]] = {"fit_intercept": "intercept"}
+    alpha: float = 1.0
+    _: KW_ONLY
+    standardize: bool = False
+    fit_intercept: bool = True
+    missing: str = "listwise"
 
 
+@dataclass(eq=False, repr=False)
 class ElasticNet(LinearRegressor):
     """Penalties on absolute and on squared coefficients: scikit-learn's `ElasticNet`, to its minimum.
 
@@ -100,32 +87,16 @@ class ElasticNet(LinearRegressor):
     """
 
     _algorithm: ClassVar[str] = "elasticnet"
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        l1_ratio: float = 0.5,
-        standardize: bool = False,
-        fit_intercept: bool = True,
-        missing: str = "listwise",
-    ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.standardize = standardize
-        self.fit_intercept = fit_intercept
-        self.missing = missing
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            "missing": self.missing,
-            "centerY": self.fit_intercept,
-            "lambda": self.alpha,
-            "eta": self.l1_ratio,
-            "standardize": self.standardize,
-        }
+    _called: ClassVar[Mapping[str, str]] = {"fit_intercept": "centerY", "alpha": "lambda", "l1_ratio": "eta"}
+    alpha: float = 1.0
+    _: KW_ONLY
+    l1_ratio: float = 0.5
+    standardize: bool = False
+    fit_intercept: bool = True
+    missing: str = "listwise"
 
 
+@dataclass(eq=False, repr=False)
 class Lasso(LinearRegressor):
     """A penalty on absolute coefficients, which selects columns: scikit-learn's `Lasso`, to its minimum.
 
@@ -136,24 +107,9 @@ class Lasso(LinearRegressor):
     """
 
     _algorithm: ClassVar[str] = "lasso"
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        standardize: bool = False,
-        fit_intercept: bool = True,
-        missing: str = "listwise",
-    ) -> None:
-        self.alpha = alpha
-        self.standardize = standardize
-        self.fit_intercept = fit_intercept
-        self.missing = missing
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            "missing": self.missing,
-            "centerY": self.fit_intercept,
-            "lambda": self.alpha,
-            "standardize": self.standardize,
-        }
+    _called: ClassVar[Mapping[str, str]] = {"fit_intercept": "centerY", "alpha": "lambda"}
+    alpha: float = 1.0
+    _: KW_ONLY
+    standardize: bool = False
+    fit_intercept: bool = True
+    missing: str = "listwise"
