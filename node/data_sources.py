@@ -72,6 +72,10 @@ class DataSources:
         await self._store.write(lambda c: c.execute(data_sources.update().where(mine).values(values)))
         return await self.info(name)
 
+    async def is_at(self, name: str, type_: str, info: Mapping[str, Any]) -> bool:
+        """Whether a name means this place. Raises NotFound, BadRequest."""
+        return await self._place(name) == await asyncio.to_thread(Place.read, type_, info)
+
     async def list(self) -> InfoList:
         """All, by name."""
         return await self._store.read(lambda c: _infos(c))

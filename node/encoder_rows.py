@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from node import project_rows
 from node.errors import NotFound
-from node.store.schema import encoders
+from node.store.schema import encoder_sources, encoders
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,13 @@ def users_of(connection: sa.Connection, name: str) -> tuple[str, ...]:
         for row in project_rows.all_projects(connection)
         if row.encoder is not None and row.encoder.name == name
     )
+
+
+def note_source(connection: sa.Connection, encoder: str, source: str) -> None:
+    """Remember that an encoder has learned a data source."""
+    mine = (encoder_sources.c.encoder == encoder) & (encoder_sources.c.source == source)
+    if connection.scalar(sa.select(encoder_sources.c.source).where(mine)) is None:
+        connection.execute(encoder_sources.insert().values(encoder=encoder, source=source))
 
 
 def save(connection: sa.Connection, row: EncoderRow, **changes: Any) -> None:

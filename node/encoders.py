@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
 
-from federation.statistics import Attribute, AttributeType, Moments, Schema, Table
+from federation.statistics import Moments, Schema, Table
 from node import encoder_rows as rows
 from node.answers import AttributeInfo, EncoderInfo, EncoderUse, KeyStatistics, KeyValue, Snapshot
+from node.encoder_learning import encoder_from
 from node.encoder_rows import EncoderRow
 from node.errors import AlreadyExists, BadRequest, InUse, NotFound, Unavailable
 from node.forgetting import impossible
-from node.keys import AccessKey
 from node.learning import refusing
 from node.project_rows import check_name
-from node.projects import Projects, check_may_read
-from node.sources import Source, guess_schema, open_source, read_batches
+from node.projects import Projects
 from node.store import Store
-from node.store.schema import encoders
+from node.store.schema import encoder_sources, encoders
 
 if TYPE_CHECKING:
     from federation.encoders import Encoder
@@ -35,6 +34,10 @@ Values = Mapping[str, Mapping[str, tuple[float, float]]]
 """By column and value: count and sum."""
 
 InfoList = list[EncoderInfo]
+Also = Callable[[sa.Connection, int, int], None]
+"""What is written with a change, which hears of the version and the rows that it makes."""
+Summarise = Callable[["Encoder", Schema], Moments]
+"""What is to be added, for an encoder whose columns are learned as the schema says."""
 
 
 class Encoders:
@@ -161,16 +164,26 @@ class Encoders:
 
         return await self._change(name, summarise, sign)
 
-    async def learn_file(
-        self, name: str, path: str, *, actor: AccessKey, format_: str | None = None, sign: int = 1
-    ) -> EncoderInfo:
-        """As `learn`, the rows of a file; answers when it is read. Raises Forbidden, BadRequest."""
-        check_may_read(actor, path)
+    async def change(self, name: str, change: Moments, sign: int, also: Also) -> None:
+        """Add (or subtract) what a task learned; `also` is part of the same transaction.
 
-        def summarise(encoder: Encoder, known: Schema) -> Moments:
-            return _of_file(encoder, open_source(path, format_), known)
+        Raises BadRequest, NotFound.
+        """
+        await self._change(name, lambda *_: change, sign, also)
 
-        return await self._change(name, summarise, sign)
+    async def to_learn(self, name: str) -> tuple[dict[str, Any], Schema]:
+        """What a worker needs to learn for an encoder: its definition, and what its columns are learned as.
+
+        Raises NotFound, BadRequest.
+        """
+        row = await self._learning(name)
+        return row.definition, (await self._learned(row))[1].schema
+
+    async def sources(self, name: str) -> tuple[str, ...]:
+        """The data sources that it has learned, by name. Raises NotFound."""
+        await self._row(name)
+        mine = sa.select(encoder_sources.c.source).where(encoder_sources.c.encoder == name)
+        return tuple(sorted(await self._store.read(lambda c: c.scalars(mine).all())))
 
     async def statistics(self, name: str) -> tuple[KeyStatistics, ...]:
         """One for each column that is encoded."""
@@ -221,13 +234,11 @@ class Encoders:
             return encoder, Moments(Schema(()))
         return encoder, await self._projects.learning.think(Moments.from_bytes, data)
 
-    async def _change(self, name: str, summarise: Any, sign: int) -> EncoderInfo:
+    async def _change(
+        self, name: str, summarise: Summarise, sign: int, also: Also = lambda *_: None
+    ) -> EncoderInfo:
         async with self._changing:
-            row = await self._row(name)
-            if row.project is not None:
-                raise BadRequest(
-                    f"encoder {name!r} has the statistics of project {row.project!r}", "let the project learn"
-                )
+            row = await self._learning(name)
             encoder, before = await self._learned(row)
 
             def add() -> tuple[bytes, int]:
@@ -240,53 +251,22 @@ class Encoders:
 
             with refusing():
                 data, count = await self._projects.learning.think(add)
-            await self._store.write(lambda c: rows.save(c, row, moments=data, rows=count))
+
+            def write(connection: sa.Connection) -> None:
+                rows.save(connection, row, moments=data, rows=count)
+                also(connection, row.version + 1, count)
+
+            await self._store.write(write)
         return await self.info(name)
+
+    async def _learning(self, name: str) -> EncoderRow:
+        """An encoder that learns by itself. Raises NotFound, BadRequest."""
+        row = await self._row(name)
+        if row.project is not None:
+            raise BadRequest(
+                f"encoder {name!r} has the statistics of project {row.project!r}", "let the project learn"
+            )
+        return row
 
     async def _row(self, name: str) -> EncoderRow:
         return await self._store.read(lambda c: rows.find_encoder(c, name))
-
-
-def encoder_from(definition: Mapping[str, Any]) -> Encoder:
-    """Raises EncoderError."""
-    from federation.encoders import Encoder
-
-    given = {
-        key: {value: (float(count), float(total)) for value, (count, total) in found.items()}
-        for key, found in definition["given"].items()
-    }
-    return Encoder(**{**definition, "keys": tuple(definition["keys"]), "given": given})
-
-
-def _of_file(encoder: Encoder, source: Source, known: Schema) -> Moments:
-    """The keys (or all columns of the kind that is encoded) and the target of a file's rows."""
-    sample = source.sample()
-    keys = [
-        name
-        for name in encoder.keys or source.names
-        if name != encoder.target
-        and name in source.names
-        and (encoder.keys or _suits(encoder, sample.column(name).type))
-    ]
-    wanted = [*keys, *([encoder.target] if encoder.target else [])]
-    texts = () if encoder.of_numbers else (Attribute(name, AttributeType.TEXT) for name in keys)
-    told = Schema((*texts, *(known[name] for name in wanted if name in known and known[name].numeric)))
-    types = {encoder.target: "B"} if encoder.binary and encoder.target else {}
-    read, _ = guess_schema(source, wanted, types, told)
-    moments: Moments | None = None
-    for batch in read_batches(source, read):
-        if moments is None:
-            moments = Moments(encoder.schema(batch.table, read))
-        moments.learn(batch.table, batch.first)
-    if moments is None:
-        raise BadRequest(f"{source.path.name} has no rows", "learn a file that has some")
-    return moments
-
-
-def _suits(encoder: Encoder, kind: Any) -> bool:
-    """Whether the encoder encodes columns of this type of pyarrow's, if no others are named."""
-    from pyarrow import types as pt
-
-    if encoder.of_numbers:
-        return bool(pt.is_floating(kind) or pt.is_integer(kind) or pt.is_decimal(kind))
-    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_dictionary(kind))

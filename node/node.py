@@ -86,7 +86,7 @@ class Node:
         self._exit.push_async_callback(self.federations.close)
         await self.federations.open(self.events)
         self.sources = DataSources(self.store)
-        work = ProjectTasks(self.store, self.projects, self.models, self.sources)
+        work = ProjectTasks(self.store, self.projects, self.models, self.sources, self.encoders)
         self.runner = JobRunner(
             self.store,
             self.events,
@@ -103,6 +103,7 @@ class Node:
             self.exploration,
             self.events,
             self.sources,
+            self.encoders,
         )
         self._exit.push_async_callback(self.runner.stop)
         await self.runner.start()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from federation.statistics import Schema
+from federation.statistics import Moments, Schema
+from node import encoder_rows
 from node.answering import questions_of
 from node.answers import ModelRecord, ProjectInfo, Share
 from node.data_sources import DataSources
+from node.encoders import Encoders
 from node.errors import NodeError
 from node.jobs import task_rows
 from node.jobs.pipes import Message
@@ -24,6 +27,9 @@ from node.projects import Projects
 from node.store import Store
 from node.tasks import Task
 
+_OF_ENCODERS: Final[Mapping[str, int]] = {"encoder_learn": 1, "encoder_forget": -1}
+"""Tasks that change an encoder, by addition or subtraction."""
+
 _READING: Final = frozenset({"learn", "forget", "predict", "assess", "select"})
 """Tasks that read rows, which pass through the project's encoder."""
 
@@ -31,8 +37,15 @@ _READING: Final = frozenset({"learn", "forget", "predict", "assess", "select"})
 class ProjectTasks:
     """The node's part of every kind of task."""
 
-    def __init__(self, store: Store, projects: Projects, models: ProjectModels, sources: DataSources) -> None:
-        self._store, self._projects = store, projects
+    def __init__(
+        self,
+        store: Store,
+        projects: Projects,
+        models: ProjectModels,
+        sources: DataSources,
+        encoders: Encoders,
+    ) -> None:
+        self._store, self._projects, self._encoders = store, projects, encoders
         self._models, self._sources = models, sources
         # Whose rows, and how many, a running task is computed from: its answer names them.
         self._basis: dict[str, tuple[int, tuple[Share, ...]]] = {}
@@ -43,6 +56,15 @@ class ProjectTasks:
         if task.kind == "projects_info":
             projects = [asdict(info) for info in await self._projects.list()]
             return request | {"answer": {"projects": projects}}, b""
+        if task.kind in _OF_ENCODERS:
+            definition, schema = await self._encoders.to_learn(given["encoder"])
+            place = await self._sources.place(given)
+            assert place is not None  # noqa: S101
+            return request | {
+                "definition": definition,
+                "schema": schema.to_dict(),
+                "place": place.to_dict(),
+            }, b""
         assert task.project is not None  # noqa: S101
         if task.kind == "project_info":
             return request | {"answer": asdict(await self._projects.info(task.project))}, b""
@@ -111,6 +133,8 @@ class ProjectTasks:
     async def settle(self, task: Task, result: dict[str, Any], blob: bytes, complete: Complete) -> None:
         if task.kind in ("learn", "forget"):
             await self._merge(task, result, blob, complete)
+        elif task.kind in _OF_ENCODERS:
+            await self._change_encoder(task, result, blob, complete)
         elif task.kind == "explore":
             await self._tell(task, result["values"], complete)
         elif task.kind == "fit":
@@ -143,6 +167,21 @@ class ProjectTasks:
             await learning.roll(task.project, blob, also)
         else:
             await learning.merge(task.project, blob, 1 if task.kind == "learn" else -1, also)
+
+    async def _change_encoder(
+        self, task: Task, result: dict[str, Any], blob: bytes, complete: Complete
+    ) -> None:
+        """The encoder's next version and the task's completion are one transaction: exactly once."""
+        name, source = task.parameters["encoder"], task.parameters.get("source")
+
+        def also(connection: sa.Connection, version: int, count: int) -> None:
+            if source is not None and task.kind == "encoder_learn":
+                encoder_rows.note_source(connection, name, source)
+            told = {"learned": result["rows"], "seconds": result["seconds"]}
+            complete(connection, {"encoder": name, "rows": count, "version": version} | told)
+
+        change = await asyncio.to_thread(Moments.from_bytes, blob)
+        await self._encoders.change(name, change, _OF_ENCODERS[task.kind], also)
 
     async def _keep_model(self, task: Task, fitted: dict[str, Any], complete: Complete) -> None:
         record = self._record(task, fitted)

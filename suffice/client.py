@@ -223,6 +223,12 @@ class Client(EncoderCalls, SourceCalls):
         body = _given(path=path, source=source, types=types)
         return Job.from_dict(self._post(f"/api/projects/{part(name)}/forget", body))
 
+    def learn_encoder(
+        self, name: str, path: str | None = None, *, source: str | None = None, forget: bool = False
+    ) -> Job:
+        """Start learning (or forgetting) a file (a path on the node's machine), or a data source."""
+        return Job.from_dict(self.change_encoder(name, _given(path=path, source=source), forget=forget))
+
     def metrics(self) -> Json:
         """What may be explored, ``metrics`` and ``drift``: names, summaries, what each takes."""
         return self._get("/api/metrics")

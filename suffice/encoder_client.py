@@ -7,8 +7,6 @@ from typing import Any
 
 from suffice.wire import Json, Wire, part
 
-FILE_SECONDS = 3600.0  # a file is read before the node answers
-
 
 class EncoderCalls(Wire):
     """Calls about encoders."""
@@ -38,10 +36,11 @@ class EncoderCalls(Wire):
     def delete_encoder(self, name: str) -> Json:
         return self._object("DELETE", _path(name))
 
-    def learn_encoder(self, name: str, path: str, *, forget: bool = False) -> Json:
-        """Learn (or forget) a file, a path on the node's machine; returns when it is read."""
+    def change_encoder(self, name: str, rows: Mapping[str, str], *, forget: bool = False) -> Json:
+        """Start learning (or forgetting) ``{"path": ...}`` on the node's machine, or ``{"source": ...}``; the
+        job."""
         verb = "forget" if forget else "learn"
-        return self._object("POST", f"{_path(name)}/{verb}", {"path": path}, FILE_SECONDS)
+        return self._object("POST", f"{_path(name)}/{verb}", dict(rows))
 
     def encoder_values(self, name: str, key: str) -> list[Json]:
         """The values of a column, with count and sum of the target."""

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from api.native.binding import answer
 from api.native.entities import EncoderName, EncoderRows, EncoderValues, NewEncoder
+from api.native.source_calls import named_rows
 from api.problems import bad_request
 from api.routes import Call
 from api.tables import table_from
@@ -54,13 +55,15 @@ async def forget(call: Call) -> web.Response:
 async def _change(call: Call, sign: Literal[1, -1]) -> web.Response:
     body: EncoderRows = call.body
     name, encoders = call.part(NAME), call.node.encoders
-    if body.path is not None and body.names is None and body.rows is None:
+    named = named_rows(body.path, body.source, body.format)
+    if named and body.names is None and body.rows is None:
+        kind = "encoder_learn" if sign > 0 else "encoder_forget"
         return answer(
-            await encoders.learn_file(name, body.path, actor=call.key, format_=body.format, sign=sign)
+            await call.node.jobs.submit(kind, actor=call.key, parameters={"encoder": name} | named), 202
         )
-    if body.path is not None or body.names is None or body.rows is None:
+    if named or body.names is None or body.rows is None:
         raise bad_request(
-            "There is nothing to learn.", "Give either a path, or names and rows (and no path)."
+            "There is nothing to learn.", "Give either a path or a source, or names and rows (and neither)."
         )
     found = await encoders.info(name)
     letters = dict.fromkeys(found.keys, "C" if found.kind == "binning" else "S") | (body.types or {})

@@ -172,9 +172,10 @@ class NewEncoder(Taken):
 
 
 class EncoderRows(Taken):
-    """Either a path (read before the answer) or names and rows."""
+    """Either a path or a source (a job), or names and rows (done when answered)."""
 
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    source: Annotated[Name | None, Field(description="a data source, instead of a path")] = None
     format: Literal["csv", "parquet"] | None = None
     names: list[Name] | None = None
     rows: Rows | None = None

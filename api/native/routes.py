@@ -351,8 +351,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         _E + "/learn",
         encoder_calls.learn,
         "user",
-        "Learn rows or a file",
-        {200: EncoderInfo},
+        "Learn rows, or a file (a job)",
+        {200: EncoderInfo, 202: Task},
         body=e.EncoderRows,
     ),
     _call(
@@ -361,7 +361,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         encoder_calls.forget,
         "user",
         "Forget what was learned",
-        {200: EncoderInfo},
+        {200: EncoderInfo, 202: Task},
         body=e.EncoderRows,
     ),
     _call(

@@ -10,8 +10,10 @@ from aiohttp import web
 from api.problems import Problem, bad_request
 from api.routes import Call
 from api.symetry.binding import envelope
-from api.symetry.entities import DataFrame, EncoderAssignQuery, NewEncoderQuery, Parameters
+from api.symetry.entities import DataFrame, DSInfo, EncoderAssignQuery, NewEncoderQuery, Parameters
+from api.symetry.job_calls import started
 from api.symetry.lookups import entity_of, project_of
+from api.symetry.source_calls import known_or_made
 from api.symetry.views import letters_of, text
 from api.tables import check_rows, table_from
 from node.answers import EncoderInfo
@@ -46,6 +48,20 @@ async def learn(call: Call) -> web.Response:
     table = await table_from(frame.attribute_names, frame.data, letters, tuple(frame.attribute_names))
     await call.node.encoders.learn(found.name, table)
     return envelope()
+
+
+async def learn_source(call: Call) -> web.Response:
+    """A job. The DSInfo names a source that there is, or is named by this."""
+    body: DSInfo = call.body
+    found = await _encoder(call)
+    source = await known_or_made(call, body)
+    parameters = {"encoder": found.name, "source": source.name}
+    return started(call, await call.node.jobs.submit("encoder_learn", actor=call.key, parameters=parameters))
+
+
+async def sources(call: Call) -> web.Response:
+    found = await _encoder(call)
+    return envelope(values={"stringList": {"values": list(await call.node.encoders.sources(found.name))}})
 
 
 async def delete(call: Call) -> web.Response:

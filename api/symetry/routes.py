@@ -172,6 +172,17 @@ ROUTES: Final[tuple[Route, ...]] = (
     call(
         "POST", _E + "/learn", encoder_calls.learn, "user", "Learn a DataFrame", {200: "OK"}, body=e.DataFrame
     ),
+    call(
+        "POST",
+        _E + "/learnds",
+        encoder_calls.learn_source,
+        "user",
+        "Learn a data source",
+        {202: JOB},
+        body=e.DSInfo,
+        body_form="encrypted",
+    ),
+    call("GET", _E + "/dss", encoder_calls.sources, "annotator", "Sources learned", {200: "stringList"}),
     call("DELETE", _E, encoder_calls.delete, "user", "Delete an encoder", {200: "OK", 409: "It is in use."}),
     call("GET", _E + "/stats", encoder_calls.stats, "annotator", "Values by column", {200: "dataframe"}),
     call(

@@ -20,7 +20,7 @@ from api.symetry.job_calls import started
 from api.symetry.lookups import entity_of, project_of
 from api.symetry.views import letters_for
 from node.answers import SourceInfo, SourceSample
-from node.errors import NotFound
+from node.errors import AlreadyExists, NotFound
 
 NAME = "dsid"
 
@@ -120,6 +120,20 @@ async def source_of(call: Call, name: str | None = None) -> SourceInfo:
         raise Problem(
             400, "not_found", f"Cannot Find DS id[{wanted}] for Customer id [{call.key.access_key}]"
         ) from None
+
+
+async def known_or_made(call: Call, told: DSInfo) -> SourceInfo:
+    """The data source that a DSInfo names, made of it if there is none; raises `Problem` 400, 409.
+
+    One that there is must be told as it is, or by its name alone.
+    """
+    try:
+        found = await call.node.sources.info(told.name)
+    except NotFound:
+        return await call.node.sources.create(told.name, told.type, told.told(), actor=call.key)
+    if told.told() and not await call.node.sources.is_at(found.name, told.type, told.told()):
+        raise AlreadyExists(f"data source {found.name!r} is another one", "use another name, or update it")
+    return found
 
 
 def _shown(found: SourceSample) -> web.Response:

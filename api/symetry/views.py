@@ -25,6 +25,8 @@ _LETTERS: Final[Mapping[str, str]] = {letter: letter for letter in "CBTDSLPX"} |
 _JOB_TYPES: Final[Mapping[str, str]] = {
     "learn": "DSUpdateJob",
     "forget": "DSUpdateJob",
+    "encoder_learn": "EncoderUpdateJob",
+    "encoder_forget": "EncoderUpdateJob",
     "explore": "ExploreJob",
     "fit": "BuildModelJob",
     "predict": "DSPredictJob",

@@ -8,20 +8,23 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """required: the parameters it cannot do without; type: its ClearML type."""
+    """required: the parameters it cannot do without; type: its ClearML type; of_project: about one."""
 
     required: tuple[str, ...]
     type: str
+    of_project: bool = True
 
 
 KINDS: Final = {
     "learn": Kind((), "data_processing"),
     "forget": Kind((), "data_processing"),
+    "encoder_learn": Kind(("encoder",), "data_processing", of_project=False),
+    "encoder_forget": Kind(("encoder",), "data_processing", of_project=False),
     "explore": Kind(("metric",), "custom"),
     "fit": Kind(("model", "algorithm", "inputs"), "training"),
     "predict": Kind(("model",), "inference"),
     "select": Kind(("model", "target", "inputs"), "optimizer"),
     "assess": Kind(("model",), "testing"),
     "project_info": Kind((), "custom"),
-    "projects_info": Kind((), "custom"),
+    "projects_info": Kind((), "custom", of_project=False),
 }

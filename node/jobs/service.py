@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from node.answering import questions_of
 from node.answers import LogLine
 from node.data_sources import DataSources
+from node.encoders import Encoders
 from node.errors import BadRequest
 from node.events import Events
 from node.jobs import task_rows
@@ -28,7 +29,7 @@ from node.sources import FORMATS
 from node.store import Store
 from node.tasks import Task, TaskStatus, now
 
-_READING = ("learn", "forget", "predict", "select", "assess")
+_READING = ("learn", "forget", "predict", "select", "assess", "encoder_learn", "encoder_forget")
 
 SAMPLE = 5
 """Rows of a validation table that a selection's record shows."""
@@ -48,10 +49,11 @@ class Jobs:
         exploration: ProjectExploration,
         events: Events,
         sources: DataSources,
+        encoders: Encoders,
     ) -> None:
         self._store, self._runner, self._events = store, runner, events
         self._projects, self._models, self._exploration = projects, models, exploration
-        self._sources = sources
+        self._sources, self._encoders = sources, encoders
 
     async def submit(
         self,
@@ -69,9 +71,9 @@ class Jobs:
         list of "questions"; fit: {"model", "algorithm", "target", "inputs", "parameters"}; predict: {"model",
         "table" or "path", "output"? or "output_source"?, "impute"?, "flags"?, "score"?, "figures"?}; select:
         {"model", "target", "inputs", "algorithm" or "task", "parameters"?, "path" or "table"?}; assess:
-        {"model", "path" or "table", "task"?, "figures"?}; every kind: {"timeout"?} in seconds. Wherever a
-        "path" may be given, so may be the name of a data source, "source". Raises BadRequest, Forbidden,
-        NotFound.
+        {"model", "path" or "table", "task"?, "figures"?}; encoder_learn, encoder_forget: {"encoder", "path"};
+        every kind: {"timeout"?} in seconds. Wherever a "path" may be given, so may be the name of a data
+        source, "source". Raises BadRequest, Forbidden, NotFound.
         """
         parameters = dict(parameters or {})
         table = parameters.pop("table", None)
@@ -90,6 +92,8 @@ class Jobs:
                 check_may_read(actor, parameters[key])
         if "source" in parameters:
             await self._sources.info(parameters["source"])
+        if kind in ("encoder_learn", "encoder_forget"):
+            await self._encoders.to_learn(parameters["encoder"])
         if kind == "predict":
             _check_flags(parameters)
             if "output_source" in parameters:
@@ -180,7 +184,7 @@ def _same(a: Task, b: Task) -> bool:
 def _check(kind: str, project: str | None, parameters: dict[str, Any], table: object) -> None:
     if kind not in KINDS:
         raise BadRequest(f"there is no kind of job {kind!r}", f"use one of {', '.join(KINDS)}")
-    if project is None and kind != "projects_info":
+    if project is None and KINDS[kind].of_project:
         raise BadRequest(f"a job of the kind {kind} needs a project", "name one")
     given = {**parameters, **({} if table is None else {"table": table})}
     for name in KINDS[kind].required:
@@ -193,6 +197,8 @@ def _check(kind: str, project: str | None, parameters: dict[str, Any], table: ob
                 f"a job of the kind {kind} takes either a path or a table, or a data source",
                 "give one of them",
             )
+        if table is not None and not KINDS[kind].of_project:
+            raise BadRequest(f"a job of the kind {kind} takes no table", "give a path or a data source")
         if not _texts([parameters.get("source", ""), parameters.get("output_source", "")]):
             raise BadRequest("source or output_source is not the name of a data source", "name it")
         path, form = parameters.get("path", "/"), parameters.get("format")

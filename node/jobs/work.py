@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from federation.statistics import Moments, Schema, StatisticsError
 from node import answering, judging, modelling
+from node.encoder_learning import encoder_from, of_file
 from node.encoding import restored
 from node.errors import NodeError
 from node.flagging import Wanted, flag, flag_file
@@ -95,6 +96,14 @@ def _agree(channel: Channel, guessed: Schema) -> Schema:
     return Schema.from_dict(answer["schema"])
 
 
+def learn_encoder(request: Message, _blob: bytes, channel: Channel) -> Outcome:
+    """What an encoder is to add: the statistics of a table's rows."""
+    begun = time.perf_counter()
+    encoder, known = encoder_from(request["definition"]), Schema.from_dict(request["schema"])
+    moments = of_file(encoder, source_of(request, channel), known, channel.progress)
+    return {"rows": moments.rows, "seconds": time.perf_counter() - begun}, moments.to_bytes()
+
+
 def explore(request: Message, blob: bytes, _channel: Channel) -> Outcome:
     moments = Moments.from_bytes(blob)
     questions = answering.questions_of(request)
@@ -168,6 +177,8 @@ def hand_back(request: Message, _blob: bytes, _channel: Channel) -> Outcome:
 PERFORM: dict[str, Callable[[Message, bytes, Channel], Outcome]] = {
     "learn": learn,
     "forget": learn,
+    "encoder_learn": learn_encoder,
+    "encoder_forget": learn_encoder,
     "explore": explore,
     "fit": fit,
     "predict": predict,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from suffice.client import Json
+from suffice.client import Client, Json
 from suffice.commands.arguments import FileArgument, listed, settings, settings_option
+from suffice.commands.source import rows_at
 from suffice.terminal import HomeOption, JsonOption, NodeOption, connected, emit, new_group
 
 app = new_group("Encoders: texts and numbers become the columns that a project learns.")
@@ -148,7 +150,7 @@ def learn(
         suffice encoder learn tails ewr.csv
     """
     with connected(node, home, as_json) as client:
-        emit(client.learn_encoder(name, str(file.absolute())), as_json, _encoder)
+        _change(client, name, file, as_json)
 
 
 @app.command()
@@ -166,7 +168,7 @@ def forget(
         suffice encoder forget tails ewr.csv
     """
     with connected(node, home, as_json) as client:
-        emit(client.learn_encoder(name, str(file.absolute()), forget=True), as_json, _encoder)
+        _change(client, name, file, as_json, forget=True)
 
 
 @app.command()
@@ -184,6 +186,14 @@ def delete(
     """
     with connected(node, home, as_json) as client:
         emit(client.delete_encoder(name), as_json, lambda _: f"deleted {name}")
+
+
+def _change(client: Client, name: str, file: Path, as_json: bool, *, forget: bool = False) -> None:
+    from suffice.progress import wait_with_bar
+
+    job = client.learn_encoder(name, **rows_at(client, file), forget=forget)
+    wait_with_bar(client, job, f"{'forgetting' if forget else 'learning'} {file.name}", quiet=as_json)
+    emit(client.encoder(name), as_json, _encoder)
 
 
 def _encoder(answer: Json) -> object:

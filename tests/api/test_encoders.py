@@ -70,7 +70,8 @@ async def test_a_schema_is_taken_from_a_file_as_it_will_be_encoded(served, tmp_p
     path = tmp_path / "visits.csv"
     path.write_text("city,age,ill\n" + "".join(f"{c},{a},{i}\n" for c, a, i in ROWS))
     await call("POST", "/api/encoders", {"name": "e", "target": "ill", "binary": True})
-    assert (await call("POST", "/api/encoders/e/learn", {"path": str(path)})).json["rows"] == 400
+    job = await call.finished((await call("POST", "/api/encoders/e/learn", {"path": str(path)})).json)
+    assert (job["kind"], job["result"]["learned"], job["result"]["rows"]) == ("encoder_learn", 400, 400)
     body = {"name": "p", "encoder": "e", "schema_from": {"path": str(path), "attributes": ["city", "ill"]}}
     made = (await call("POST", "/api/projects", body)).json
     assert [(a["name"], a["type"]) for a in made["attributes"]] == [("city", "C"), ("ill", "B")]
@@ -142,3 +143,31 @@ async def test_symetry_s_projects_pass_through_their_encoder(served):
     assert again.status == 400
     await call("DELETE", "/projects/p")
     assert (await call("DELETE", "/encoders/e")).status == 200
+
+
+async def test_symetry_s_encoders_learn_data_sources(served, tmp_path):
+    path = tmp_path / "visits.csv"
+    path.write_text("city,age,ill\n" + "".join(f"{c},{a},{i}\n" for c, a, i in ROWS))
+    call, place = served.symetry, {"type": "localfile", "name": "v", "info": {"path": str(path)}}
+    await call("POST", "/encoders/create?encodername=e&encoderTarget=ill&targetType=B")
+    for told in (place, {"name": "v"}, place):  # made by the first of them
+        assert (await call.finished(await call("POST", "/encoders/e/learnds", told))).status == 200
+    stats = (await call("GET", "/encoders/e/stats")).json["values"]["dataframe"]
+    assert stats["data"][0][:4] == ["city", "S", "4", "300.0"]
+    other = await call("POST", "/encoders/e/learnds", place | {"info": {"path": "/x.csv"}})
+    assert other.status == 409
+    assert (await call("POST", "/encoders/none/learnds", {"name": "v"})).status == 400
+    assert (await call("POST", "/encoders/e/learnds", {"name": "none"})).status == 400
+    assert (await call("DELETE", "/dss/v")).status == 200
+    assert (await call("GET", "/encoders/e/dss")).json["values"] == {"stringList": {"values": ["v"]}}
+
+
+async def test_learning_an_encoder_is_killed_without_a_trace(served, big_file):
+    call = served.native
+    await call("POST", "/api/encoders", {"name": "e", "kind": "binning", "keys": ["a"]})
+    job = (await call("POST", "/api/encoders/e/learn", {"path": str(big_file)})).json
+    while not job["current"]:
+        job = (await call("GET", f"/api/jobs/{job['id']}?wait=30")).json
+    assert job["current"] < job["maximum"]
+    assert (await call("DELETE", f"/api/jobs/{job['id']}")).json["status"] == "stopped"
+    assert (await call("GET", "/api/encoders/e")).json["rows"] == 0

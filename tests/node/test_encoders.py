@@ -13,6 +13,7 @@ from federation.statistics import Coded, Moments, Schema, Table
 from node.config import NodeConfig
 from node.errors import AlreadyExists, BadRequest, InUse, NotFound
 from node.node import Node
+from node.tasks import Task
 
 CITIES = ("Bari", "Como", "Lodi", "Pisa")
 
@@ -129,18 +130,30 @@ async def test_a_file_is_learned_by_a_job_as_its_rows_are(node: Node, tmp_path: 
     assert done.result["rows"] == 402, done.error
 
 
+async def learned(node: Node, encoder: str, path: Path, kind: str = "encoder_learn") -> Task:
+    parameters = {"encoder": encoder, "path": str(path)}
+    task = await node.jobs.submit(kind, actor=node.first_key, parameters=parameters)
+    while not task.finished:
+        task = await node.jobs.wait(task.id, 60)
+    return task
+
+
 async def test_an_encoder_learns_a_file(node: Node, tmp_path: Path) -> None:
     path = tmp_path / "codes.csv"
     path.write_text("ward,ill,note\n7,1,a\n7,0,b\n8,1,\n")
     await node.encoders.create("e", owner="ada", kind="target", target="ill", keys=["ward"], binary=True)
-    await node.encoders.learn_file("e", str(path), actor=node.first_key)
+    assert (await learned(node, "e", path)).error is None
     values = await node.encoders.values("e", "ward")
     assert [(item.value, item.count, item.sum) for item in values] == [("7", 2.0, 1.0), ("8", 1.0, 1.0)]
     await node.encoders.create("all", owner="ada", kind="onehot")
-    info = await node.encoders.learn_file("all", str(path), actor=node.first_key)
+    await learned(node, "all", path)
+    info = await node.encoders.info("all")
     assert [a.name for a in info.columns["note"]] == ["note=a", "note=b"]
-    with pytest.raises(BadRequest, match="does not exist"):
-        await node.encoders.learn_file("e", str(tmp_path / "nope.csv"), actor=node.first_key)
+    assert "does not exist" in (await learned(node, "e", tmp_path / "nope.csv")).error
+    await learned(node, "e", path, "encoder_forget")
+    assert (await node.encoders.info("e")).rows == 0
+    assert "3 rows more were forgotten" in (await learned(node, "e", path, "encoder_forget")).error
+    assert (await node.encoders.info("e")).rows == 0
 
 
 async def test_an_encoder_can_have_the_statistics_of_a_project(node: Node) -> None:
@@ -213,7 +226,7 @@ async def test_numbers_are_learned_by_their_bins(node: Node, tmp_path: Path) -> 
     done = await finished(node, "f", {"path": str(path)})
     assert done.result["digest"] == info.digest, done.error
     await node.encoders.create("by file", owner="ada", kind="binning", keys=["age"], parameters={"bins": 4})
-    await node.encoders.learn_file("by file", str(path), actor=node.first_key)
+    await learned(node, "by file", path)
     await node.encoders.create("by rows", owner="ada", kind="binning", keys=["age"], parameters={"bins": 4})
     by_rows = await node.encoders.learn("by rows", rows)
     assert (await node.encoders.info("by file")).digest == by_rows.digest
