@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from node.errors import Unavailable
+from node.store.functions import pattern_found
 from node.store.migrations import MigrationError, prepare_schema
 
 T = TypeVar("T")
@@ -260,6 +261,7 @@ def _prepare_sqlite(engine: sa.Engine, begin: str) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA busy_timeout=10000")
         cursor.close()
+        connection.create_function("pattern_found", 2, pattern_found, deterministic=True)
 
     @sa.event.listens_for(engine, "begin")
     def begin_transaction(connection: sa.Connection) -> None:

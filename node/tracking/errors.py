@@ -1,0 +1,81 @@
+"""What tracking refuses. Each class has a code of its own in ClearML's table, which its dialect gives it."""
+
+from __future__ import annotations
+
+from node.errors import AlreadyExists, BadRequest, Forbidden, InUse, NotFound
+
+
+class UnknownTask(NotFound):
+    """No task has this id."""
+
+
+class UnknownModel(NotFound):
+    """No model has this id."""
+
+
+class UnknownProject(NotFound):
+    """No project has this id."""
+
+
+class UnknownQueue(NotFound):
+    """No queue has this id or name."""
+
+
+class InvalidRequest(BadRequest):
+    """A part of the request has not the form that it must have (a page before the first, an empty range)."""
+
+
+class BadFieldValue(BadRequest):
+    """The value given for a field cannot be used there (an unknown operator, a date that is none)."""
+
+
+class BadPattern(BadRequest):
+    """A regular expression that is none, or one that takes too long."""
+
+
+class UnknownScroll(BadRequest):
+    """A scroll id that no answer gave."""
+
+
+class ReadOnlyDocument(Forbidden):
+    """What is public may be read by all, and changed by nobody."""
+
+
+class WrongStatus(BadRequest):
+    """A task in this status cannot take this step."""
+
+
+class StatusOvertaken(BadRequest):
+    """The task's status changed while its change was decided; the caller may look and try again."""
+
+
+class UndeletableTask(BadRequest):
+    """A task that is neither created nor archived is deleted only by force."""
+
+
+class AlreadyQueued(BadRequest):
+    """The task waits in a queue already."""
+
+
+class NotQueued(BadRequest):
+    """The task does not wait in this queue."""
+
+
+class QueueNotEmpty(InUse):
+    """Tasks wait in the queue."""
+
+
+class NoDefaultQueue(NotFound):
+    """No queue has the system tag `default`."""
+
+
+class SeveralDefaultQueues(BadRequest):
+    """More than one queue has the system tag `default`."""
+
+
+class NameTaken(AlreadyExists):
+    """Another document of the collection has the name."""
+
+
+class NameTooShort(BadRequest):
+    """A name of fewer than three characters."""

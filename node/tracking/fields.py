@@ -1,0 +1,233 @@
+"""The fields of a collection, as conditions over its rows can be made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection as Values
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.sql.expression import ColumnElement
+
+from node.store.schema import labels
+from node.tracking import json_sql
+from node.tracking.collection import PROJECTS, Collection, Keys
+from node.tracking.patterns import Pattern
+
+Condition = ColumnElement[bool]
+
+MAX_READINGS = 16
+"""Ways to read a path whose keys have dots in them, at most."""
+
+
+def lacks(condition: Condition) -> Condition:
+    """That a condition does not hold, be it false or unknown."""
+    return sa.not_(sa.func.coalesce(condition, sa.false()))
+
+
+class Field(Protocol):
+    """A field in SQL. What its conditions say of a missing value is false or NULL, but for `empty`."""
+
+    def one_of(self, values: Sequence[str]) -> Condition:
+        """Whether it has one of these values at least."""
+
+    def every(self, values: Sequence[str]) -> Condition:
+        """Whether it has all of these values."""
+
+    def equals(self, value: Any) -> Condition:
+        """Whether its value is this one: a text, a number, true or false."""
+
+    def empty(self) -> Condition:
+        """Whether it has no value."""
+
+    def matches(self, pattern: Pattern) -> Condition:
+        """Whether a text that it has matches."""
+
+    def number(self) -> ColumnElement[Any]:
+        """Its number, or unix seconds."""
+
+    def order(self, *, descending: bool) -> list[ColumnElement[Any]]:
+        """What rows are put in order by; those without a value are last, both ways."""
+
+
+def field_of(collection: Collection, path: str) -> Field:
+    """The field at a dotted path."""
+    column = collection.column(path)
+    if column is not None:
+        return ColumnField(column)
+    if path in collection.labels:
+        return LabelField(collection, path)
+    return JsonField(collection.table.c.document, tuple(readings(collection, path)))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnField:
+    """A field with a column of its own."""
+
+    column: sa.Column[Any]
+
+    def one_of(self, values: Sequence[str]) -> Condition:
+        return self.column.in_(values)
+
+    def every(self, values: Sequence[str]) -> Condition:
+        return self.column.in_(values) if len(set(values)) == 1 else sa.false()
+
+    def equals(self, value: Any) -> Condition:
+        known = self.column.type.python_type
+        same = isinstance(value, (int, float)) if known is float else type(value) is known
+        return self.column == value if same else sa.false()
+
+    def empty(self) -> Condition:
+        return self.column.is_(None)
+
+    def matches(self, pattern: Pattern) -> Condition:
+        is_text = isinstance(self.column.type, sa.String)
+        return pattern.found_in(self.column) if is_text else sa.false()
+
+    def number(self) -> ColumnElement[Any]:
+        return sa.null() if isinstance(self.column.type, sa.String) else self.column
+
+    def order(self, *, descending: bool) -> list[ColumnElement[Any]]:
+        is_text = isinstance(self.column.type, sa.String)
+        value: Any = json_sql.Codepoints(self.column) if is_text else self.column
+        direction = value.desc() if descending else value.asc()
+        return [direction.nulls_last() if self.column.nullable else direction]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectTree:
+    """A project's column: who names a project means its subprojects too."""
+
+    column: sa.Column[Any]
+
+    def one_of(self, values: Sequence[str]) -> Condition:
+        return self.column.in_(values) | self.column.in_(_below(values))
+
+    def every(self, values: Sequence[str]) -> Condition:
+        return sa.and_(*(self.one_of([value]) for value in values))
+
+    def empty(self) -> Condition:
+        return self.column.is_(None)
+
+
+def _below(projects: Sequence[str]) -> sa.Select[Any]:
+    """The ids of all projects below these."""
+    return sa.select(labels.c.id).where(
+        labels.c.collection == PROJECTS.name, labels.c.field == "path", labels.c.value.in_(projects)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelField:
+    """A list of labels, which are rows of their own."""
+
+    collection: Collection
+    name: str
+
+    def one_of(self, values: Sequence[str]) -> Condition:
+        return self._one(labels.c.value.in_(values))
+
+    def every(self, values: Sequence[str]) -> Condition:
+        return sa.and_(sa.true(), *(self.one_of([value]) for value in values))
+
+    def equals(self, value: Any) -> Condition:
+        return self.one_of([value]) if isinstance(value, str) else sa.false()
+
+    def empty(self) -> Condition:
+        return sa.not_(self._one())
+
+    def matches(self, pattern: Pattern) -> Condition:
+        return self._one(pattern.found_in(labels.c.value))
+
+    def number(self) -> ColumnElement[Any]:
+        return sa.null()
+
+    def order(self, *, descending: bool) -> list[ColumnElement[Any]]:
+        pick = sa.func.max if descending else sa.func.min
+        value = sa.select(pick(json_sql.Codepoints(labels.c.value))).where(*self._mine()).scalar_subquery()
+        return [(value.desc() if descending else value.asc()).nulls_last()]
+
+    def _mine(self) -> list[Condition]:
+        return [
+            labels.c.collection == self.collection.name,
+            labels.c.id == self.collection.table.c.id,
+            labels.c.field == self.name,
+        ]
+
+    def _one(self, *conditions: Condition) -> Condition:
+        return sa.exists().where(*self._mine(), *conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonField:
+    """A value in the document. paths: the ways to read where it is; the first that leads to one counts."""
+
+    document: sa.Column[Any]
+    paths: tuple[json_sql.Path, ...]
+
+    def one_of(self, values: Sequence[str]) -> Condition:
+        return self._text().in_(values)
+
+    def every(self, values: Sequence[str]) -> Condition:
+        return self._text().in_(values) if len(set(values)) == 1 else sa.false()
+
+    def equals(self, value: Any) -> Condition:
+        if isinstance(value, bool):
+            return self._first(json_sql.truth_at) == sa.literal(value)
+        if isinstance(value, (int, float)):
+            return self.number() == float(value)
+        return self._text() == value if isinstance(value, str) else sa.false()
+
+    def empty(self) -> Condition:
+        return sa.and_(*(json_sql.missing_at(self.document, path) for path in self.paths))
+
+    def matches(self, pattern: Pattern) -> Condition:
+        return pattern.found_in(self._text())
+
+    def number(self) -> ColumnElement[Any]:
+        return self._first(json_sql.number_at)
+
+    def order(self, *, descending: bool) -> list[ColumnElement[Any]]:
+        """Numbers first, by their size, be they numbers or texts that spell them; then other texts."""
+        text = self._text()
+        number = sa.func.coalesce(self.number(), json_sql.number_in(text))
+        rank = sa.case((number.is_not(None), 0), (text.is_not(None), 1), else_=None)
+        keys: list[Any] = [rank, number, json_sql.Codepoints(text)]
+        return [(key.desc() if descending else key.asc()).nulls_last() for key in keys]
+
+    def _text(self) -> ColumnElement[str]:
+        return self._first(json_sql.text_at)
+
+    def _first(
+        self, read: Callable[[ColumnElement[Any], json_sql.Path], ColumnElement[Any]]
+    ) -> ColumnElement[Any]:
+        return json_sql.first([read(self.document, path) for path in self.paths])
+
+
+def readings(collection: Collection, path: str) -> Iterator[json_sql.Path]:
+    """The key paths that a dotted path may mean, most likely first.
+
+    Keys in maps may have dots of their own, which clients write as %2E or leave as they are: so "a.b.c" below
+    a map of two levels is a and b.c, or a.b and c.
+    """
+    root, *rest = path.split(".")
+    keys = [key.replace("%2E", ".").replace("%24", "$").replace("%25", "%") for key in rest]
+    known = collection.maps.get(root)
+    if known is None or len(keys) <= known.levels + known.item:
+        yield (root, *keys)
+        return
+    end = (keys.pop(),) if known.item else ()
+    for number, groups in enumerate(_grouped(keys, known)):
+        if number == MAX_READINGS:
+            return
+        yield (root, *groups, *end)
+
+
+def _grouped(keys: Values[str], known: Keys) -> Iterator[json_sql.Path]:
+    parts = list(keys)
+    if known.levels == 1:
+        yield (".".join(parts),)
+        return
+    for cut in range(1, len(parts)):
+        yield ".".join(parts[:cut]), ".".join(parts[cut:])

@@ -1,0 +1,33 @@
+"""An empty store to keep documents in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from node.store import Store
+
+
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'node.sqlite'}"
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    store = Store(store_url)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def connection(store: Store) -> Iterator[sa.Connection]:
+    """What a write is handed, for tests that need no commits."""
+    assert store._write_engine is not None
+    with store._write_engine.connect() as connection:
+        yield connection
+        connection.rollback()
