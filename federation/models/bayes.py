@@ -24,11 +24,11 @@ from federation.models.errors import ModelError, listed
 from federation.models.prediction import levels, numbers, require_columns
 from federation.models.record import to_record
 from federation.models.within_class import (
-    Within,
     class_counts,
     indicator_within,
     levels_within,
     numeric_within,
+    of_all_rows,
 )
 from federation.statistics import AttributeType, Moments, Table
 
@@ -115,10 +115,6 @@ def fit_bayes(
     if sum(count > 0 for count in counts) < 2:
         raise ModelError(f"target {target!r} has one class only: learn rows of other classes")
     names = _Inputs.of(moments, inputs)
-    normal = {name: numeric_within(moments, found, name) for name in names.continuous}
-    largest = max((moments.univariate(name).variance for name in normal), default=0.0)
-    binary = {name: numeric_within(moments, found, name) for name in names.binary}
-    binary |= {name: indicator_within(moments, found, name) for name in names.indicators}
     cells = {name: levels_within(moments, found, name) for name in names.categories}
     return BayesModel(
         algorithm="bayes",
@@ -127,8 +123,8 @@ def fit_bayes(
         numeric=found.numeric,
         priors=tuple(count / sum(counts) for count in counts),
         counts=counts,
-        normal={name: _normals(name, found, sums, var_smoothing * largest) for name, sums in normal.items()},
-        binary={name: _ones(name, found, sums, laplace_factor) for name, sums in binary.items()},
+        normal=_normals(moments, found, names.continuous, var_smoothing),
+        binary=_ones(moments, found, names, laplace_factor),
         categories={name: _levels(name, found, counts, laplace_factor) for name, counts in cells.items()},
         rows=sum(counts),
         laplace_factor=laplace_factor,
@@ -150,11 +146,17 @@ class _Inputs:
     def of(cls, moments: Moments, inputs: Sequence[str]) -> _Inputs:
         schema = moments.schema
         kinds = {name: schema[name].type if name in schema else None for name in inputs}
+        numeric = [name for name in inputs if name in schema and schema[name].numeric]
+        means = dict(zip(numeric, of_all_rows(moments, numeric).means()[0].tolist(), strict=True))
         columns = []
         for name, kind in kinds.items():
-            attribute, level = (name, None) if kind else category_and_level(schema, name) or (name, None)
-            if kind is not AttributeType.CATEGORY:
-                columns.append(InputColumn(name, attribute, level, _mean(moments, attribute, level)))
+            if kind is None:
+                attribute, level = category_and_level(schema, name) or (name, "")
+                counts = moments.level_counts(attribute)
+                share = counts.get(level, 0) / max(1, sum(counts.values()))
+                columns.append(InputColumn(name, attribute, level, share))
+            elif kind is not AttributeType.CATEGORY:
+                columns.append(InputColumn(name, name, None, means[name]))
 
         def those(kind: AttributeType | None) -> tuple[str, ...]:
             return tuple(name for name in inputs if kinds[name] is kind)
@@ -168,33 +170,44 @@ class _Inputs:
         )
 
 
-def _mean(moments: Moments, attribute: str, level: str | None) -> float:
-    if level is None:
-        return moments.univariate(attribute).mean
-    counts = moments.level_counts(attribute)
-    return counts.get(level, 0) / max(1, sum(counts.values()))
-
-
 def _normals(
-    name: str, target: Target, sums: Within, smoothing: float
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Means and variances in each class."""
-    _require_rows(name, target, sums.counts)
-    try:
-        variances = tuple(variance + smoothing for variance in sums.variances())
-    except OverflowError:
-        raise ModelError(f"the squares of {name!r} exceed the range of float64: use a larger unit") from None
-    _require_varying(name, target, variances)
-    return sums.means(), variances
+    moments: Moments, target: Target, names: Sequence[str], smoothing: float
+) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Means and variances in each class, of each continuous input."""
+    if not names:
+        return {}
+    sums = numeric_within(moments, target, names)
+    _require_rows(names, target, sums.counts.to_float())
+    largest = of_all_rows(moments, names).variances().max()
+    variances = sums.variances() + smoothing * largest
+    beyond = np.flatnonzero(~np.isfinite(variances).all(axis=0))
+    if beyond.size:
+        raise ModelError(
+            f"the squares of {names[beyond[0]]!r} exceed the range of float64: use a larger unit"
+        )
+    still = ~(variances > 0.0)
+    if still.any():
+        name, kinds = _first(names, target, still)
+        raise ModelError(
+            f"{name!r} is constant in class {kinds}: leave it out, or give a positive var_smoothing"
+        )
+    each = zip(sums.means().T.tolist(), variances.T.tolist(), strict=True)
+    return {name: (tuple(means), tuple(spread)) for name, (means, spread) in zip(names, each, strict=True)}
 
 
-def _ones(name: str, target: Target, sums: Within, laplace: float) -> tuple[float, ...]:
-    """Probabilities of 1 in each class."""
-    _require_rows(name, target, sums.counts)
-    ones = np.array(sums.totals, dtype=np.float64)
-    counts = np.array(sums.counts, dtype=np.float64)
-    _require_possible(name, target, [ones + laplace, counts - ones + laplace])
-    return tuple(((ones + laplace) / (counts + 2.0 * laplace)).tolist())
+def _ones(moments: Moments, target: Target, names: _Inputs, laplace: float) -> dict[str, tuple[float, ...]]:
+    """Probabilities of 1 in each class, of each 0/1 attribute and indicator."""
+    named = (*names.binary, *names.indicators)
+    sums = numeric_within(moments, target, names.binary)
+    indicators = [indicator_within(moments, target, name) for name in names.indicators]
+    shape = (len(indicators), 2, len(target.classes))
+    further = np.array(indicators, dtype=np.float64).reshape(shape).transpose(1, 2, 0)
+    counts = np.hstack([sums.counts.to_float(), further[0]])
+    ones = np.hstack([sums.totals.to_float(), further[1]])
+    _require_rows(named, target, counts)
+    _require_possible(named, target, np.minimum(ones, counts - ones) + laplace)
+    probabilities = (ones + laplace) / (counts + 2.0 * laplace)
+    return dict(zip(named, map(tuple, probabilities.T.tolist()), strict=True))
 
 
 def _levels(
@@ -203,8 +216,8 @@ def _levels(
     """Probabilities of each level in each class."""
     counts = np.array(list(cells.values()), dtype=np.float64).reshape(len(cells), len(target.classes))
     totals = counts.sum(axis=0)
-    _require_rows(name, target, totals.tolist())
-    _require_possible(name, target, counts + laplace)
+    _require_rows([name], target, totals[:, None])
+    _require_possible([name], target, (counts + laplace).min(axis=0)[:, None])
     probabilities = (counts + laplace) / (totals + laplace * len(cells))
     return dict(zip(cells, map(tuple, probabilities.tolist()), strict=True))
 
@@ -236,32 +249,24 @@ def _binary(column: InputColumn, table: Table, probabilities: Sequence[float]) -
     return np.take(lines, np.where(np.isnan(values), 2.0, values).astype(np.intp), axis=0)
 
 
-def _named(target: Target, bad: Sequence[bool]) -> str:
-    return listed([label for label, is_bad in zip(target.classes, bad, strict=True) if is_bad])
+def _first(names: Sequence[str], target: Target, bad: NDArray[np.bool_]) -> tuple[str, str]:
+    """The first input that is bad in a class, bad being (k, m), and the classes in which it is."""
+    at = int(np.flatnonzero(bad.any(axis=0))[0])
+    return names[at], listed([target.classes[k] for k in np.flatnonzero(bad[:, at])])
 
 
-def _require_rows(name: str, target: Target, counts: Sequence[float]) -> None:
-    if min(counts) <= 0:
+def _require_rows(names: Sequence[str], target: Target, counts: FloatArray) -> None:
+    if (counts <= 0.0).any():
+        name, kinds = _first(names, target, counts <= 0.0)
+        raise ModelError(f"{name!r} is missing in every row of class {kinds}: leave it out")
+
+
+def _require_possible(names: Sequence[str], target: Target, lowest: FloatArray) -> None:
+    """What each input's rarest value weighs in each class (k, m)."""
+    if (lowest <= 0.0).any():
+        name, kinds = _first(names, target, lowest <= 0.0)
         raise ModelError(
-            f"{name!r} is missing in every row of class {_named(target, [count <= 0 for count in counts])}: "
-            "leave it out"
-        )
-
-
-def _require_varying(name: str, target: Target, variances: Sequence[float]) -> None:
-    if not min(variances) > 0.0:
-        raise ModelError(
-            f"{name!r} is constant in class {_named(target, [not v > 0.0 for v in variances])}: leave it "
-            "out, or give a positive var_smoothing"
-        )
-
-
-def _require_possible(name: str, target: Target, lines: Any) -> None:
-    lowest = np.min(np.array(list(lines)), axis=0)
-    if not lowest.min() > 0.0:
-        raise ModelError(
-            f"{name!r} has a value that never occurs in class {_named(target, (lowest <= 0.0).tolist())}: "
-            "give a positive laplace_factor"
+            f"{name!r} has a value that never occurs in class {kinds}: give a positive laplace_factor"
         )
 
 

@@ -25,6 +25,7 @@ from federation.statistics import (
     Schema,
     StatisticsError,
 )
+from federation.statistics.centred import column_means
 
 SEPARATOR: Final = "$"
 LARGEST: Final = (
@@ -67,6 +68,20 @@ class Design:
         """Names of the columns."""
         return tuple(column.term for column in self.columns)
 
+    def regrouped(self, columns: Sequence[int], target: int) -> Design:
+        """The sums for a model of one of the columns on others, given by their places."""
+        at = np.array(columns, dtype=np.intp)
+        return Design(
+            tuple(self.columns[place] for place in columns),
+            self.reference_levels,
+            self.rows,
+            pick(self.means, at),
+            pick(self.scatter, *np.ix_(at, at)),
+            pick(self.means, target),
+            pick(self.scatter, target, target),
+            pick(self.scatter, at, target),
+        )
+
     def through_means(self, slopes: NDArray[np.float64]) -> tuple[float, ...]:
         """Intercept and slopes (p,) of the plane that has the target's mean at the columns' means."""
         return (float(self.target_mean.hi - slopes @ self.means.hi), *slopes.tolist())
@@ -95,7 +110,9 @@ def design(
         centred = moments.centred([*inputs, *([target] if target is not None else [])], missing)
     except StatisticsError as error:
         raise ModelError(str(error)) from error
-    columns, kept, reference_levels = _columns(moments, centred, inputs, drop_reference=drop_reference)
+    columns, kept, reference_levels = _columns(
+        moments, centred.names, centred.mean_hi, inputs, drop_reference=drop_reference
+    )
     means = DoubleDouble(centred.mean_hi, centred.mean_lo)
     scatter = DoubleDouble(centred.scatter_hi, centred.scatter_lo)
     _check_range(centred)
@@ -111,6 +128,19 @@ def design(
         zero if target is None else pick(scatter, -1, -1),
         DoubleDouble(np.zeros(0), np.zeros(0)) if target is None else pick(scatter, at, -1),
     )
+
+
+def columns_of(
+    moments: Moments, inputs: Sequence[str], missing: Missing = "listwise"
+) -> tuple[tuple[InputColumn, ...], dict[str, str]]:
+    """Only the columns of `design` without a target, and its reference levels; raises as it does."""
+    check_names(moments.schema, None, inputs)
+    try:
+        names, means = column_means(moments, inputs, missing)
+    except StatisticsError as error:
+        raise ModelError(str(error)) from error
+    columns, _, reference_levels = _columns(moments, names, means, inputs, drop_reference=True)
+    return columns, reference_levels
 
 
 def require_varying(sums: Design, what: DoubleDouble | None = None) -> None:
@@ -160,9 +190,16 @@ def category_and_level(schema: Schema, name: str) -> tuple[str, str] | None:
 
 
 def _columns(
-    moments: Moments, centred: Centred, inputs: Sequence[str], *, drop_reference: bool
+    moments: Moments,
+    names: Sequence[str],
+    means: NDArray[np.float64],
+    inputs: Sequence[str],
+    *,
+    drop_reference: bool,
 ) -> tuple[tuple[InputColumn, ...], list[int], dict[str, str]]:
-    """The columns to use, their positions among the centred ones, and each category's reference level."""
+    """The columns to use, their positions among those with names and means, and each category's reference
+    level.
+    """
     columns: list[InputColumn] = []
     kept: list[int] = []
     reference_levels: dict[str, str] = {}
@@ -173,19 +210,19 @@ def _columns(
         if category == name:
             levels = {f"{name}{SEPARATOR}{level}" for level in moments.level_counts(name)}
             stop = start
-            while stop < len(centred.names) and centred.names[stop] in levels:
+            while stop < len(names) and names[stop] in levels:
                 stop += 1
             if start == stop:
                 raise ModelError(f"category {name!r} is missing in every row used: leave it out")
             if drop_reference:
-                reference_levels[name] = centred.names[start][len(name) + 1 :]
+                reference_levels[name] = names[start][len(name) + 1 :]
                 start += 1
                 if start == stop:
                     raise ModelError(f"category {name!r} has one level in the rows used: leave it out")
         for index in range(start, stop):
-            term = centred.names[index]
+            term = names[index]
             level = None if category is None else term[len(category) + 1 :]
-            columns.append(InputColumn(term, category or name, level, float(centred.mean_hi[index])))
+            columns.append(InputColumn(term, category or name, level, float(means[index])))
             kept.append(index)
         start = stop
     return tuple(columns), kept, reference_levels
@@ -200,6 +237,8 @@ def _check_range(centred: Centred) -> None:
 
 
 def _category_of(schema: Schema, name: str) -> str | None:
+    if name in schema.places:
+        return None
     if name in schema:
         return name if schema[name].type is AttributeType.CATEGORY else None
     split = category_and_level(schema, name)

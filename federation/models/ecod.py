@@ -21,9 +21,13 @@ from scipy import special
 from federation.models.algorithm import Algorithm, Parameter, flag, number, text
 from federation.models.design import check_names
 from federation.models.errors import ModelError, listed
+from federation.models.histograms import filled_buckets
 from federation.models.prediction import numbers, require_columns
 from federation.models.record import to_record
-from federation.statistics import Moments, StatisticsError, Table
+from federation.models.within_class import of_all_rows
+from federation.statistics import Moments, Quantum, Table
+from federation.statistics.buckets import bounds
+from federation.statistics.distribution import cubes
 
 FloatArray = NDArray[np.float64]
 
@@ -32,15 +36,14 @@ RARE: Final = 0.01  # of the rows, were all attributes independent, is beyond th
 
 @dataclass(frozen=True, slots=True)
 class Marginal:
-    """One attribute: counts[k] values from lower[k] to upper[k], multiples of unit, and their mean and
-    skewness Σ(x - x̄)³/n / (Σ(x - x̄)²/n)^1.5, 0 of a constant."""
+    """One attribute: counts[k] values in the bucket of keys[k] (see `statistics.buckets`), multiples of unit,
+    and their mean and skewness Σ(x - x̄)³/n / (Σ(x - x̄)²/n)^1.5, 0 of a constant."""
 
     name: str
-    unit: float
+    unit: str
     mean: float
     skewness: float
-    lower: tuple[float, ...]
-    upper: tuple[float, ...]
+    keys: tuple[int, ...]
     counts: tuple[int, ...]
 
     def tails(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -49,15 +52,17 @@ class Marginal:
         At least 1/(n + 1). The values of a bucket count as evenly spread over its multiples of the unit, so
         that a share is off by at most that of the bucket.
         """
-        lower, upper = np.array(self.lower), np.array(self.upper)
-        counts = np.array(self.counts, dtype=np.float64)
+        quantum = Quantum.parse(self.unit)
+        keys = np.array(self.keys, dtype=np.int64)
+        lower, upper = bounds(keys, np.array(quantum.twos), np.array(quantum.fives))
+        unit, counts = float(quantum.value), np.array(self.counts, dtype=np.float64)
         n = counts.sum()
         at = np.searchsorted(lower, values, side="right") - 1
         inside = np.maximum(at, 0)
         beyond, offset = values > upper[inside], values - lower[inside]
-        breadth = upper[inside] - lower[inside] + self.unit
+        breadth = upper[inside] - lower[inside] + unit
         before = (np.cumsum(counts) - counts)[inside]
-        through = np.where(beyond, 1.0, np.minimum((offset + self.unit) / breadth, 1.0))
+        through = np.where(beyond, 1.0, np.minimum((offset + unit) / breadth, 1.0))
         short = np.where(beyond, 1.0, offset / breadth)
         not_above = np.where(at < 0, 0.0, before + through * counts[inside])
         below = np.where(at < 0, 0.0, before + short * counts[inside])
@@ -130,33 +135,31 @@ def fit_ecod(
         threshold=threshold,
         use_skewness=use_skewness,
         desired_prob_feats=tuple(desired_prob_feats),
-        marginals=tuple(_marginal(moments, name) for name in inputs),
+        marginals=_marginals(moments, inputs),
     )
 
 
-def _marginal(moments: Moments, name: str) -> Marginal:
-    if name not in moments.schema or not moments.schema[name].numeric:
-        raise ModelError(f"{name!r} is not a numeric attribute: it has no tails; leave it out")
-    try:
-        histogram, sums = moments.histogram(name), moments.powers(name)
-    except StatisticsError as error:
-        raise ModelError(str(error)) from error
-    if not sums.count:
-        raise ModelError(f"{name!r} is missing in every row: leave it out")
-    mean = sums.s1 / sums.count
-    second = sums.s2 / sums.count - mean**2
-    third = sums.s3 / sums.count - 3 * mean * sums.s2 / sums.count + 2 * mean**3
-    # The square is exact, so that no power of a tiny variance underflows before the division.
-    squared = float(third**2 / second**3) if second else 0.0
-    return Marginal(
-        name,
-        float(moments.schema[name].unit.value),
-        float(mean),
-        math.sqrt(squared) if third >= 0 else -math.sqrt(squared),
-        tuple(histogram.lower.tolist()),
-        tuple(histogram.upper.tolist()),
-        tuple(histogram.counts.tolist()),
-    )
+def _marginals(moments: Moments, names: Sequence[str]) -> tuple[Marginal, ...]:
+    schema = moments.schema
+    for name in names:
+        if name not in schema or not schema[name].numeric:
+            raise ModelError(f"{name!r} is not a numeric attribute: it has no tails; leave it out")
+    found, sums = filled_buckets(moments, names), of_all_rows(moments, names)
+    parts = (sums.counts[0], sums.totals[0], sums.squares[0], cubes(moments, sums.units.places))
+    skewness = [_skewness(*of) for of in zip(*(part.to_ints().tolist() for part in parts), strict=True)]
+    means, ends = sums.means()[0].tolist(), found.starts[1:-1]
+    keys = [tuple(part.tolist()) for part in np.split(found.keys, ends)]
+    counts = [tuple(part.tolist()) for part in np.split(found.counts, ends)]
+    units = [str(schema[name].unit) for name in names]
+    return tuple(map(Marginal, names, units, means, skewness, keys, counts))
+
+
+def _skewness(n: int, first: int, second: int, third: int) -> float:
+    """From n and the sums of x, x² and x³, in any unit."""
+    square = n * second - first**2
+    cube = n * n * third - 3 * n * first * second + 2 * first**3
+    # All is whole, so that no power of a tiny variance underflows before the division.
+    return math.copysign(math.sqrt(cube**2 / square**3), cube) if square else 0.0
 
 
 def _ecod(

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from federation.models.algorithm import Algorithm, Parameter, whole
 from federation.models.design import check_names
 from federation.models.errors import ModelError
+from federation.models.histograms import filled_buckets
 from federation.models.prediction import levels, numbers, require_columns
 from federation.models.record import to_record
-from federation.statistics import AttributeType, Moments, StatisticsError, Table
+from federation.statistics import AttributeType, Moments, Table
+from federation.statistics.distribution import equal_bins
 
 FloatArray = NDArray[np.float64]
 
@@ -92,30 +94,28 @@ def fit_hba(moments: Moments, inputs: Sequence[str], *, bins: int | None = None)
         raise ModelError(f"bins is {bins}: choose from 1 to {MOST_BINS}")
     many = bins or min(MOST_BINS, max(1, math.isqrt(max(0, moments.rows))))
     categories: dict[str, dict[str, int]] = {}
-    numeric: dict[str, Bins] = {}
+    numeric: list[str] = []
     for name in inputs:
         if name in moments.schema and moments.schema[name].numeric:
-            numeric[name] = _bins(moments, name, many)
+            numeric.append(name)
         elif name in moments.schema and moments.schema[name].type is AttributeType.CATEGORY:
             categories[name] = moments.level_counts(name)
             if not categories[name]:
                 raise ModelError(f"{name!r} is missing in every row: leave it out")
         else:
             raise ModelError(f"{name!r} is no attribute with a histogram: name numbers or whole categories")
-    return HbaModel("hba", moments.rows, numeric, categories)
+    return HbaModel("hba", moments.rows, _bins(moments, numeric, many) if numeric else {}, categories)
 
 
-def _bins(moments: Moments, name: str, bins: int) -> Bins:
-    try:
-        histogram = moments.histogram(name)
-    except StatisticsError as error:
-        raise ModelError(str(error)) from error
-    if not histogram.count:
-        raise ModelError(f"{name!r} is missing in every row: leave it out")
-    low, high = histogram.minimum, histogram.maximum
-    if low == high:
-        return Bins(low, high, (histogram.count,))
-    return Bins(low, high, tuple(histogram.fixed(bins, low, high).tolist()))
+def _bins(moments: Moments, names: Sequence[str], bins: int) -> dict[str, Bins]:
+    found = filled_buckets(moments, names)
+    lower, upper = found.bounds()
+    low, high = lower[found.starts[:-1]], upper[found.starts[1:] - 1]
+    flat = low == high
+    middle, owners = lower + (upper - lower) / 2.0, found.owners
+    counts = equal_bins(middle, found.counts, bins, low, np.where(flat, np.inf, high), owners)
+    ends = zip(names, low.tolist(), high.tolist(), counts.tolist(), strict=True)
+    return {name: Bins(a, b, tuple(of[:1] if a == b else of)) for name, a, b, of in ends}
 
 
 def _rarity(rows: FloatArray, highest: int) -> FloatArray:

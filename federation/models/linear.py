@@ -118,14 +118,38 @@ def fit_linear(
     """
     _check_options(missing, ridge, standardize, intercept)
     sums = design(moments, target, inputs, missing)
+    others = moments.rows - sums.rows if missing == "listwise" else 0
+    return regress(
+        sums,
+        target,
+        missing=missing,
+        ridge=ridge,
+        standardize=standardize,
+        intercept=intercept,
+        others=others,
+    )
+
+
+def regress(
+    sums: Design,
+    target: str,
+    *,
+    missing: Missing,
+    ridge: float = 0.0,
+    standardize: bool = False,
+    intercept: bool = True,
+    others: int = 0,
+) -> LinearModel:
+    """`fit_linear` from the sums themselves, which leave out so many `others` of the rows learned."""
     require_varying(sums)
     require_varying_target(sums, target)
     count = len(sums.columns) + int(intercept)
     df = sums.rows - count
     if df <= 0 and ridge == 0.0:
+        more = f" or use missing='mean' ({others} rows have a missing value)" if others else ""
         raise ModelError(
             f"{sums.rows} rows for {count} coefficients: at least {count + 1} are needed; leave inputs out, "
-            f"learn more rows{_other_rows(moments, sums, missing)}, or fit ridge regression"
+            f"learn more rows{more}, or fit ridge regression"
         )
     solution = _ridge(sums, ridge, standardize, intercept) if ridge else _least_squares(sums, intercept)
     r2 = 1.0 - solution.rss / solution.tss
@@ -232,15 +256,6 @@ def _check_options(missing: str, ridge: float, standardize: bool, intercept: boo
         )
     if not intercept:
         require_common_rows(missing)
-
-
-def _other_rows(moments: Moments, sums: Design, missing: str) -> str:
-    others = moments.rows - sums.rows
-    return (
-        f" or use missing='mean' ({others} rows have a missing value)"
-        if missing == "listwise" and others
-        else ""
-    )
 
 
 def _floats(values: FloatArray) -> tuple[float, ...]:

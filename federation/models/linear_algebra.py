@@ -9,20 +9,23 @@ throughout, which also finds out which columns depend on which.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from federation.models.errors import ModelError, listed
 from federation.models.wide_arithmetic import (
-    Sliced,
     add,
+    exact_bits,
     negate,
     pick,
     product,
+    product_with_float,
     scale,
     slice_rows,
     times,
@@ -38,7 +41,7 @@ DEPENDENT: Final = 1e-22
 # Sweeping costs p**3 double-double operations in numpy: about a second here, so wider systems are refused
 # instead.
 MAX_SWEPT: Final = 300
-_LIGHT: Final = 4  # slices that suffice for the residual of a float64 inverse
+_RESIDUAL_BITS: Final = 58  # of A·X, below one, that a correction of X to float64's last bits has to know
 _MAX_STEPS: Final = 8
 
 
@@ -50,18 +53,18 @@ class Solver:
     """
 
     inverse: DoubleDouble
-    matrix: Sliced
+    matrix: DoubleDouble
     exponents: NDArray[np.intp]
 
     def solve(self, b: DoubleDouble) -> DoubleDouble:
         """X with A·X = B for B of shape (p, k), by iterative refinement to about 2**-95·cond(A)."""
         rows = -self.exponents[:, None]
         b = scale(b, rows)
-        preconditioner = slice_rows(self.inverse)
+        matrix, preconditioner = slice_rows(self.matrix), slice_rows(self.inverse)
         x = product(preconditioner, b)
         previous = np.inf
         for _ in range(_MAX_STEPS):
-            step = product(preconditioner, add(b, negate(product(self.matrix, x))))
+            step = product(preconditioner, add(b, negate(product(matrix, x))))
             size = float(np.max(np.abs(step.hi), initial=0.0))
             if not size < previous:
                 break
@@ -88,26 +91,29 @@ def solver(matrix: DoubleDouble, names: Sequence[str]) -> Solver:
     others, or saying that the matrix is not positive definite.
     """
     exponents = (np.frexp(np.diagonal(matrix.hi))[1].astype(np.intp) + 1) // 2
-    scaled = scale(matrix, -(exponents[:, None] + exponents[None, :]))
-    sliced = slice_rows(scaled)
-    inverse = _newton_inverse(scaled.hi, sliced)
+    scaled = scale(scale(matrix, -exponents[:, None]), -exponents[None, :])
+    inverse = _newton_inverse(scaled)
     if inverse is None:
         inverse = _swept_inverse(scaled, names)
-    return Solver(inverse, sliced, exponents)
+    return Solver(inverse, scaled, exponents)
 
 
-def _newton_inverse(matrix: FloatArray, sliced: Sliced) -> DoubleDouble | None:
+def _newton_inverse(matrix: DoubleDouble) -> DoubleDouble | None:
     """The inverse to float64's last bits, or None where float64 cannot find it."""
-    try:
-        np.linalg.cholesky(matrix)  # only to learn whether the matrix is positive definite
-        inverse = np.linalg.inv(matrix)
-    except np.linalg.LinAlgError:
+    p = len(matrix.hi)
+    factor, failed = lapack.dpotrf(matrix.hi, lower=1)
+    if failed:  # not positive definite
         return None
-    inverse = (inverse + inverse.T) / 2.0
-    light = Sliced(sliced.slices[:_LIGHT], sliced.exponents, sliced.bits)
-    identity = np.eye(len(matrix))
+    lower, failed = lapack.dpotri(factor, lower=1)
+    peak = float(np.max(np.diagonal(lower)))
+    if failed or not math.isfinite(peak):
+        return None
+    inverse = np.tril(lower) + np.tril(lower, -1).T
+    light = 53 + exact_bits(p) >= _RESIDUAL_BITS + math.log2(p * max(peak, 1.0))
+    sliced = None if light else slice_rows(matrix)
+    identity = np.eye(p)
     for _ in range(4):
-        approximate = product(light, wide(inverse), _LIGHT)
+        approximate = product(sliced, wide(inverse)) if sliced else product_with_float(matrix, inverse)
         residual = (identity - approximate.hi) - approximate.lo
         size = float(np.abs(residual).sum(axis=0).max())
         if not size < 0.1:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, required, whole
 from federation.models.classes import Target, outcome, target_of
-from federation.models.design import InputColumn, design, require_varying
+from federation.models.design import InputColumn, columns_of, design, require_varying
 from federation.models.errors import ModelError
 from federation.models.normal import log_determinant, squared_distances, whitening
 from federation.models.prediction import design_matrix
@@ -88,28 +88,29 @@ def fit_mqda(
     """
     found = target_of(moments, target, inputs)
     parts = by_class(moments, found)
-    whole = design(moments, None, inputs, missing)
+    columns, reference_levels = columns_of(moments, inputs, missing)
+    terms = tuple(column.term for column in columns)
     if ddof < 0:
         raise ModelError(f"ddof is {ddof}: choose 0 or more")
-    fitted = [_class(part, whole.terms, missing, ddof, label) for label, part in parts.items()]
+    fitted = [_class(part, terms, missing, ddof, label) for label, part in parts.items()]
     counts = tuple(rows for rows, _, _ in fitted)
     return MqdaModel(
         algorithm="mqda",
         target=target,
         classes=found.classes,
         numeric=found.numeric,
-        terms=whole.terms,
+        terms=terms,
         class_means=_matrix(np.array([mean for _, mean, _ in fitted])),
         factors=tuple(_matrix(factor) for _, _, factor in fitted),
         log_determinants=tuple(log_determinant(factor) for _, _, factor in fitted),
         counts=counts,
         priors=tuple(count / sum(counts) for count in counts),
         rows=sum(counts),
-        reference_levels=whole.reference_levels,
-        means={column.term: column.mean for column in whole.columns},
+        reference_levels=reference_levels,
+        means={column.term: column.mean for column in columns},
         ddof=ddof,
         missing=missing,
-        columns=whole.columns,
+        columns=columns,
     )
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from federation.models.algorithm import MISSING, Algorithm, required
 from federation.models.design import Design, InputColumn, check_names, design
 from federation.models.errors import ModelError, listed
-from federation.models.linear import fit_linear
+from federation.models.linear import regress
 from federation.models.linear_algebra import DEPENDENT, solver
 from federation.models.penalty_grid import aicc
 from federation.models.prediction import linear_prediction, numbers, require_columns
@@ -85,17 +85,23 @@ class PowerModel:
 def yeo_johnson(values: FloatArray, power: float) -> FloatArray:
     """The transform with λ = `power`, elementwise; NaN stays NaN, what exceeds float64 is infinite."""
     size = np.log1p(np.abs(values))
-    exponent = np.where(values < 0.0, 2.0 - power, power)
+    exponent = _exponents(values, power)
     divisor = np.where(exponent == 0.0, 1.0, exponent)
     with np.errstate(over="ignore"):  # infinite, as is said
         grown = np.where(exponent == 0.0, size, np.expm1(exponent * size) / divisor)
     return np.copysign(grown, values)
 
 
+def _exponents(values: FloatArray, power: float) -> FloatArray:
+    """The power of each value, 0 for what float64 cannot tell from it: the digits of 1e-320 are few."""
+    exponents = np.where(values < 0.0, 2.0 - power, power)
+    return np.where(np.abs(exponents) < 1e-200, 0.0, exponents)
+
+
 def inverse_yeo_johnson(values: FloatArray, power: float) -> FloatArray:
     """What `yeo_johnson` with λ = `power` takes to these values; NaN where nothing is."""
     size = np.abs(values)
-    exponent = np.where(values < 0.0, 2.0 - power, power)
+    exponent = _exponents(values, power)
     divisor = np.where(exponent == 0.0, 1.0, exponent)
     taken = np.where(exponent * size > -1.0, exponent * size, np.nan)
     with np.errstate(over="ignore"):
@@ -162,11 +168,21 @@ def fit_power(
     """
     column, learned = _powered(moments.schema, target, inputs)
     check_names(moments.schema, target, inputs)
-    scores = _scores(moments, target, inputs, column, learned, missing)
+    others = [name for name in inputs if name != column]
+    last = _logarithm_name(target) if column == target else target
+    sums = design(moments, None, [*others, *learned.values(), last], missing)
+    start = len(sums.columns) - len(learned) - 1
+    scores = _scores(sums, start, list(learned), of_target=column == target)
     best = min(scores, key=scores.__getitem__, default=min(learned))
-    outcome = learned[best] if column == target else target
-    taken = [learned[best] if name == column else name for name in inputs]
-    model = fit_linear(moments, outcome, taken, missing=missing)
+    chosen = start + list(learned).index(best)
+    left_out = moments.rows - sums.rows if missing == "listwise" else 0
+    if column == target:
+        sums = sums.regrouped(range(start), chosen)
+    else:
+        earlier = set(inputs[: inputs.index(column)])
+        place = sum(1 for one in sums.columns[:start] if earlier & {one.term, one.attribute})
+        sums = sums.regrouped([*range(place), chosen, *range(place, start)], -1)
+    model = regress(sums, learned[best] if column == target else target, missing=missing, others=left_out)
     if not scores:
         raise ModelError(
             f"{model.rows} rows are too few to choose a power with {len(model.columns)} inputs: learn "
@@ -195,31 +211,21 @@ def fit_power(
     )
 
 
-def _scores(
-    moments: Moments,
-    target: str,
-    inputs: Sequence[str],
-    column: str,
-    learned: Mapping[float, str],
-    missing: Missing,
-) -> dict[float, float]:
+def _scores(sums: Design, start: int, powers: Sequence[float], *, of_target: bool) -> dict[float, float]:
     """AICc of the regression with each power, except for those that the other inputs leave nothing of.
 
-    The other inputs are the same for all powers, and so is the system that takes out what they explain.
+    From `start` on the columns are the powers, and last the target, or the logarithm of a powered one. The
+    other inputs are the same for all powers, and so is the system that takes out what they explain.
     """
-    others = [name for name in inputs if name != column]
-    last = _logarithm_name(target) if column == target else target
-    sums = design(moments, None, [*others, *learned.values(), last], missing)
-    start = len(sums.columns) - len(learned) - 1
     squares = np.diagonal(sums.scatter.hi)
     if not np.all(squares[:start] > 0.0):
         return {}  # which the regression itself will refuse
     total, left = squares[start:], _unexplained(sums, start)
     scores = {}
-    for at, power in enumerate(learned):
+    for at, power in enumerate(powers):
         if not left[at, at] > DEPENDENT * total[at] or not total[-1] > 0.0:
             continue
-        if column == target:
+        if of_target:
             score = aicc(left[at, at] / total[at], total[at], sums.rows, start, True)
             # ln of the derivative of the transform is (λ - 1) sign(y) ln(1 + |y|).
             score -= 2.0 * (power - 1.0) * sums.rows * float(sums.means.hi[-1])

@@ -81,7 +81,8 @@ def _restored(value: Any, hint: Any, where: str) -> Any:
 
 def _series(values: Any, hint: Any, where: str) -> tuple[Any, ...]:
     """Many values of one type; numbers, of which there may be a million, without a call for each."""
-    if hint is float and set(map(type, values)) <= {float} and all(map(math.isfinite, values)):
+    types = set(map(type, values)) if hint in (float, int) else {NoneType}
+    if types <= {hint} and (hint is int or all(map(math.isfinite, values))):
         return tuple(values)
     return tuple(_restored(item, hint, where) for item in values)
 

@@ -87,18 +87,19 @@ def _place(value: float) -> int:
     return int(np.float64(value).view(np.int64)) >> _SHIFT
 
 
-def bounds(keys: IntArray, unit: Quantum) -> tuple[FloatArray, FloatArray]:
-    """The least and the greatest multiple of the unit in each bucket, as the nearest float64."""
+def bounds(keys: IntArray, twos: IntArray, fives: IntArray) -> tuple[FloatArray, FloatArray]:
+    """The least and the greatest multiple of 2**-twos · 5**-fives in each bucket, as the nearest float64.
+
+    All three broadcast.
+    """
     magnitude = np.abs(keys)
     exponent = (magnitude >> BITS) - _BIAS - BITS
     leading = (1 << BITS) + (magnitude & ((1 << BITS) - 1))
-    fives = 5.0**unit.fives
+    scale = 5.0**fives
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        shift = (exponent + unit.twos).astype(np.int32)
-        least, beyond = (np.ceil(np.ldexp(edge * fives, shift)) for edge in (leading, leading + 1.0))
-        smallest, largest = (
-            np.ldexp(q / fives, -unit.twos) for q in (least, np.maximum(beyond - 1.0, least))
-        )
+        shift = (exponent + twos).astype(np.int32)
+        least, beyond = (np.ceil(np.ldexp(edge * scale, shift)) for edge in (leading, leading + 1.0))
+        smallest, largest = (np.ldexp(q / scale, -twos) for q in (least, np.maximum(beyond - 1.0, least)))
     smallest, largest = (np.where(keys == 0, 0.0, bound) for bound in (smallest, largest))
     negative = keys < 0
     return np.where(negative, -largest, smallest), np.where(negative, -smallest, largest)

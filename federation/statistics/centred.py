@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.statistics.double_double import DoubleDouble, divide
+from federation.statistics.double_double import DoubleDouble
 from federation.statistics.errors import SchemaError, StatisticsError
 from federation.statistics.exact import ExactArray
-from federation.statistics.quantum import MAX_FIVES
+from federation.statistics.pair_sums import Units, pair_sums, quotient
 from federation.statistics.stratum import Group, Stratum, required, triangle_between
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ Missing: TypeAlias = Literal["listwise", "pairwise", "mean"]
 
 MAX_TERMS: Final = 10_000  # a square matrix of doubles over more would not fit in memory
 SEPARATOR: Final = "$"  # between a category and its level in the name of an indicator
-_FIVES: Final = ExactArray.from_ints(5**power for power in range(2 * MAX_FIVES + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +93,33 @@ def centred(moments: Moments, names: Sequence[str], missing: Missing = "listwise
 
     Raises `SchemaError` for an unknown name, `StatisticsError` if there are no rows to compute from.
     """
+    columns, stratum = _gathered(moments, names, missing)
+    if missing == "listwise":
+        return _listwise(columns, stratum)
+    present, sums = _pairwise_sums(columns, stratum)
+    _require_rows(columns, present, pairs=missing == "pairwise")
+    products = _products(columns, stratum)
+    if missing == "pairwise":
+        return _pairwise(columns, present, sums, products)
+    return _filled(columns, stratum.rows, present, sums, products)
+
+
+def column_means(
+    moments: Moments, names: Sequence[str], missing: Missing = "listwise"
+) -> tuple[tuple[str, ...], FloatArray]:
+    """Only the columns that `names` stand for and their means (p,), as in `centred`, NaN without rows."""
+    columns, stratum = _gathered(moments, names, missing)
+    if missing == "listwise":
+        means = columns.means(_listwise_sums(columns, stratum), ExactArray.from_ints([stratum.rows]))
+    else:
+        diagonal = np.arange(len(columns))
+        present, sums = (part[diagonal, diagonal] for part in _pairwise_sums(columns, stratum))
+        means = columns.means(sums, present)
+    return columns.names, means.hi
+
+
+def _gathered(moments: Moments, names: Sequence[str], missing: Missing) -> tuple[_Columns, Stratum]:
+    """The columns, and the stratum of the rows that they are taken from."""
     if missing not in ("listwise", "pairwise", "mean"):
         raise StatisticsError(f"missing values: {missing!r} is unknown; use listwise, pairwise or mean")
     complete, partial = moments.strata
@@ -110,14 +136,7 @@ def centred(moments: Moments, names: Sequence[str], missing: Missing = "listwise
         what = "rows in which nothing is missing" if missing == "listwise" else "rows"
         raise StatisticsError(f"there are no {what} to compute from{remedy}")
     stratum = _with_named_levels(moments, names, stratum)
-    columns = _Columns(moments, names, stratum)
-    if missing == "listwise":
-        return _listwise(columns, stratum)
-    present, sums, products = _pairwise_sums(columns, stratum)
-    _require_rows(columns, present, pairs=missing == "pairwise")
-    if missing == "pairwise":
-        return _pairwise(columns, present, sums, products)
-    return _filled(columns, stratum.rows, present, sums, products)
+    return _Columns(moments, names, stratum), stratum
 
 
 def univariate(moments: Moments, name: str) -> Univariate:
@@ -139,23 +158,14 @@ def bivariate(moments: Moments, a: str, b: str) -> Bivariate:
 def _pair(moments: Moments, a: str, b: str) -> tuple[int, Fraction, Fraction, Fraction]:
     """Count, Σa, Σb and Σab of the rows in which a and b are present, in real units."""
     unit_a, unit_b = moments.schema[a].unit.value, moments.schema[b].unit.value
-    places = moments.schema.places
-    i, j = places[a], places[b]
-    count = total_a = total_b = products = 0
-    for stratum in moments.strata:
-        if stratum is None:
-            continue
-        cell = triangle_between(min(i, j), max(i, j), len(places))
-        products += stratum.products[cell].item()
-        if stratum.present is None:
-            count += stratum.rows
-            total_a += stratum.sums[i].item()
-            total_b += stratum.sums[j].item()
-        else:
-            count += stratum.present[cell].item()
-            total_a += stratum.sums[i, j].item()
-            total_b += stratum.sums[j, i].item()
-    return count, total_a * unit_a, total_b * unit_b, products * unit_a * unit_b
+    places = Units.of(moments.schema, (a, b)).places
+    sums = pair_sums(moments, places[:1], places[1:])
+    return (
+        sums.counts.item(),
+        sums.first.item() * unit_a,
+        sums.second.item() * unit_b,
+        sums.products.item() * unit_a * unit_b,
+    )
 
 
 def _ratio(value: Fraction, count: int) -> float:
@@ -180,8 +190,9 @@ class _Columns:
         for name in names:
             if name in numeric:
                 at_numeric.append((len(listed), numeric[name]))
-                twos.append(schema[name].unit.twos)
-                fives.append(schema[name].unit.fives)
+                unit = schema[name].unit
+                twos.append(unit.twos)
+                fives.append(unit.fives)
                 listed.append(name)
                 continue
             category, chosen = _levels(moments, name, stratum)
@@ -199,18 +210,28 @@ class _Columns:
         self.twos, self.fives = np.array(twos, dtype=np.int64), np.array(fives, dtype=np.int64)
         self.columns, self.positions = _split(at_numeric)
         self.levels = {category: _split(chosen) for category, chosen in sorted(at_level.items())}
+        self.upper = np.triu_indices(len(listed))
 
     def __len__(self) -> int:
         return len(self.names)
 
     def means(self, sums: ExactArray, counts: ExactArray) -> DoubleDouble:
         """sums / counts in real units."""
-        return divide(sums.to_double_double(self.twos), (counts * _FIVES[self.fives]).to_double_double())
+        return quotient(sums, counts, self.twos, self.fives)
 
     def scatter(self, numerators: ExactArray, denominators: ExactArray) -> DoubleDouble:
-        """numerators / denominators in real units of products."""
-        twos, fives = self.twos[:, None] + self.twos, self.fives[:, None] + self.fives
-        return divide(numerators.to_double_double(twos), (denominators * _FIVES[fives]).to_double_double())
+        """numerators / denominators, packed triangles, as a full matrix in real units of products."""
+        low, high = self.upper
+        twos, fives = self.twos[low] + self.twos[high], self.fives[low] + self.fives[high]
+        triangle = quotient(numerators, denominators, twos, fives)
+        return DoubleDouble(*(self._unpacked(part) for part in triangle))
+
+    def _unpacked(self, triangle: FloatArray) -> FloatArray:
+        low, high = self.upper
+        matrix = np.empty((len(self), len(self)))
+        matrix[low, high] = triangle
+        matrix[high, low] = triangle
+        return matrix
 
 
 def _category_of(moments: Moments, name: str) -> tuple[str, str | None]:
@@ -243,7 +264,7 @@ def _with_named_levels(moments: Moments, names: Sequence[str], stratum: Stratum)
     """The stratum with a level of no rows for each indicator in `names` whose level does not occur in it."""
     groups = dict(stratum.groups)
     for name in names:
-        if name in moments.schema and moments.schema[name].numeric:
+        if name in moments.schema.places:
             continue
         category, level = _category_of(moments, name)
         group = groups[category]
@@ -265,8 +286,11 @@ def _split(pairs: list[tuple[int, int]]) -> tuple[NDArray[np.intp], NDArray[np.i
 
 
 def _products(columns: _Columns, stratum: Stratum) -> ExactArray:
-    """Sums of products of every two columns (p, p)."""
+    """Sums of products of every two columns, a packed triangle."""
     at, positions = columns.columns, columns.positions
+    if not columns.levels:
+        ends = positions[columns.upper[0]], positions[columns.upper[1]]
+        return stratum.products[triangle_between(np.minimum(*ends), np.maximum(*ends), stratum.numeric)]
     low, high = np.minimum(positions[:, None], positions), np.maximum(positions[:, None], positions)
     parts = [(np.ix_(at, at), stratum.products[triangle_between(low, high, stratum.numeric)])]
     for name, (at_level, index) in columns.levels.items():
@@ -281,20 +305,24 @@ def _products(columns: _Columns, stratum: Stratum) -> ExactArray:
             shape = (len(stratum.groups[a].levels), len(stratum.groups[b].levels))
             table = cells.counts.place(shape, (cells.first, cells.second))[np.ix_(first, second)]
             parts += [(np.ix_(rows, cols), table), (np.ix_(cols, rows), table.transpose())]
-    return ExactArray.assemble((len(columns), len(columns)), parts)
+    return ExactArray.assemble((len(columns), len(columns)), parts)[columns.upper]
+
+
+def _listwise_sums(columns: _Columns, stratum: Stratum) -> ExactArray:
+    parts = [(columns.columns, stratum.sums[columns.positions])]
+    parts += [(at, stratum.groups[name].counts[index]) for name, (at, index) in columns.levels.items()]
+    return ExactArray.assemble((len(columns),), parts)
 
 
 def _listwise(columns: _Columns, stratum: Stratum) -> Centred:
-    rows = ExactArray.from_ints([stratum.rows])
-    parts = [(columns.columns, stratum.sums[columns.positions])]
-    parts += [(at, stratum.groups[name].counts[index]) for name, (at, index) in columns.levels.items()]
-    sums = ExactArray.assemble((len(columns),), parts)
-    numerators = _products(columns, stratum) * rows - sums.outer(sums)
+    rows, sums = ExactArray.from_ints([stratum.rows]), _listwise_sums(columns, stratum)
+    low, high = columns.upper
+    numerators = _products(columns, stratum) * rows - sums[low] * sums[high]
     return _result(columns, stratum.rows, columns.means(sums, rows), columns.scatter(numerators, rows))
 
 
-def _pairwise_sums(columns: _Columns, stratum: Stratum) -> tuple[ExactArray, ExactArray, ExactArray]:
-    """Counts, sums of i where j is present, and sums of products: each (p, p)."""
+def _pairwise_sums(columns: _Columns, stratum: Stratum) -> tuple[ExactArray, ExactArray]:
+    """Counts, and sums of i where j is present: each (p, p)."""
     p, at, positions = len(columns), columns.columns, columns.positions
     low, high = np.minimum(positions[:, None], positions), np.maximum(positions[:, None], positions)
     corner = np.ix_(at, at)
@@ -322,19 +350,17 @@ def _pairwise_sums(columns: _Columns, stratum: Stratum) -> tuple[ExactArray, Exa
             of_a = cells.counts.accumulate(cells.first, len(stratum.groups[a].levels))[first]
             of_b = cells.counts.accumulate(cells.second, len(stratum.groups[b].levels))[second]
             sums += [(np.ix_(rows, cols), of_a.outer(one_b)), (np.ix_(cols, rows), of_b.outer(one_a))]
-    return (
-        ExactArray.assemble((p, p), counts),
-        ExactArray.assemble((p, p), sums),
-        _products(columns, stratum),
-    )
+    return ExactArray.assemble((p, p), counts), ExactArray.assemble((p, p), sums)
 
 
 def _pairwise(columns: _Columns, present: ExactArray, sums: ExactArray, products: ExactArray) -> Centred:
     rows = min(present.to_ints().ravel().tolist(), default=0)
-    covariance = present * products - sums * sums.transpose()
+    low, high = columns.upper
+    both = present[low, high]
+    covariance = both * products - sums[low, high] * sums[high, low]
     diagonal = np.arange(len(columns))
     means = columns.means(sums[diagonal, diagonal], present[diagonal, diagonal])
-    return _result(columns, rows, means, columns.scatter(covariance * rows, present * present))
+    return _result(columns, rows, means, columns.scatter(covariance * rows, both * both))
 
 
 def _filled(
@@ -345,10 +371,12 @@ def _filled(
     Σ (x_i - T_i/n_i)(x_j - T_j/n_j) over the rows with both, times n_i·n_j.
     """
     diagonal = np.arange(len(columns))
+    low, high = columns.upper
     n, t = present[diagonal, diagonal], sums[diagonal, diagonal]
-    cross = sums * n[:, None] * t[None, :]
-    numerators = n.outer(n) * products - cross - cross.transpose() + present * t.outer(t)
-    return _result(columns, rows, columns.means(t, n), columns.scatter(numerators, n.outer(n)))
+    (n_i, n_j), (t_i, t_j) = (n[low], n[high]), (t[low], t[high])
+    cross = sums[low, high] * n_i * t_j + sums[high, low] * n_j * t_i
+    numerators = n_i * n_j * products - cross + present[low, high] * (t_i * t_j)
+    return _result(columns, rows, columns.means(t, n), columns.scatter(numerators, n_i * n_j))
 
 
 def _require_rows(columns: _Columns, present: ExactArray, *, pairs: bool) -> None:

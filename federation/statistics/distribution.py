@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from federation.statistics.buckets import bounds
 from federation.statistics.centred import univariate
 from federation.statistics.errors import SchemaError, StatisticsError
+from federation.statistics.exact import ExactArray
+from federation.statistics.pair_sums import Units
 from federation.statistics.profile import Profile
 from federation.statistics.schema import Extra
 from federation.statistics.stratum import triangle_between
@@ -38,6 +41,30 @@ class Powers:
     s2: Fraction
     s3: Fraction
     s4: Fraction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buckets:
+    """The buckets of m numeric attributes, one attribute's after another's, each in ascending order.
+
+    Those of attribute i are starts[i] to starts[i + 1] (m + 1,) of keys and counts (n,): the keys are those
+    of `buckets`, the counts at least 1.
+    """
+
+    units: Units
+    starts: IntArray
+    keys: IntArray
+    counts: IntArray
+
+    @property
+    def owners(self) -> IntArray:
+        """The attribute of each bucket (n,)."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """The least and the greatest value that each bucket (n,) may hold, multiples of the unit."""
+        owners = self.owners
+        return bounds(self.keys, self.units.twos[owners], self.units.fives[owners])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,10 +138,8 @@ class Histogram:
             raise StatisticsError(f"{bins} bins from {low!r} to {high!r}: give at least one, and low < high")
         middle = self.middle
         inside = (middle >= low) & (middle <= high)
-        place = np.floor((middle[inside] - low) / ((high - low) / bins)).astype(np.int64)
-        found = np.zeros(bins, dtype=np.int64)
-        np.add.at(found, np.minimum(place, bins - 1), self.counts[inside])
-        return found
+        (found,) = equal_bins(middle[inside], self.counts[inside], bins, low, high)
+        return np.asarray(found)
 
     def _some(self, values: FloatArray) -> FloatArray:
         if not len(values):
@@ -122,50 +147,97 @@ class Histogram:
         return values
 
 
+def equal_bins(
+    values: FloatArray,
+    counts: IntArray,
+    bins: int,
+    low: FloatArray | float,
+    high: FloatArray | float,
+    owners: IntArray | int = 0,
+) -> IntArray:
+    """Counts (m, bins) of values (n,) in bins of equal width from low to high, each (m,); the last includes
+    high.
+
+    The values are those of attributes owners (n,), and lie between their ends.
+    """
+    low, high = np.atleast_1d(low), np.atleast_1d(high)
+    width = (high - low) / bins
+    place = np.floor((values - low[owners]) / width[owners]).astype(np.int64)
+    found = np.zeros(len(low) * bins, dtype=np.int64)
+    np.add.at(found, owners * bins + np.minimum(place, bins - 1), counts)
+    return found.reshape(len(low), bins)
+
+
 def powers(moments: Moments, name: str) -> Powers:
     """Exact sums of powers of one numeric attribute; `SchemaError` without `Extra.PROFILES`."""
-    unit, profile, position = moments.schema[name].unit.value, _profile(moments), _position(moments, name)
-    sums = univariate(moments, name)
+    unit, profile, sums = moments.schema[name].unit.value, _profile(moments), univariate(moments, name)
     third = fourth = 0
     if profile is not None:
-        third, fourth = profile.cubes[position].item(), profile.fourths[position].item()
+        place = moments.schema.places[name]
+        third, fourth = profile.cubes[place].item(), profile.fourths[place].item()
     return Powers(sums.count, sums.total, sums.squares, third * unit**3, fourth * unit**4)
 
 
-def histogram(moments: Moments, name: str) -> Histogram:
-    """The histogram of one numeric attribute.
+def cubes(moments: Moments, places: IntArray) -> ExactArray:
+    """Σx³ of the numeric attributes at these places (m,), in their units; `SchemaError` likewise."""
+    profile = _profile(moments)
+    return ExactArray.zeros(len(places)) if profile is None else profile.cubes[places]
+
+
+def buckets(moments: Moments, names: Sequence[str]) -> Buckets:
+    """The buckets of numeric attributes.
 
     Raises `SchemaError` without `Extra.PROFILES`, `StatisticsError` if more was forgotten than learned.
     """
-    unit, profile, position = moments.schema[name].unit, _profile(moments), _position(moments, name)
+    units, profile = Units.of(moments.schema, names), _profile(moments)
     if profile is None:
-        return Histogram(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
-    start, stop = np.searchsorted(profile.owners, [position, position + 1])
-    counts = profile.counts[start:stop].to_ints().tolist()
-    if min(counts, default=0) < 0 or sum(counts) > _MOST:
+        none = np.zeros(0, dtype=np.int64)
+        return Buckets(units, np.zeros(len(names) + 1, dtype=np.int64), none, none)
+    first, stop = (np.searchsorted(profile.owners, places) for places in (units.places, units.places + 1))
+    starts = np.concatenate([[0], np.cumsum(stop - first)])
+    taken = np.arange(starts[-1]) + np.repeat(first - starts[:-1], stop - first)
+    found = Buckets(units, starts, profile.keys[taken], _counted(profile.counts[taken]))
+    negative = found.owners[found.counts < 0]
+    wrong = np.append(negative, np.flatnonzero(np.bincount(found.owners, found.counts) > _MOST))
+    if wrong.size:
         raise StatisticsError(
-            f"the histogram of {name!r} is not one of rows: more was forgotten than learned"
+            f"the histogram of {names[wrong[0]]!r} is not one of rows: more was forgotten than learned"
         )
-    lower, upper = bounds(profile.keys[start:stop], unit)
-    return Histogram(lower, upper, np.array(counts, dtype=np.int64))
+    return found
+
+
+def histogram(moments: Moments, name: str) -> Histogram:
+    """The histogram of one numeric attribute; raises as `buckets` does."""
+    found = buckets(moments, (name,))
+    return Histogram(*found.bounds(), found.counts)
 
 
 def squared_products(moments: Moments, a: str, b: str) -> Fraction:
     """Exact Σ(a·b)² over the rows in which both are present; `SchemaError` without `Extra.CONDITIONALS`."""
     units = moments.schema[a].unit.value * moments.schema[b].unit.value
+    places = Units.of(moments.schema, (a, b)).places
+    return squares_of_pairs(moments, places[:1], places[1:]).item() * units**2
+
+
+def squares_of_pairs(moments: Moments, a: IntArray, b: IntArray) -> ExactArray:
+    """Those of pairs of numeric attributes at these places (m,), in their units; raises likewise."""
     if Extra.CONDITIONALS not in moments.schema.extras:
         raise SchemaError(
             "these statistics have no squared products: learn with a schema whose extras include "
             '"conditionals"'
         )
-    squares, low, high = moments.counts.squares, *sorted((_position(moments, a), _position(moments, b)))
+    squares = moments.counts.squares
     if squares is None:
-        return Fraction(0)
-    return Fraction(squares.sums[triangle_between(low, high, squares.numeric)].item()) * units**2
+        return ExactArray.zeros(len(a))
+    return squares.sums[triangle_between(np.minimum(a, b), np.maximum(a, b), squares.numeric)]
 
 
-def _position(moments: Moments, name: str) -> int:
-    return moments.schema.places[name]
+def _counted(counts: ExactArray) -> IntArray:
+    """Counts of values; what exceeds int64 is no number of rows, and -1."""
+    try:
+        return counts.to_int64()
+    except OverflowError:
+        return np.array([value if abs(value) <= _MOST else -1 for value in counts.to_ints()], dtype=np.int64)
 
 
 def _profile(moments: Moments) -> Profile | None:

@@ -204,6 +204,13 @@ class ExactArray:
             total = total * (1 << _BITS) + limb.astype(object)
         return np.asarray(total, dtype=object)
 
+    def to_int64(self) -> IntArray:
+        """The elements as int64; raises `OverflowError` if one exceeds it."""
+        if self.limbs.shape[0] > 2:
+            raise OverflowError("integers of more than 64 bits")
+        low, high = self.limbs[0], self.limbs[1:].sum(axis=0)
+        return np.asarray(low + (high << _BITS), dtype=np.int64)
+
     def item(self) -> int:
         """The only element, as a Python integer."""
         value = 0
@@ -316,10 +323,9 @@ def _to_double_double(limbs: IntArray, twos: NDArray[Any]) -> DoubleDouble:
     top = np.full(limbs.shape[1:], 4, dtype=np.int64)
     for i in range(5, padded.shape[0]):
         top[padded[i] != 0] = i
-    window = [np.take_along_axis(padded, (top - back)[None], axis=0)[0] for back in range(5)]
-    sticky = np.zeros(limbs.shape[1:], dtype=bool)
-    for i in range(padded.shape[0] - 3):
-        sticky |= (padded[i] != 0) & (i < top - 2)
+    places = top * top.size + np.arange(top.size).reshape(top.shape)
+    window = [padded.ravel()[places - back * top.size] for back in range(5)]
+    sticky = np.logical_or.accumulate(padded != 0, axis=0).ravel()[places - 3 * top.size]
     w0, w1, w2 = (part.astype(np.float64) for part in window[:3])
     # In units of the third limb the two highest add up exactly to s + e, and e + w2 is exact as well. A
     # lowest bit set for whatever lies below makes the one rounding of s + (e + w2) the rounding of the

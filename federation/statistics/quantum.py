@@ -114,7 +114,7 @@ class Quantum:
     @property
     def value(self) -> Fraction:
         """The unit as an exact rational."""
-        return Fraction(2) ** -self.twos / Fraction(5) ** self.fives
+        return Fraction(1 << max(-self.twos, 0), (1 << max(self.twos, 0)) * 5**self.fives)
 
     def common(self, other: Quantum) -> Quantum:
         """The coarsest unit that both are whole multiples of."""
