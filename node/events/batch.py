@@ -75,25 +75,6 @@ class Batch:
     counts: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
 
-def parse_lines(data: bytes) -> list[Any]:
-    """The events of JSON lines, in one pass of the parser. Raises ValueError naming the first bad line."""
-    try:
-        # A line feed never stands inside a JSON text: between two events it is as good as a comma.
-        found = from_json(b"[" + b",".join(line for line in data.split(b"\n") if line.strip()) + b"]")
-    except ValueError:
-        found = None
-    if isinstance(found, list):
-        return found
-    events = []
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if line.strip():
-            try:
-                events.append(from_json(line))
-            except ValueError as error:
-                raise ValueError(f"line {number} is not JSON: {error}") from None
-    return events
-
-
 def sort(events: Sequence[Any], worker: str | None = None) -> Batch:
     """The batch that these events are; `worker` is the worker of those that name none.
 

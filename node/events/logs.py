@@ -47,7 +47,7 @@ def page(
 
 
 def slice_of(
-    connection: sa.Connection, task: str, size: int, *, descending: bool, after: tuple[int, int] | None = None
+    connection: sa.Connection, task: str, size: int, *, descending: bool, after: tuple[Any, ...] | None = None
 ) -> list[LogEvent]:
     """Exactly the next `size` lines after a (time, number)."""
     mine = _c.task == task

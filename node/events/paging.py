@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -12,9 +12,11 @@ import sqlalchemy as sa
 
 from node.events.documents import document, log_document
 from node.events.kinds import Document, EventKind, Variants
+from node.events.logs import count as count_log
 from node.events.logs import slice_of
 from node.events.series import series_of
 from node.events.writing import POINTS
+from node.store.event_tables import event_scalars
 
 REPORTED = {
     EventKind.SCALAR: (EventKind.SCALAR, EventKind.SINGLE),
@@ -29,32 +31,62 @@ _CHUNK = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Events, and the place after the last one (None: there are no more)."""
+class Reading:
+    """What is read page by page, and where: all events of these kinds that a task or model has, one kind
+    after the other, each by iteration and then by series (log lines by time), behind the place `after`."""
 
-    events: list[Document]
-    next: tuple[Any, ...] | None
+    task: str
+    kinds: tuple[EventKind, ...]
+    descending: bool = False
+    metrics: tuple[Variants, ...] = ()
+    after: tuple[Any, ...] | None = None
 
 
-def page(
-    connection: sa.Connection,
-    task: str,
-    kind: EventKind,
-    size: int,
-    *,
-    descending: bool,
-    after: tuple[Any, ...] | None = None,
-    metrics: Sequence[Variants] = (),
-) -> Page:
-    """The next `size` events after a place that an earlier page gave: by iteration, then by series; log lines
-    by time."""
+def page(connection: sa.Connection, reading: Reading, size: int) -> tuple[list[Document], Reading]:
+    """The next `size` events, and where one is then; no events at the end."""
+    events: list[Document] = []
+    while len(events) < size:
+        found, after = _page(connection, reading, size - len(events))
+        events += found
+        if found:
+            reading = replace(reading, after=after)
+        elif len(reading.kinds) > 1:
+            reading = replace(reading, kinds=reading.kinds[1:], after=None)
+        else:
+            break
+    return events, reading
+
+
+def count(connection: sa.Connection, reading: Reading) -> int:
+    """How many events there are in all, before the place and behind it."""
+    total = 0
+    for kind in reading.kinds:
+        if kind is EventKind.LOG:
+            total += count_log(connection, reading.task)
+            continue
+        rows = series_of(connection, [reading.task], REPORTED[kind], reading.metrics)
+        if POINTS[kind] is event_scalars:
+            total += sum(row["count"] for row in rows)
+            continue
+        table = POINTS[kind]
+        for row in rows:
+            query = sa.select(sa.func.count()).select_from(table).where(table.c.series == row["id"])
+            total += connection.scalar(query) or 0
+    return total
+
+
+def _page(
+    connection: sa.Connection, reading: Reading, size: int
+) -> tuple[list[Document], tuple[Any, ...] | None]:
+    """The next events of the first kind, and the place of the last of them."""
+    kind, after, descending = reading.kinds[0], reading.after, reading.descending
     if kind is EventKind.LOG:
-        lines = slice_of(connection, task, size, descending=descending, after=after)
+        lines = slice_of(connection, reading.task, size, descending=descending, after=after)
         place = (lines[-1].timestamp, lines[-1].number) if lines else None
-        return Page([log_document(task, line) for line in lines], place)
-    rows = {row["id"]: row for row in series_of(connection, [task], REPORTED[kind], metrics)}
+        return [log_document(reading.task, line) for line in lines], place
+    rows = {row["id"]: row for row in series_of(connection, [reading.task], REPORTED[kind], reading.metrics)}
     if not rows:
-        return Page([], None)
+        return [], None
     table = POINTS[kind]
     keys = _keys(table)
     chunk = max(_CHUNK, 2 * size // len(rows))
@@ -62,7 +94,7 @@ def page(
     merged = heapq.merge(*courses, key=lambda row: tuple(row[: len(keys)]), reverse=descending)
     found = list(islice(merged, size))
     events = [_of(rows[point.series], point) for point in found]
-    return Page(events, tuple(found[-1][: len(keys)]) if found else None)
+    return events, tuple(found[-1][: len(keys)]) if found else None
 
 
 def _of(row: Mapping[str, Any], point: sa.Row[Any]) -> Document:

@@ -4,7 +4,7 @@ connection."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,28 +13,47 @@ from node.events.documents import document
 from node.events.kinds import Document, EventKind, Variants
 from node.events.series import series_of
 from node.events.writing import POINTS
-from node.store.event_tables import event_images
+from node.store.event_tables import event_images, event_plots
+
+PAGE_BYTES = 32 * 2**20
+"""Bytes of plots, as they are stored, after which a page ends."""
 
 
-def last_of_each(
-    connection: sa.Connection,
-    tasks: Sequence[str],
-    kind: EventKind,
-    iterations: int,
-    metrics: Sequence[Variants] = (),
-) -> list[Document]:
-    """The events of the last `iterations` iterations of every metric and variant, the latest first."""
-    table = POINTS[kind]
-    found = []
-    for row in series_of(connection, tasks, [kind], metrics):
+@dataclass(frozen=True, slots=True)
+class LastPlots:
+    """What is read page by page, and where: the plots of the last `iterations` iterations of every metric and
+    variant, those behind the series with the number `after`; `whole`: all on one page."""
+
+    tasks: tuple[str, ...]
+    iterations: int
+    metrics: tuple[Variants, ...] = ()
+    whole: bool = False
+    after: int | None = None
+
+
+def last_plots(connection: sa.Connection, reading: LastPlots) -> tuple[list[Document], int, LastPlots]:
+    """The next plots, those of a series together and the latest first; how many there are on all pages; and
+    where one is then. No plots at the end."""
+    c = event_plots.c
+    rows = series_of(connection, reading.tasks, [EventKind.PLOT], reading.metrics)
+    rows.sort(key=lambda row: int(row["id"]))
+    total, size, after = 0, 0, reading.after
+    found: list[Document] = []
+    for row in rows:
+        mine = c.series == row["id"]
+        last = sa.select(c.iteration).where(mine).order_by(c.iteration.desc()).limit(reading.iterations)
+        iterations = connection.scalars(last).all()
+        total += len(iterations)
+        behind = reading.after is None or row["id"] > reading.after
+        if not iterations or not behind or (size > PAGE_BYTES and not reading.whole):
+            continue
         points = connection.execute(
-            sa.select(table)
-            .where(table.c.series == row["id"])
-            .order_by(table.c.iteration.desc())
-            .limit(iterations)
-        )
-        found += [document(row, kind, point) for point in points]
-    return found
+            sa.select(event_plots).where(mine & (c.iteration >= iterations[-1])).order_by(c.iteration.desc())
+        ).all()
+        size += sum(len(point.body) for point in points)
+        found += [document(row, EventKind.PLOT, point) for point in points]
+        after = row["id"]
+    return found, total, replace(reading, after=after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,14 @@ class Iterations:
 
     iteration: int
     events: list[Document]
+
+
+@dataclass(frozen=True, slots=True)
+class Courses:
+    """Several courses that are read together, of images or of plots."""
+
+    kind: EventKind
+    each: tuple[Course, ...]
 
 
 @dataclass(frozen=True, slots=True)

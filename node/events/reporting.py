@@ -17,14 +17,11 @@ import sqlalchemy as sa
 from node.errors import BadRequest
 from node.events.batch import Batch, Series
 from node.events.kinds import EventKind
+from node.events.owners import locked
 from node.events.series import series_of
 from node.events.summaries import Summary, summary_of
-from node.events.writing import IN_MOST, write
+from node.events.writing import write
 from node.store.schema import tasks, tracking_models
-from node.tasks import TaskStatus
-
-LOCKED = (TaskStatus.PUBLISHED.value, TaskStatus.PUBLISHING.value)
-"""The states of tasks that take events only from those who say that they know."""
 
 MONITORS = (":monitor:machine", ":monitor:gpu")
 """Metrics that say nothing of how far a task has come."""
@@ -76,17 +73,12 @@ def _closed(
     connection: sa.Connection, names: list[str], of_model: bool, allowed: Mapping[str, bool]
 ) -> dict[str, str]:
     """Of these tasks or models, those that take no events, and why."""
-    table = tracking_models if of_model else tasks
-    state = tracking_models.c.ready if of_model else tasks.c.status.in_(LOCKED)
-    locked: dict[str, bool] = {}
-    for start in range(0, len(names), IN_MOST):
-        found = sa.select(table.c.id, state).where(table.c.id.in_(names[start : start + IN_MOST]))
-        locked |= {name: bool(is_locked) for name, is_locked in connection.execute(found)}
+    found = locked(connection, names, of_models=of_model)
     what = "model" if of_model else "task"
-    closed = {name: f"there is no {what} with the id of the event" for name in names if name not in locked}
+    closed = {name: f"there is no {what} with the id of the event" for name in names if name not in found}
     return closed | {
         name: f"the {what} is published: its events need allow_locked"
-        for name, is_locked in locked.items()
+        for name, is_locked in found.items()
         if is_locked and not allowed[name]
     }
 

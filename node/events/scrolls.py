@@ -13,10 +13,10 @@ from node.errors import NotFound
 P = TypeVar("P")
 
 LIFETIME = 3600.0
-"""Seconds for which a place is kept after it was last asked for."""
+"""Seconds for which a place is kept."""
 
 MOST = 10_000
-"""Places kept at most; the one that was used longest ago goes first."""
+"""Places kept at most; the oldest goes first."""
 
 
 class UnknownScroll(NotFound):
@@ -30,11 +30,11 @@ class Scrolls:
         self._clock = clock
         self._places: OrderedDict[str, tuple[float, object]] = OrderedDict()
 
-    def keep(self, place: object, scroll: str | None = None) -> str:
-        """The id under which a place is found again; `scroll` moves one that is known."""
-        name = scroll or secrets.token_hex(16)
+    def keep(self, place: object) -> str:
+        """The id under which a place is found again. Every place has its own: a page that was lost on its
+        way can be asked for again."""
+        name = secrets.token_hex(16)
         self._places[name] = (self._clock() + LIFETIME, place)
-        self._places.move_to_end(name)
         if len(self._places) > MOST:
             self._places.popitem(last=False)
         return name

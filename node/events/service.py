@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from node.answers import LogLine
 from node.events import batch as batches
-from node.events import deleting, logs, paging, plots, samples, scalars, series
+from node.events import deleting, logs, owners, paging, plots, samples, scalars, series
 from node.events.batch import Batch, Reported, Series
 from node.events.kinds import Document, EventKind, Variants
 from node.events.listening import Event, HeardKind, Listener, Listeners
@@ -23,6 +23,9 @@ from node.store import Store
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+LOG_PAGE = 5000
+"""Lines that are read at once where a whole log is."""
 
 BESIDE = 200
 """Events from which a batch is sorted in a thread, so that no other request waits for it."""
@@ -64,14 +67,6 @@ class Events:
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     # --- what others report -------------------------------------------------------------------------------
-
-    async def add_lines(self, data: bytes, worker: str | None = None) -> Added:
-        """As `add`, from JSON lines. Raises ValueError for what is not JSON."""
-
-        def parse() -> Batch:
-            return batches.sort(batches.parse_lines(data), worker)
-
-        return await self._add(await asyncio.to_thread(parse))
 
     async def add(self, events: Sequence[Any], worker: str | None = None) -> Added:
         """Store events (`node.events.batch.sort` says of which form); when this returns they can be read.
@@ -139,33 +134,28 @@ class Events:
         return await self._read(scalars.single_values, tasks)
 
     async def page(
-        self,
-        task: str,
-        kind: EventKind,
-        size: int,
-        *,
-        descending: bool = False,
-        after: tuple[Any, ...] | None = None,
-        metrics: Sequence[Variants] = (),
-    ) -> paging.Page:
-        """The next `size` events of a kind, by iteration (log lines by time)."""
-        return await self._read(
-            paging.page, task, kind, size, descending=descending, after=after, metrics=metrics
-        )
+        self, reading: paging.Reading, size: int, *, count: bool = False
+    ) -> tuple[list[Document], paging.Reading, int | None]:
+        """The next `size` events, where one is then, and if that is asked how many there are in all."""
 
-    async def last_plots(
-        self, tasks: Sequence[str], iterations: int, metrics: Sequence[Variants] = ()
-    ) -> list[Document]:
-        """The plots of the last `iterations` iterations of every metric and variant."""
-        return await self._read(plots.last_of_each, tasks, EventKind.PLOT, iterations, metrics)
+        def read(connection: sa.Connection) -> tuple[list[Document], paging.Reading, int | None]:
+            found, after = paging.page(connection, reading, size)
+            return found, after, paging.count(connection, reading) if count else None
 
-    async def course(
-        self, places: Sequence[plots.Course], kind: EventKind, count: int, *, earlier: bool
-    ) -> list[tuple[list[plots.Iterations], plots.Course]]:
-        """For each place: the next `count` iterations of plots or images, and the place after them."""
+        return await self._store.read(read)
 
-        def read(connection: sa.Connection) -> list[tuple[list[plots.Iterations], plots.Course]]:
-            return [plots.course(connection, at, kind, count, earlier=earlier) for at in places]
+    async def last_plots(self, reading: plots.LastPlots) -> tuple[list[Document], int, plots.LastPlots]:
+        """The next of the last plots, how many there are on all pages, and where one is then."""
+        return await self._read(plots.last_plots, reading)
+
+    async def courses(
+        self, places: plots.Courses, count: int, *, earlier: bool
+    ) -> tuple[list[list[plots.Iterations]], plots.Courses]:
+        """For each course its next `count` iterations, and where one is then."""
+
+        def read(connection: sa.Connection) -> tuple[list[list[plots.Iterations]], plots.Courses]:
+            found = [plots.course(connection, at, places.kind, count, earlier=earlier) for at in places.each]
+            return [page for page, _ in found], plots.Courses(places.kind, tuple(at for _, at in found))
 
         return await self._store.read(read)
 
@@ -199,6 +189,13 @@ class Events:
 
         return await self._store.read(read)
 
+    async def log_pages(self, task: str) -> AsyncIterator[list[logs.LogEvent]]:
+        """The whole log, page by page, in order."""
+        after = None
+        while lines := await self._read(logs.slice_of, task, LOG_PAGE, descending=False, after=after):
+            yield lines
+            after = (lines[-1].timestamp, lines[-1].number)
+
     async def log_lines(self, task: str) -> list[LogLine]:
         """A job's whole log, with the lines that are on their way."""
         await self._store.write(lambda _: None)
@@ -207,9 +204,21 @@ class Events:
 
     # --- deleting -----------------------------------------------------------------------------------------
 
-    async def delete(self, tasks: Sequence[str]) -> int:
-        """Everything that tasks or models reported; the space is free when this returns."""
-        return await self._store.write(lambda c: deleting.delete(c, tasks))
+    async def delete(self, owner: str, *, of_model: bool = False, allow_locked: bool = False) -> bool:
+        """Everything that a task or model reported, unless it is locked; the space is free when this returns.
+        Returns whether there was anything. Raises what `owners.check_open` does."""
+
+        def check(connection: sa.Connection) -> list[int]:
+            owners.check_open(connection, owner, of_model=of_model, allow_locked=allow_locked)
+            return deleting.series_numbers(connection, [owner])
+
+        # Bit by bit, so that no other write waits long behind it, and the rest in one piece.
+        for number in await self._store.write(check):
+            while await self._store.write(lambda c, number=number: deleting.thin_out(c, number)):  # type: ignore[misc]
+                pass
+        deleted = await self._store.write(lambda c: deleting.delete(c, [owner]))
+        await self._store.reclaim()
+        return deleted > 0
 
     async def clear_log(
         self,
@@ -217,9 +226,21 @@ class Events:
         before: int | None = None,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        *,
+        allow_locked: bool = False,
     ) -> int:
-        """Delete a task's log lines before a time in unix ms; returns how many."""
-        return await self._store.write(lambda c: logs.clear(c, task, before, include, exclude))
+        """Delete a task's log lines before a time in unix ms; returns how many. Raises what
+        `owners.check_open` does."""
+
+        def clear(connection: sa.Connection) -> int:
+            owners.check_open(connection, task, of_model=False, allow_locked=allow_locked)
+            return logs.clear(connection, task, before, include, exclude)
+
+        return await self._store.write(clear)
+
+    async def names(self, ids: Sequence[str], *, of_models: bool = False) -> dict[str, str]:
+        """What tasks or models are called. Raises UnknownReporter, UnknownReportingModel."""
+        return await self._store.read(lambda c: owners.names(c, ids, of_models=of_models))
 
     async def _read(
         self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **options: P.kwargs

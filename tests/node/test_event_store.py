@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.events import SINGLE_ITERATION, EventKind, Events, NothingAdded, Variants
-from node.events.batch import EmptyBatch, MixedBatch, parse_lines
+from node.events.batch import EmptyBatch, MixedBatch
 from node.events.buckets import Extent, interval, intervals
-from node.events.plots import Course
+from node.events.paging import Reading
+from node.events.plots import Course, Courses, LastPlots
 from node.events.reporting import key_of
 from node.events.summaries import merged, summarise
 from node.store import Store
@@ -81,8 +82,7 @@ def task_of(store: Store) -> Callable[[str], Awaitable[Any]]:
 async def test_what_was_added_can_be_read_and_a_later_report_of_an_iteration_takes_its_place(
     events: Events,
 ) -> None:
-    lines = b"\n".join(json.dumps(scalar(i, i / 2)).encode() for i in range(5))
-    assert (await events.add_lines(lines)).added == 5
+    assert (await events.add([scalar(i, i / 2) for i in range(5)])).added == 5
     await events.add([scalar(3, 9.0), scalar(7, 1.0)])
     [curve] = await events.curves([A], "iter", 0)
     assert (curve.x, curve.y) == ([0, 1, 2, 3, 4, 7], [0.0, 0.5, 1.0, 9.0, 2.0, 1.0])
@@ -211,12 +211,6 @@ async def test_summaries_stay_right_whatever_is_replaced(events: Events, store: 
         }
 
 
-def test_lines_are_parsed_whatever_is_between_them_and_the_first_bad_one_is_named() -> None:
-    assert parse_lines(b'\n{"a": "x\\ny"}\r\n\n  {"b": 1}\n') == [{"a": "x\ny"}, {"b": 1}]
-    with pytest.raises(ValueError, match="line 2"):
-        parse_lines(b'{"a": 1}\n{"b": \n{"c": 1}')
-
-
 # --- scalars ----------------------------------------------------------------------------------------------
 
 
@@ -296,13 +290,14 @@ async def test_paging_gives_every_event_once_in_order(events: Events, kind: str,
             reported[-1]["key"] = f"k{i}"
     await events.add(reported)
     wanted = EventKind(kind)
-    found, after = [], None
+    found: list[dict[str, Any]] = []
+    reading = Reading(A, (wanted,), descending)
     while True:
-        page = await events.page(A, wanted, 7, descending=descending, after=after)
-        if not page.events:
+        page, reading, total = await events.page(reading, 7, count=True)
+        if not page:
             break
-        found += page.events
-        after = page.next
+        found += page
+    assert total == len(found)
     name = "timestamp" if kind == "log" else "iter"
     assert [e[name] for e in found] == sorted((e[name] for e in found), reverse=descending)
     part = "msg" if kind == "log" else "url" if kind == "image" else "variant"
@@ -333,29 +328,30 @@ async def test_a_log_is_cleared_by_age_and_metric(events: Events) -> None:
 async def test_plots_come_back_to_the_last_letter(events: Events) -> None:
     text = json.dumps({"data": [{"y": list(range(200_000)), "name": "ä\n€"}]})
     await events.add([event("plot", i, plot_str=text if i == 3 else "no json") for i in range(4)])
-    last, before = await events.last_plots([A], 2)
+    [last, before], total, _ = await events.last_plots(LastPlots((A,), 2))
+    assert total == 2
     assert (last["iter"], last["plot_str"], last["valid_plot"]) == (3, text, True)
     assert (before["iter"], before["plot_str"], before["valid_plot"]) == (2, "no json", False)
 
 
 async def test_images_whose_files_were_written_over_are_not_shown(events: Events) -> None:
     await events.add([event("image", i, url=f"file{i % 3}", key=f"k{i % 3}") for i in range(8)])
-    [(found, seen)] = await events.course([Course(A)], EventKind.IMAGE, 10, earlier=True)
+    [found], seen = await events.courses(Courses(EventKind.IMAGE, (Course(A),)), 10, earlier=True)
     assert [item.iteration for item in found] == [7, 6, 5]
-    assert (seen.low, seen.high) == (5, 7)
+    assert (seen.each[0].low, seen.each[0].high) == (5, 7)
 
 
 async def test_iterations_are_read_backwards_and_forwards(events: Events) -> None:
     await events.add([event("plot", i, plot_str="{}", variant=v) for i in range(6) for v in "xy"])
-    [(found, seen)] = await events.course([Course(A)], EventKind.PLOT, 2, earlier=True)
+    [found], seen = await events.courses(Courses(EventKind.PLOT, (Course(A),)), 2, earlier=True)
     assert [item.iteration for item in found] == [5, 4]
     assert [e["variant"] for e in found[0].events] == ["x", "y"]
-    [(found, seen)] = await events.course([seen], EventKind.PLOT, 3, earlier=True)
+    [found], seen = await events.courses(seen, 3, earlier=True)
     assert [item.iteration for item in found] == [3, 2, 1]
-    [(found, seen)] = await events.course([seen], EventKind.PLOT, 3, earlier=False)
+    [found], seen = await events.courses(seen, 3, earlier=False)
     assert found == []
     await events.add([event("plot", 6, plot_str="{}")])
-    [(found, _)] = await events.course([seen], EventKind.PLOT, 3, earlier=False)
+    [found], _ = await events.courses(seen, 3, earlier=False)
     assert [item.iteration for item in found] == [6]
 
 
@@ -392,8 +388,8 @@ async def test_plots_of_a_metric_are_shown_together(events: Events) -> None:
 
 async def test_vectors_are_kept_as_they_are(events: Events) -> None:
     await events.add([event("vector", 1, values=[1, 2.5, -1e300])])
-    page = await events.page(A, EventKind.VECTOR, 10)
-    assert [e["values"] for e in page.events] == [[1.0, 2.5, -1e300]]
+    page, _, _ = await events.page(Reading(A, (EventKind.VECTOR,)), 10)
+    assert [e["values"] for e in page] == [[1.0, 2.5, -1e300]]
 
 
 # --- deleting ---------------------------------------------------------------------------------------------
@@ -403,7 +399,8 @@ async def test_nothing_is_left_of_a_deleted_task(events: Events, store: Store) -
     for task in (A, B):
         await events.add([scalar(i, 1.0, task=task) for i in range(10)])
         await events.add([event("log", msg="m", task=task), event("plot", 1, plot_str="{}", task=task)])
-    assert await events.delete([A]) == 3
+    assert await events.delete(A)
+    assert not await events.delete(A)
     counts = await store.read(
         lambda c: [
             c.scalar(sa.select(sa.func.count()).select_from(table))
