@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -31,16 +31,23 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
-    """A page of the points of one metric, by variant, and where the next page begins (None at the end).
+class PointsPlace:
+    """Which points are read page by page, on which axes, and behind which (series, iteration)."""
 
-    `total`: how many points there are in all, if that was asked.
-    """
+    task: str
+    metric: Variants
+    axes: tuple[Axis, ...]
+    after: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A page of points: {variant: {axis: [...], "y": [...]}}; `total`: how many points there are on all
+    pages, if that was asked."""
 
     variants: dict[str, dict[str, list[Any]]]
     returned: int
     total: int | None
-    next: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,43 +131,36 @@ def _modulo(column: sa.ColumnElement[int], length: int) -> sa.ColumnElement[int]
 
 
 def points(
-    connection: sa.Connection,
-    task: str,
-    metric: Variants,
-    axes: Sequence[Axis],
-    size: int,
-    after: tuple[int, int] | None,
-    *,
-    count: bool,
-) -> Points:
-    """The next `size` points of a metric after a series and iteration, by series, then iteration."""
-    rows = series_of(connection, [task], [EventKind.SCALAR], [metric])
+    connection: sa.Connection, place: PointsPlace, size: int, *, count: bool
+) -> tuple[Points, PointsPlace]:
+    """The next `size` points, by series, then iteration; none at the end."""
+    rows = series_of(connection, [place.task], [EventKind.SCALAR], [place.metric])
     rows.sort(key=lambda row: int(row["id"]))
     variants: dict[str, dict[str, list[Any]]] = {}
-    returned, last = 0, after
+    returned, after = 0, place.after
     for row in rows:
-        if after is not None and row["id"] < after[0]:
-            continue
+        if returned == size:
+            break
         here = _c.series == row["id"]
-        if after is not None and row["id"] == after[0]:
-            here &= _c.iteration > after[1]
-        query = (
+        if place.after is not None:
+            if row["id"] < place.after[0]:
+                continue
+            if row["id"] == place.after[0]:
+                here &= _c.iteration > place.after[1]
+        found = connection.execute(
             sa.select(_c.iteration, _c.timestamp, _c.value)
             .where(here)
             .order_by(_c.iteration)
             .limit(size - returned)
-        )
-        found = connection.execute(query).all()
+        ).all()
         if found:
             iterations, stamps, values = (list(column) for column in zip(*found, strict=True))
             x = {"iter": iterations, "timestamp": stamps}
-            variants[row["variant"]] = {axis: x[axis] for axis in axes} | {"y": values}
+            variants[row["variant"]] = {axis: x[axis] for axis in place.axes} | {"y": values}
             returned += len(found)
-            last = (row["id"], iterations[-1])
-        if returned >= size:
-            break
+            after = (row["id"], iterations[-1])
     total = sum(row["count"] for row in rows) if count else None
-    return Points(variants, returned, total, last if returned else None)
+    return Points(variants, returned, total), replace(place, after=after)
 
 
 def latest(connection: sa.Connection, task: str) -> list[Latest]:

@@ -102,9 +102,12 @@ class Events:
 
     # --- reading ------------------------------------------------------------------------------------------
 
-    async def metrics(self, tasks: Sequence[str], kind: EventKind) -> dict[str, dict[str, list[str]]]:
-        """{task: {metric: [variant, ...]}} of what was reported as a kind, sorted."""
-        return await self._read(series.metrics_of, tasks, paging.REPORTED[kind])
+    async def metrics(
+        self, tasks: Sequence[str], kinds: Sequence[EventKind]
+    ) -> dict[str, dict[str, list[str]]]:
+        """{task: {metric: [variant, ...]}} of what was reported as these kinds, sorted."""
+        found = [stored for kind in kinds for stored in paging.REPORTED[kind]]
+        return await self._read(series.metrics_of, tasks, found)
 
     async def curves(
         self, tasks: Sequence[str], axis: scalars.Axis, samples_: int, metrics: Sequence[Variants] = ()
@@ -113,17 +116,10 @@ class Events:
         return await self._read(scalars.curves, tasks, axis, samples_, metrics)
 
     async def points(
-        self,
-        task: str,
-        metric: Variants,
-        axes: Sequence[scalars.Axis],
-        size: int,
-        after: tuple[int, int] | None = None,
-        *,
-        count: bool = False,
-    ) -> scalars.Points:
-        """The next `size` points of a metric, as they were reported."""
-        return await self._read(scalars.points, task, metric, axes, size, after, count=count)
+        self, place: scalars.PointsPlace, size: int, *, count: bool = False
+    ) -> tuple[scalars.Points, scalars.PointsPlace]:
+        """The next `size` points of a metric, as they were reported, and where one is then."""
+        return await self._read(scalars.points, place, size, count=count)
 
     async def latest(self, task: str) -> list[scalars.Latest]:
         """The last value of every series of scalars."""

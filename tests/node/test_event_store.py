@@ -20,6 +20,7 @@ from node.events.buckets import Extent, interval, intervals
 from node.events.paging import Reading
 from node.events.plots import Course, Courses, LastPlots
 from node.events.reporting import key_of
+from node.events.scalars import PointsPlace
 from node.events.summaries import merged, summarise
 from node.store import Store
 from node.store.event_tables import event_logs, event_scalars, event_series
@@ -247,22 +248,22 @@ async def test_single_values_are_no_course(events: Events) -> None:
     assert [curve.metric for curve in await events.curves([A], "iter", 0)] == ["loss"]
     [value] = (await events.single_values([A, B]))[A]
     assert (value.metric, value.variant, value.value, value.timestamp) == ("Summary", "auc", 0.8, 6)
-    assert await events.metrics([A], EventKind.SCALAR) == {A: {"Summary": ["auc"], "loss": ["train"]}}
+    assert await events.metrics([A], [EventKind.SCALAR]) == {A: {"Summary": ["auc"], "loss": ["train"]}}
 
 
 async def test_raw_points_come_in_pages_and_each_once(events: Events) -> None:
     for variant in ("train", "val"):
         await events.add([scalar(i, float(i), variant=variant, timestamp=i) for i in range(25)])
-    after, seen, total = None, [], []
+    place = PointsPlace(A, Variants("loss"), ("iter", "timestamp"))
+    seen, total = [], []
     while True:
-        page = await events.points(A, Variants("loss"), ["iter", "timestamp"], 10, after, count=True)
+        page, place = await events.points(place, 10, count=True)
         if not page.returned:
             break
         total.append(page.total)
         for variant, found in page.variants.items():
             assert found["iter"] == found["timestamp"]
             seen += [(variant, i, y) for i, y in zip(found["iter"], found["y"], strict=True)]
-        after = page.next
     assert seen == [(variant, i, float(i)) for variant in ("train", "val") for i in range(25)]
     assert total == [50] * 5
 
