@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request, Version, parse_version
 from api.clearml.errors import ApiError
-from api.clearml.services import auth, debug, login, server, users
+from api.clearml.services import auth, debug, events, login, server, users
 
 
 async def endpoints(call: ClearmlCall[Request]) -> dict[str, Any]:
@@ -23,6 +23,7 @@ async def endpoints(call: ClearmlCall[Request]) -> dict[str, Any]:
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *auth.ENDPOINTS,
     *debug.ENDPOINTS,
+    *events.ENDPOINTS,
     *login.ENDPOINTS,
     *server.ENDPOINTS,
     Endpoint("server.endpoints", endpoints, "The endpoints that there are", access="admin"),

@@ -33,12 +33,14 @@ _CHUNK = 50
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What is read page by page, and where: all events of these kinds that a task or model has, one kind
-    after the other, each by iteration and then by series (log lines by time), behind the place `after`."""
+    after the other, each by iteration and then by series (log lines by time), in the kind with the index
+    `stage` behind the place `after`."""
 
     task: str
     kinds: tuple[EventKind, ...]
     descending: bool = False
     metrics: tuple[Variants, ...] = ()
+    stage: int = 0
     after: tuple[Any, ...] | None = None
 
 
@@ -50,8 +52,8 @@ def page(connection: sa.Connection, reading: Reading, size: int) -> tuple[list[D
         events += found
         if found:
             reading = replace(reading, after=after)
-        elif len(reading.kinds) > 1:
-            reading = replace(reading, kinds=reading.kinds[1:], after=None)
+        elif reading.stage + 1 < len(reading.kinds):
+            reading = replace(reading, stage=reading.stage + 1, after=None)
         else:
             break
     return events, reading
@@ -78,8 +80,8 @@ def count(connection: sa.Connection, reading: Reading) -> int:
 def _page(
     connection: sa.Connection, reading: Reading, size: int
 ) -> tuple[list[Document], tuple[Any, ...] | None]:
-    """The next events of the first kind, and the place of the last of them."""
-    kind, after, descending = reading.kinds[0], reading.after, reading.descending
+    """The next events of the kind that it is at, and the place of the last of them."""
+    kind, after, descending = reading.kinds[reading.stage], reading.after, reading.descending
     if kind is EventKind.LOG:
         lines = slice_of(connection, reading.task, size, descending=descending, after=after)
         place = (lines[-1].timestamp, lines[-1].number) if lines else None

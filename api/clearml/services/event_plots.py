@@ -149,9 +149,7 @@ async def plot_sample(call: ClearmlCall[PlotSampleRequest]) -> dict[str, Any]:
     return await _sample(call, EventKind.PLOT, None)
 
 
-async def _sample(
-    call: ClearmlCall[Any], kind: EventKind, variant: str | None
-) -> dict[str, Any]:
+async def _sample(call: ClearmlCall[Any], kind: EventKind, variant: str | None) -> dict[str, Any]:
     body, events = call.body, call.node.events
     task = await check(call)
     own_metric = body.navigate_current_metric
@@ -201,7 +199,9 @@ def _image(shown: dict[str, Any]) -> dict[str, Any]:
 
 ENDPOINTS: Final = (
     Endpoint("events.get_task_plots", task_plots, "The last plots of every variant of a task", PlotsRequest),
-    Endpoint("events.get_multi_task_plots", multi_plots, "The last plots of several tasks", MultiPlotsRequest),
+    Endpoint(
+        "events.get_multi_task_plots", multi_plots, "The last plots of several tasks", MultiPlotsRequest
+    ),
     Endpoint("events.debug_images", debug_images, "Debug images by iteration", CoursesRequest),
     Endpoint("events.plots", plots, "Plots by iteration", CoursesRequest, "2.20"),
     Endpoint(

@@ -183,7 +183,9 @@ ENDPOINTS: Final = (
         "The scalars of several tasks",
         MultiHistogramRequest,
     ),
-    Endpoint("events.scalar_metrics_iter_raw", raw, "The points of a metric, page by page", RawRequest, "2.16"),
+    Endpoint(
+        "events.scalar_metrics_iter_raw", raw, "The points of a metric, page by page", RawRequest, "2.16"
+    ),
     Endpoint("events.get_scalar_metric_data", metric_data, "The scalars of a metric", DataRequest),
     Endpoint("events.get_task_latest_scalar_values", latest, "The last value of every scalar", OneTask),
     Endpoint(

@@ -137,7 +137,11 @@ ENDPOINTS: Final = (
     Endpoint("events.get_task_events", task_events, "The events of a task, page by page", EventsRequest),
     Endpoint("events.get_task_metrics", task_metrics, "The metrics of tasks", MetricsRequest, "2.7"),
     Endpoint(
-        "events.get_multi_task_metrics", multi_task_metrics, "The metrics of all tasks", MetricsRequest, "2.28"
+        "events.get_multi_task_metrics",
+        multi_task_metrics,
+        "The metrics of all tasks",
+        MetricsRequest,
+        "2.28",
     ),
     Endpoint("events.clear_scroll", clear_scroll, "Forget a scroll id", ClearScroll, "2.18"),
     *event_scalars.ENDPOINTS,
