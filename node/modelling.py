@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from federation.statistics import Coded, Column, Moments, Table
 from node.answers import AlgorithmInfo, Fitted, ParameterInfo
-from node.errors import NotFound
+from node.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
     from federation.models import Model
@@ -81,6 +81,14 @@ def revive(record: Mapping[str, Any], inputs: Sequence[str], kinds: Mapping[str,
             f"this {model.algorithm} model does not predict from {list(inputs)}: {error}"
         ) from None
     return Fitted(model.to_dict(), tuple(outputs), 0.0)
+
+
+def unfit(name: str, error: Exception) -> BadRequest:
+    """The refusal of an imported model, whatever its numbers led to."""
+    return BadRequest(
+        f"model {name!r} was imported, and its numbers do not fit each other: {str(error)[:200]}",
+        "import it again, as the node that fitted it tells it",
+    )
 
 
 def onnx(model: Mapping[str, Any]) -> bytes:

@@ -264,7 +264,4 @@ def _asking(record: ModelRecord) -> Iterator[None]:
     except Exception as error:
         if not record.imported:
             raise
-        raise BadRequest(
-            f"model {record.name!r} was imported, and its numbers do not fit each other: {str(error)[:200]}",
-            "import it again, as the node that fitted it tells it",
-        ) from None
+        raise modelling.unfit(record.name, error) from None

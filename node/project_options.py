@@ -163,6 +163,13 @@ class ProjectOptions:
         """The attributes that the row filter needs, learned or not."""
         return frozenset() if self.row_filter is None else frozenset(self.row_filter.attributes)
 
+    def remarks(self, given: Schema) -> list[str]:
+        """What is to be told of options beside a given schema: columns of the row filter that it lacks."""
+        return [
+            f"the row filter names {name!r}, which is no attribute: tables without such a column are refused"
+            for name in sorted(self.judged_by.difference(given.names))
+        ]
+
     def prepare(self, table: Table) -> tuple[Table, Kept | None]:
         """The rows that count, as they are learned, and their positions in `table` (None: all).
 

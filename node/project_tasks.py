@@ -85,6 +85,7 @@ class ProjectTasks:
         if task.kind == "assess":
             record = await self._models.get(task.project, given["model"])
             request |= {"model": record.model, "target": record.target, "inputs": record.inputs}
+            request |= {"imported": record.name if record.imported else None}
             request |= {"task_kind": given.get("task"), "figures": bool(given.get("figures"))}
             request |= {"schema": row.schema.to_dict()}
             return request, payload
@@ -111,6 +112,7 @@ class ProjectTasks:
         asked = ("output", "flags", "score", "figures")
         return {key: given.get(key) for key in asked} | {
             "model": record.model,
+            "imported": record.name if record.imported else None,
             "inputs": list(record.inputs),
             "schema": row.schema.to_dict(),
             "imputing": imputing,

@@ -29,6 +29,7 @@ from node.offering import offered_by_file
 from node.places import Place, first_rows
 from node.project_options import PROFILES, ProjectOptions
 from node.project_rows import ProjectRow
+from node.sources import judging_schema
 from node.store import Store
 from node.store.schema import projects
 
@@ -285,6 +286,7 @@ class Projects:
             encoded = replace(options, encoding=encoding)
             with first_rows(place) as source:
                 _, offered, remarks = offered_by_file(encoded, source, attributes, types, Schema(()))
+                judging_schema(source, offered, options.judged_by)  # so that an unknown column is refused
             return offered, remarks
 
         with refusing():

@@ -58,9 +58,10 @@ async def _schema(call: Call, body: NewProject, encoder: Snapshot | None) -> tup
     if body.given_schema is None:
         return None, []
     try:
-        return Schema.from_dict(body.given_schema), []
+        given = Schema.from_dict(body.given_schema)
     except StatisticsError as error:
         raise bad_request(f"The schema cannot be used: {error}.") from None
+    return given, ProjectOptions.read(body.parameters).remarks(given)
 
 
 async def listed(call: Call) -> web.Response:

@@ -146,5 +146,4 @@ def _unknown(name: str) -> Problem:
 
 
 def _frame(names: Sequence[str], letters: Iterable[str], rows: list[list[Any]]) -> web.Response:
-    frame = DataFrame(attribute_names=list(names), attribute_types=list(letters), data=rows)
-    return envelope(values={"dataframe": frame})
+    return envelope(values={"dataframe": DataFrame.told(list(names), list(letters), rows)})

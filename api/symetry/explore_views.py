@@ -61,12 +61,8 @@ def _components(values: Mapping[str, Any]) -> dict[str, Any]:
     vectors = [[term, *map(repr, weights)] for term, weights in values["pcaVectors"].items()]
     numbers = ["C"] * len(names)
     return {
-        "pcaVectors": DataFrame(
-            attribute_names=["attribute", *names], attribute_types=["S", *numbers], data=vectors
-        ),
-        "pcaValues": DataFrame(
-            attribute_names=names, attribute_types=numbers, data=[list(map(repr, values["pcaValues"]))]
-        ),
+        "pcaVectors": DataFrame.told(["attribute", *names], ["S", *numbers], vectors),
+        "pcaValues": DataFrame.told(names, numbers, [list(map(repr, values["pcaValues"]))]),
         "pcaSumValues": values["pcaSumValues"],
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,25 @@ def fit(request: Message, blob: bytes, _channel: Channel) -> Outcome:
     return asdict(fitted), b""
 
 
+@contextmanager
+def _asking(request: Message) -> Iterator[None]:
+    """Whatever the numbers of a model from elsewhere lead to is a refusal, as it is at once."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        if request["imported"] is None or refusal(error) is not None:
+            raise
+        raise modelling.unfit(request["imported"], error) from None
+
+
 def predict(request: Message, blob: bytes, channel: Channel) -> Outcome:
+    with _asking(request):
+        return _predicted(request, blob, channel)
+
+
+def _predicted(request: Message, blob: bytes, channel: Channel) -> Outcome:
     model, inputs = request["model"], request["inputs"]
     options = ProjectOptions.read(request["options"], restored(request["encoding"]))
     imputing = None if request["imputing"] is None else Moments.from_bytes(request["imputing"])
@@ -165,7 +184,8 @@ def assess(request: Message, blob: bytes, channel: Channel) -> Outcome:
     if table is None:
         raise SourceError("there are no rows to assess by: name a file, or send rows with the target")
     model, target, draw = request["model"], request["target"], request["figures"]
-    return judging.assess(model, target, table, request["task_kind"], draw=draw), b""
+    with _asking(request):
+        return judging.assess(model, target, table, request["task_kind"], draw=draw), b""
 
 
 def hand_back(request: Message, _blob: bytes, _channel: Channel) -> Outcome:

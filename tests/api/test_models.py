@@ -116,6 +116,24 @@ async def test_an_imported_model_whose_numbers_do_not_fit_is_refused_wherever_it
     assert "model 'bad' was imported, and its numbers do not fit" in answer.error["message"]
 
 
+async def test_a_job_refuses_it_in_the_same_words(call, tmp_path):
+    """Of nothing it predicts something; of a large number it looks up a count that it lacks."""
+    made = (
+        await call("POST", "/api/projects/p/models", {"name": "e", "algorithm": "ecod", "inputs": ["x", "y"]})
+    ).json
+    made["model"]["marginals"][0]["counts"].pop()
+    assert (await call("PUT", "/api/projects/p/models/bad", made)).status == 201
+    rows = {"names": ["x", "y"], "rows": [[1e6, 1e6]]}
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y\n1e6,1e6\n")
+    words = "model 'bad' was imported, and its numbers do not fit"
+    at_once = await call("POST", "/api/projects/p/models/bad/predict", rows)
+    assert at_once.status == 400 and words in at_once.error["message"]
+    for body in ({"path": str(path)}, {"path": str(path), "flags": True}, rows | {"flags": True}):
+        job = await call.finished((await call("POST", "/api/projects/p/models/bad/predict", body)).json)
+        assert job["status"] == "failed" and words in job["error"]
+
+
 class Named:
     """A model whose answers are names of classes."""
 

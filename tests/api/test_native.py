@@ -322,3 +322,18 @@ async def test_the_access_log_has_no_secrets(served, caplog):
     ]
     assert all("admin" in line and "hidden" not in line for line in lines)
     assert served.node.first_key.secret_key not in caplog.text
+
+
+async def test_a_filter_by_an_unknown_column_is_told_when_the_attributes_are(call, tmp_path):
+    """A filter may name a column that is not learned, so a schema alone cannot refuse it; a file can."""
+    given = {"attributes": [{"name": "x", "type": "C", "quantum": "1"}]}
+    wrong = {"parameters": {"sml_project_predicate_row_filter": "x > 1; nope == 1"}}
+    made = await call("POST", "/api/projects", {"name": "f", "schema": given} | wrong)
+    assert made.status == 201 and "'nope', which is no attribute" in made.json["remarks"][0]
+    learned = await call("POST", "/api/projects/f/learn", {"names": ["x"], "rows": [[2]]})
+    assert learned.status == 400 and "'nope'" in learned.error["message"]
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y\n1,2\n")
+    refused = await call("POST", "/api/projects", {"name": "q", "schema_from": {"path": str(path)}} | wrong)
+    assert refused.status == 400 and "no column 'nope'" in refused.error["message"]
+    assert (await call("GET", "/api/projects/q")).status == 404

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 
+from api.symetry.explore_views import entities
 from federation.statistics import Extra
 
 NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
@@ -251,3 +252,12 @@ async def test_a_model_is_built_of_attributes_that_do_not_depend_on_each_other(s
     inputs = (await served.node.models.get("p", "m")).inputs
     assert len(inputs) == 3
     assert {"sepal_width", "petal_length"} < set(inputs)
+
+
+def test_ten_thousand_components_are_told_as_well():
+    """An answer is not held to the limits of what the node takes."""
+    many = 10_001
+    values = {"pcaVectors": {"x" * 300: [0.0] * many}, "pcaValues": [1.0] * many, "pcaSumValues": 1.0}
+    found = entities("pca", [(["x"], [], values)], None)
+    assert len(found["pcaVectors"].attribute_names) == many + 1
+    assert found["pcaValues"].data == [["1.0"] * many]
