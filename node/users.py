@@ -21,6 +21,7 @@ COMPANY_NAME: Final = "suffice"
 
 MOST_PREFERENCES: Final = 2**20
 """Bytes of JSON that one user's preferences may take."""
+DEEPEST_PREFERENCES: Final = 32
 _LONGEST: Final = 2000
 
 
@@ -163,7 +164,7 @@ class Users:
         def work(connection: sa.Connection) -> dict[str, Any]:
             row = sa.select(users.c.preferences).where(users.c.id == user_id)
             merged = dict(connection.scalar(row) or {})
-            _merge(merged, changes)
+            _merge(merged, changes, DEEPEST_PREFERENCES)
             if len(to_json(merged)) > MOST_PREFERENCES:
                 raise BadPreferences(f"the preferences take more than {MOST_PREFERENCES:,} bytes")
             connection.execute(users.update().where(users.c.id == user_id).values(preferences=merged))
@@ -211,18 +212,19 @@ def _checked(profile: Mapping[str, str]) -> dict[str, Any]:
     return {name: profile[name] for name in PROFILE if name in profile}
 
 
-def _merge(kept: dict[str, Any], changes: Mapping[str, Any]) -> None:
+def _merge(kept: dict[str, Any], changes: Mapping[str, Any], deepest: int) -> None:
     for path, value in changes.items():
         *parents, last = path.split(".")
+        if len(parents) >= deepest:
+            raise BadPreferences(f"preferences are at most {DEEPEST_PREFERENCES} levels deep")
         place = kept
         for parent in parents:
             if not isinstance(place.get(parent), dict):
                 place[parent] = {}
             place = place[parent]
-        if isinstance(value, dict) and isinstance(place.get(last), dict):
-            _merge(place[last], value)
-        elif isinstance(value, dict):
-            place[last] = {}
-            _merge(place[last], value)
+        if isinstance(value, dict):
+            if not isinstance(place.get(last), dict):
+                place[last] = {}
+            _merge(place[last], value, deepest - len(parents) - 1)
         else:
             place[last] = value

@@ -11,6 +11,7 @@ from node.events.batch import EmptyBatch
 from node.events.owners import LockedModel, LockedTask, UnknownReporter, UnknownReportingModel
 from node.events.reporting import NothingAdded
 from node.events.scrolls import UnknownScroll
+from node.tracking import errors as tracking
 from node.users import BadPreferences, UnknownUser
 
 TEXTS: Final[Mapping[tuple[int, int], str]] = {
@@ -117,6 +118,25 @@ class ApiError(Problem):
 
 
 SUBCODES: Final[Mapping[type[NodeError], tuple[int, int]]] = {
+    tracking.UnknownTask: (400, 101),
+    tracking.UnknownModel: (400, 201),
+    tracking.UnknownProject: (400, 401),
+    tracking.UnknownQueue: (400, 701),
+    tracking.InvalidRequest: (400, 12),
+    tracking.BadFieldValue: (400, 16),
+    tracking.BadPattern: (400, 21),
+    tracking.UnknownScroll: (400, 1104),
+    tracking.ReadOnlyDocument: (403, 21),
+    tracking.WrongStatus: (400, 110),
+    tracking.StatusOvertaken: (400, 121),
+    tracking.UndeletableTask: (400, 123),
+    tracking.AlreadyQueued: (400, 706),
+    tracking.NotQueued: (400, 703),
+    tracking.QueueNotEmpty: (400, 702),
+    tracking.NoDefaultQueue: (400, 707),
+    tracking.SeveralDefaultQueues: (400, 708),
+    tracking.NameTaken: (400, 801),
+    tracking.NameTooShort: (400, 12),
     UnknownUser: (400, 301),
     EmptyBatch: (400, 17),
     NothingAdded: (400, 131),

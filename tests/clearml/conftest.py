@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -71,8 +72,9 @@ class Client:
     ) -> Reply:
         path = f"/v{version}/{name}" if version else f"/{name}"
         sent = {"Content-Type": "application/json"} | ({"Authorization": self.auth} if self.auth else {})
+        body = data.encode() if isinstance(data, str) else data
         async with self.session.request(
-            method, self.url + path, data=data, headers=sent | (headers or {})
+            method, self.url + path, data=body and BytesIO(body), headers=sent | (headers or {})
         ) as response:
             return Reply(response.status, response.headers, await response.json(content_type=None))
 
@@ -120,6 +122,12 @@ async def running(home: Path, **settings: Any) -> AsyncIterator[Running]:
 async def served(tmp_path: Path) -> AsyncIterator[Running]:
     async with running(tmp_path / "home") as it:
         yield it
+
+
+@pytest.fixture
+def start() -> Callable[..., Any]:
+    """`async with start(home) as it`: for tests of restarts."""
+    return running
 
 
 @pytest.fixture

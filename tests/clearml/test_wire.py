@@ -12,10 +12,11 @@ from api.app import ROUTES
 from api.bodies import Bodies
 from api.clearml import PATHS, registry, speaks, wire
 from api.clearml.endpoint import Endpoint, parse_version
-from api.clearml.errors import TEXTS, ApiError, of_problem
+from api.clearml.errors import SUBCODES, TEXTS, ApiError, of_problem
 from api.clearml.times import iso, seconds_of
 from api.problems import Problem
-from node.errors import Unavailable
+from node.errors import NodeError, Unavailable
+from node.tracking import errors
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
@@ -206,6 +207,13 @@ def test_what_may_succeed_later_is_a_429_and_nothing_is_above_500():
     assert of_problem(Problem(503, "unavailable", "too many")).status == 429
     assert of_problem(Problem(503, "timeout", "too long")).status == 500
     assert all(code <= 500 for code, _ in TEXTS)
+
+
+def test_every_refusal_of_the_node_has_a_code_of_clearml():
+    assert {*SUBCODES.values()} <= {*TEXTS} and NodeError in SUBCODES
+    refusal = of_problem(errors.WrongStatus("the task is queued", "dequeue it"))
+    assert (refusal.status, refusal.subcode) == (400, 110)
+    assert refusal.message == "Invalid task status (the task is queued. dequeue it)"
 
 
 def test_a_refusal_tells_its_facts():
