@@ -67,7 +67,7 @@ class Accumulator:
 
         logs (d,) are the columns' `norms`; codes has an array (n,) for each category, -1 where missing.
         Rows not `counted` (n,) hold zeros and codes of -1. `missing` (d, n), in the partial stratum, says
-        which zeros stand for missing values.
+        which zeros of the others stand for missing values.
         """
         digits = digits_for(logs)
         masked: BoolArray = np.zeros(self._d, dtype=bool)
@@ -125,7 +125,7 @@ class Accumulator:
 
     def _add_groups(self, filled: FloatArray, codes: list[CodeArray]) -> None:
         n = filled.shape[1]
-        values = np.ascontiguousarray(np.concatenate([filled, *self._stack.squares(filled)]).T)
+        values = self._stack.by_row(filled)
         ones, starts = np.ones(n), np.arange(n + 1)
         for name, column in zip(self._levels, codes, strict=True):
             target = self._grouped[name]

@@ -23,6 +23,7 @@ BoolArray = NDArray[np.bool_]
 SMALL_BLOCK: Final = 2048  # rows: a block of 100 columns stays near the cache; up to 4,096 are exact
 LARGE_BLOCK: Final = 8192  # rows: for few columns the calls cost more than the work; up to 8,192 are exact
 DIGIT: Final = 20  # bits
+_LINE: Final = 8  # numbers in a line of the cache
 _WORTH_THREE: Final = 64  # columns: below this, one large product is faster than three small ones
 _HIGHEST_NORM: Final = 25.5  # log2 of the norm that the highest digit may have; rounding adds less than 0.5
 
@@ -30,6 +31,13 @@ _HIGHEST_NORM: Final = 25.5  # log2 of the norm that the highest digit may have;
 def block_for(columns: int) -> int:
     """How many rows to take at a time."""
     return SMALL_BLOCK if columns >= _WORTH_THREE else LARGE_BLOCK
+
+
+def room(rows: int, columns: int) -> FloatArray:
+    """An array not yet filled, (rows, columns), whose rows do not lie powers of two apart: in a cache what
+    stands below one another would fall into the same few places.
+    """
+    return np.empty((rows, columns + _LINE))[:, :columns]
 
 
 def norms(integers: FloatArray) -> FloatArray:
@@ -78,13 +86,13 @@ class Stack:
             np.searchsorted(lower, upper)
             for lower, upper in zip(self.columns, self.columns[1:], strict=False)
         ]
-        self._rows = np.empty((self.height, block))
-        self._source = np.empty((len(digits), block))
-        self._change = np.empty((len(digits), block))
+        self._rows = room(self.height, block)
+        self._source = room(len(digits), block)
+        self._change = room(len(digits), block)
         d = len(digits)
         self._three = d >= _WORTH_THREE and self.height == 1 + 2 * d and len(self.columns) == 2
         if self._three:
-            self._both = np.ones((1 + d, block))
+            self._both = room(1 + d, block)
             self._products = [np.empty((size, size)) for size in (1 + d, d, 1 + d)]
         else:
             self._products = [np.empty((self.height, self.height))]
@@ -101,7 +109,12 @@ class Stack:
         """The filled matrix (height, n); rows not `counted` must hold zeros, and so must missing values."""
         self._rows[0, :n] = 1.0 if counted is None else counted
         if missing is not None:
-            np.logical_not(missing[self.masked], out=self._rows[self._masks, :n], casting="unsafe")
+            masks = self._rows[self._masks, :n]
+            np.logical_not(
+                missing if self.masked.all() else missing[self.masked], out=masks, casting="unsafe"
+            )
+            if counted is not None:
+                masks[:, ~counted] = 0.0
         for level, within in enumerate(self._next):
             lower, higher = self._rows[self.spans[level], :n], self._rows[self.spans[level + 1], :n]
             count = len(within)
@@ -145,13 +158,21 @@ class Stack:
         _add_exactly(gram[half:, half:], of_high)
         _add_exactly(gram[half:, :half], of_both[1:])
 
-    def squares(self, filled: FloatArray) -> list[FloatArray]:
-        """Elementwise products of every two digits of a column, in the order of `pairs`."""
-        products = []
+    def by_row(self, filled: FloatArray) -> FloatArray:
+        """The filled matrix row by row, (n, height + …), and after it the elementwise products of every two
+        digits of a column, in the order of `pairs`.
+        """
+        products = sum(len(self.columns[b]) for _, b in self.pairs)
+        rows = np.empty((filled.shape[1], self.height + products))
+        rows[:, : self.height] = filled.T
+        start = self.height
         for a, b in self.pairs:
-            within = np.searchsorted(self.columns[a], self.columns[b])
-            products.append(filled[self.spans[a]][within] * filled[self.spans[b]])
-        return products
+            lower, higher = rows[:, self.spans[a]], rows[:, self.spans[b]]
+            if len(self.columns[a]) != len(self.columns[b]):
+                lower = np.take(lower, np.searchsorted(self.columns[a], self.columns[b]), axis=1)
+            np.multiply(lower, higher, out=rows[:, start : start + higher.shape[1]])
+            start += higher.shape[1]
+        return rows
 
     @property
     def pairs(self) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ import numpy as np
 from federation.statistics.accumulate import Accumulator, CodeArray
 from federation.statistics.cores import threads
 from federation.statistics.counts import Counts
-from federation.statistics.digits import BoolArray, FloatArray, block_for, norms
+from federation.statistics.digits import BoolArray, FloatArray, IntArray, block_for, norms
 from federation.statistics.errors import LearnError
 from federation.statistics.profiler import Profiler
 from federation.statistics.schema import Attribute, AttributeType, Extra, Schema
@@ -173,16 +173,16 @@ class _Source:
 
 
 class _Worker:
-    """Learns chunks into strata of its own; rows with missing values wait until they fill a block."""
+    """Learns chunks into strata of its own; in each block the rows of the rarer kind are set aside, complete
+    or not, until they fill a block.
+    """
 
     def __init__(self, source: _Source) -> None:
         self._source = source
         d, levelled, levels, block = len(source.numeric), source.levelled, source.levels, source.block
         self._complete = Accumulator(block, d, levelled, levels, partial=False)
         self._partial = Accumulator(block, d, levelled, levels, partial=True)
-        self._waiting = 0
-        self._missing = np.zeros((d, block), dtype=bool)
-        self._codes = [np.zeros(block, dtype=np.int32) for _ in levels]
+        self._whole, self._gappy = (_Waiting(d, block, len(levels)) for _ in range(2))
         profiled, squared = (extra in source.extras for extra in (Extra.PROFILES, Extra.CONDITIONALS))
         self._profiler = Profiler([a.unit for a in source.numeric], source.chunk) if profiled else None
         self._squares = SquareAccumulator(d, block) if squared else None
@@ -215,7 +215,8 @@ class _Worker:
 
     def counts(self) -> Counts:
         """What was learned."""
-        self._flush()
+        self._add_whole()
+        self._add_gappy()
         profile = None if self._profiler is None else self._profiler.profile()
         squares = None if self._squares is None else self._squares.squares()
         learned = Counts(self._complete.stratum(), self._partial.stratum(), profile, squares)
@@ -246,36 +247,75 @@ class _Worker:
         if not gap.any():
             self._complete.add(n, logs, codes)
             return None
-        rows = np.flatnonzero(gap)
-        self._set_aside(integers[:, rows], [column[rows] for column in codes])
-        if len(rows) == n:
-            return gap
-        integers[:, rows] = 0.0
-        logs[holes] = norms(integers[holes])
-        self._complete.add(n, logs, [np.where(gap, -1, column) for column in codes], counted=~gap)
+        rows, others = np.flatnonzero(gap), np.flatnonzero(~gap)
+        if len(rows) <= len(others):
+            if not self._gappy.fits(len(rows)):
+                self._add_gappy()
+            self._gappy.put(integers, rows, codes)
+            integers[:, rows] = 0.0
+            logs[holes] = norms(integers[holes])
+            self._complete.add(n, logs, _where(~gap, codes), counted=~gap)
+        else:
+            moved = self._partial.integers(n)
+            moved[...] = integers
+            if not self._whole.fits(len(others)):
+                self._add_whole()
+            self._whole.put(moved, others, codes)
+            moved[:, others] = 0.0
+            self._add_partial(moved, _where(gap, codes), gap)
         return gap
 
-    def _set_aside(self, integers: FloatArray, codes: list[CodeArray]) -> None:
-        """Let rows with missing values wait for a full block."""
-        n = integers.shape[1]
-        if self._waiting + n > self._source.block:
-            self._flush()
-        span = slice(self._waiting, self._waiting + n)
+    def _add_partial(self, integers: FloatArray, codes: list[CodeArray], counted: BoolArray | None) -> None:
+        """Count rows that stand in the partial stratum's integers, NaN where missing."""
         missing = np.isnan(integers)
-        integers[missing] = 0.0
-        self._partial.integers(self._source.block)[:, span] = integers
-        self._missing[:, span] = missing
-        for waiting, column in zip(self._codes, codes, strict=True):
-            waiting[span] = column
-        self._waiting += n
+        np.putmask(integers, missing, 0.0)
+        self._partial.add(integers.shape[1], norms(integers), codes, counted=counted, missing=missing)
 
-    def _flush(self) -> None:
-        n = self._waiting
-        if n:
-            codes = [column[:n] for column in self._codes]
-            logs = norms(self._partial.integers(n))
-            self._partial.add(n, logs, codes, missing=self._missing[:, :n])
-            self._waiting = 0
+    def _add_whole(self) -> None:
+        """Count the complete rows that wait."""
+        integers, codes = self._whole.take()
+        if n := integers.shape[1]:
+            self._complete.integers(n)[...] = integers
+            self._complete.add(n, norms(integers), codes)
+
+    def _add_gappy(self) -> None:
+        """Count the others."""
+        integers, codes = self._gappy.take()
+        if n := integers.shape[1]:
+            room = self._partial.integers(n)
+            room[...] = integers
+            self._add_partial(room, codes, None)
+
+
+class _Waiting:
+    """Rows that wait until there are as many as a block has."""
+
+    def __init__(self, numeric: int, block: int, coded: int) -> None:
+        self._integers = np.empty((numeric, block))
+        self._codes = [np.empty(block, dtype=np.int32) for _ in range(coded)]
+        self._block, self._count = block, 0
+
+    def fits(self, rows: int) -> bool:
+        """Whether there is room for so many more."""
+        return self._count + rows <= self._block
+
+    def put(self, integers: FloatArray, rows: IntArray, codes: list[CodeArray]) -> None:
+        """Let these rows of a block wait."""
+        span = slice(self._count, self._count + len(rows))
+        self._integers[:, span] = np.take(integers, rows, axis=1)
+        for waiting, column in zip(self._codes, codes, strict=True):
+            waiting[span] = column[rows]
+        self._count = span.stop
+
+    def take(self) -> tuple[FloatArray, list[CodeArray]]:
+        """What waits, integers (d, n) and codes; from here on nothing does."""
+        n, self._count = self._count, 0
+        return self._integers[:, :n], [column[:n] for column in self._codes]
+
+
+def _where(counted: BoolArray, codes: list[CodeArray]) -> list[CodeArray]:
+    """The codes of the rows counted, -1 for the others."""
+    return [np.where(counted, column, np.int32(-1)) for column in codes]
 
 
 def _numbers(table: Table, attribute: Attribute) -> FloatArray:

@@ -225,6 +225,30 @@ def test_learning_counts_what_python_integers_count(rows: list[Row]) -> None:
     assert moments.rows == len(rows)
 
 
+@pytest.mark.parametrize("missing", [0.02, 0.1, 0.3])
+def test_rows_with_and_without_gaps_in_any_mixture_are_all_counted(missing: float) -> None:
+    rng = np.random.default_rng(4)
+    rows: list[Row] = [
+        {
+            "price": float(rng.integers(-500, 500)) / 100,
+            "ratio": float(rng.normal()),
+            "huge": float(rng.integers(-(2**53), 2**53)),
+            "tiny": 5e-324,
+            "flag": float(i % 2),
+            "carrier": LEVELS[i % 3],
+            "airport": LEVELS[i % 2],
+            "remark": LEVELS[1 + i % 4],
+        }
+        for i in range(300)
+    ]
+    gappy = [
+        {name: None if rng.random() < missing * (1 + i % 3) else cell for name, cell in row.items()}
+        for i, row in enumerate(rows)
+    ]
+    schema = replace(SCHEMA, split=None)
+    assert contents(learned(gappy, schema).counts) == counted(gappy)
+
+
 @few
 @given(ROWS, st.data())
 def test_any_split_in_any_order_is_the_whole(rows: list[Row], data: st.DataObject) -> None:
