@@ -30,7 +30,7 @@ from pyarrow import csv, parquet
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from federation.statistics import Coded, Column, Extra, Moments, Schema, Table
+from federation.statistics import Coded, Column, Extra, Learner, Moments, Schema, Table
 from node.sources import guess_schema, open_source, read_batches
 from node.sources.files import CSV_BLOCK, PARQUET_BATCH
 
@@ -152,10 +152,10 @@ def learn_file(path: Path) -> Moments:
     """Learn a file as a node's job does."""
     source = open_source(path)
     schema, _ = guess_schema(source)
-    moments = Moments(schema)
+    learner = Learner(schema)
     for batch in read_batches(source, schema):
-        moments.learn(batch.table, batch.first)
-    return moments
+        learner.learn(batch.table, batch.first)
+    return Moments.of(learner)
 
 
 def arrow(column: Column) -> pa.Array:

@@ -5,6 +5,7 @@ from federation.statistics.distribution import Histogram, Powers
 from federation.statistics.double_double import DoubleDouble
 from federation.statistics.errors import LearnError, MomentsFormatError, SchemaError, StatisticsError
 from federation.statistics.exact import ExactArray
+from federation.statistics.learner import Learner
 from federation.statistics.moments import Moments
 from federation.statistics.quantum import Quantum, common
 from federation.statistics.schema import LETTERS, Attribute, AttributeType, Extra, Schema
@@ -26,6 +27,7 @@ __all__ = [
     "Extra",
     "Histogram",
     "LearnError",
+    "Learner",
     "Missing",
     "Moments",
     "MomentsFormatError",

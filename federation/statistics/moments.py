@@ -16,7 +16,7 @@ import numpy as np
 from federation.statistics import codec
 from federation.statistics.counts import Counts
 from federation.statistics.errors import SchemaError
-from federation.statistics.learner import summarise
+from federation.statistics.learner import Learner
 from federation.statistics.schema import AttributeType, Extra, Schema
 from federation.statistics.split import REST, Parts, whole
 from federation.statistics.stratum import Levelled, Stratum
@@ -50,6 +50,11 @@ class Moments:
         moments._parts = {level: counts for level, counts in parts.items() if not counts.is_zero()}
         return moments
 
+    @classmethod
+    def of(cls, learner: Learner) -> Moments:
+        """What a learner has counted."""
+        return cls._of(learner.schema, learner.parts())
+
     @property
     def schema(self) -> Schema:
         """The attributes counted."""
@@ -71,11 +76,16 @@ class Moments:
 
         Raises `LearnError` naming column and row, and then nothing was counted.
         """
-        return self._take(summarise(self._schema, table, offset), 1)
+        return self._take(self._count(table, offset), 1)
 
     def forget(self, table: Table, offset: int = 0) -> Self:
         """Undo `learn` of the same rows, exactly; raises `LearnError` as it does."""
-        return self._take(summarise(self._schema, table, offset), -1)
+        return self._take(self._count(table, offset), -1)
+
+    def _count(self, table: Table, offset: int) -> Parts:
+        learner = Learner(self._schema)
+        learner.learn(table, offset)
+        return learner.parts()
 
     def _take(self, change: Parts, sign: int) -> Self:
         self._parts, self._whole = _sum(self._parts, change, sign), None

@@ -23,11 +23,13 @@ _TALLIED: Final = 1 << 21  # integers that the tallies of all columns may have, 
 
 
 class Profiler:
-    """Profiles columns of integers: `add` blocks of each, and in the end take the `profile`."""
+    """Profiles columns of integers: `add` at most a `block` of one at a time, and in the end take the
+    `profile`.
+    """
 
-    def __init__(self, units: Sequence[Quantum], rows: int) -> None:
-        """For columns of these units and so many rows."""
-        self.block = min(POWER_BLOCK, rows)
+    def __init__(self, units: Sequence[Quantum]) -> None:
+        """For columns of these units."""
+        self.block = POWER_BLOCK
         self._narrow = min(_NARROW, _TALLIED // max(1, len(units)))
         self._tallies: list[_Tally | None] = [_Tally() for _ in units]
         self._buckets = [BucketCounts(unit) for unit in units]

@@ -14,8 +14,8 @@ import numpy as np
 
 from federation.statistics.digits import IntArray
 from federation.statistics.errors import LearnError, SchemaError
-from federation.statistics.learner import levels_of
 from federation.statistics.moments import Moments
+from federation.statistics.rows import levels_of
 from federation.statistics.schema import Attribute, AttributeType, Schema
 from federation.statistics.table import Coded, Table
 

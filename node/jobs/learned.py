@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from federation.statistics import Moments, Schema, Table
+from federation.statistics import Learner, Moments, Schema, Table
 from node import window
 from node.project_options import ProjectOptions
 from node.row_filter import naming_rows
@@ -20,7 +20,7 @@ class Learned:
     def __init__(self, schema: Schema, options: ProjectOptions) -> None:
         self.schema, self._options = schema, options
         self.read = self.rows = 0
-        self._moments = Moments(schema)
+        self._learner = Learner(schema)
         self._last: deque[Table] = deque()
         self._before: Table | None = None
 
@@ -31,9 +31,9 @@ class Learned:
         self.rows += counted.rows
         with naming_rows(kept, first):
             if self._options.window is None:
-                self._moments.learn(counted, first)
+                self._learner.learn(counted, first)
             else:
-                Moments(self.schema).learn(counted, first)  # so that what cannot be learned is named here
+                Learner(self.schema).learn(counted, first)  # so that what cannot be learned is named here
                 self._roll(counted, self._options.window)
 
     def _continued(self, table: Table) -> Table:
@@ -65,5 +65,5 @@ class Learned:
     def to_bytes(self) -> bytes:
         """The statistics, or the packed last rows if there is a window."""
         if self._options.window is None:
-            return self._moments.to_bytes()
+            return Moments.of(self._learner).to_bytes()
         return window.pack(self.schema, [*self._last])

@@ -22,6 +22,7 @@ from federation.statistics import (
     AttributeType,
     Coded,
     Extra,
+    Learner,
     Moments,
     Quantum,
     Schema,
@@ -83,6 +84,8 @@ def _tiny_blocks() -> Iterator[None]:
         patch.setattr(digits, "SMALL_BLOCK", 4)
         patch.setattr(digits, "LARGE_BLOCK", 4)
         patch.setattr(learner, "_CHUNK", 8)
+        patch.setattr(learner, "_LEAST", 2)
+        patch.setattr(learner, "_KEPT_LEVELS", 3)
         patch.setattr(learner, "_WORTH_THREADS", 0)
         patch.setattr(learner, "_FEW_COLUMNS", 0)
         patch.setattr(cores, "_cores", lambda: 3)
@@ -247,6 +250,16 @@ def test_rows_with_and_without_gaps_in_any_mixture_are_all_counted(missing: floa
     ]
     schema = replace(SCHEMA, split=None)
     assert contents(learned(gappy, schema).counts) == counted(gappy)
+
+
+@few
+@given(st.lists(ROWS, max_size=4))
+def test_tables_one_after_another_are_counted_like_one(tables: list[list[Row]]) -> None:
+    for schema in (SCHEMA, replace(SCHEMA, split=None)):
+        learner = Learner(schema)
+        for rows in tables:
+            learner.learn(table_of(rows, schema.names))
+        assert Moments.of(learner) == learned([row for rows in tables for row in rows], schema)
 
 
 @few
