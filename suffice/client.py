@@ -430,8 +430,8 @@ class Client(EncoderCalls, SourceCalls):
     def keys(self) -> list[Json]:
         return self._list("/api/keys", "keys")
 
-    def create_key(self, user: str, role: str) -> Json:
-        return self._post("/api/keys", {"user": user, "role": role})
+    def create_key(self, user: str, role: str, label: str = "") -> Json:
+        return self._post("/api/keys", {"user": user, "role": role, "label": label})
 
     def revoke_key(self, access_key: str) -> Json:
         return self._object("DELETE", f"/api/keys/{part(access_key)}")

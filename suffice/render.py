@@ -270,8 +270,18 @@ def job(answer: Job) -> RenderableType:
 
 def keys(answer: Sequence[Json]) -> RenderableType:
     return listing(
-        ("access key", "user", "role"),
-        [(item["access_key"], item["user"], item["role"]) for item in answer],
+        ("access key", "user", "role", "label", "last used", "from"),
+        [
+            (
+                item["access_key"],
+                item["user"],
+                item["role"],
+                item["label"],
+                moment(item["last_used"]),
+                item["last_used_from"] or "",
+            )
+            for item in answer
+        ],
         empty="There are no keys.",
     )
 

@@ -168,7 +168,7 @@ def of_problem(error: Problem | NodeError) -> ApiError:
     if isinstance(error, NodeError):
         code, subcode = next(SUBCODES[kind] for kind in type(error).__mro__ if kind in SUBCODES)
         return _told(code, subcode, error.message, error.remedy)
-    if error.code == "unavailable":
+    if error.code == "unavailable" or error.status == 408:
         return _told(429, 0, error.message, error.remedy)
     if error.code == "forbidden":
         return _told(403, 20, error.message, error.remedy)

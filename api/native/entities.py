@@ -401,15 +401,19 @@ class Jobs(BaseModel):
 class NewKey(Taken):
     user: Name
     role: Role = Role.USER
+    label: str = Field("", max_length=200)
 
 
 class KeyInfo(BaseModel):
-    """An access key without its secret."""
+    """An access key without its secret. `last_used` is a time, None if it was not used yet."""
 
     access_key: str
     user: str
     role: Role
     created: float
+    label: str
+    last_used: float | None
+    last_used_from: str | None
 
 
 class NewKeyInfo(KeyInfo):

@@ -16,7 +16,7 @@ async def listed(call: Call) -> web.Response:
 
 async def create(call: Call) -> web.Response:
     body: NewKey = call.body
-    key = await call.node.keys.create(body.user, body.role)
+    key = await call.node.keys.create(body.user, body.role, body.label)
     return answer(NewKeyInfo(**_public(key).model_dump(), secret_key=key.secret_key), 201)
 
 
@@ -26,4 +26,12 @@ async def revoke(call: Call) -> web.Response:
 
 
 def _public(key: AccessKey) -> KeyInfo:
-    return KeyInfo(access_key=key.access_key, user=key.user, role=key.role, created=key.created)
+    return KeyInfo(
+        access_key=key.access_key,
+        user=key.user,
+        role=key.role,
+        created=key.created,
+        label=key.label,
+        last_used=key.last_used,
+        last_used_from=key.last_used_from,
+    )

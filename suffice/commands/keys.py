@@ -26,6 +26,7 @@ class Role(StrEnum):
 def create(
     user: Annotated[str, typer.Option(help="Who will use it; what is made with it belongs to this user.")],
     role: Annotated[Role, typer.Option(help="What it may do.")] = Role.user,
+    label: Annotated[str, typer.Option(help="What it is for.")] = "",
     node: NodeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -34,10 +35,10 @@ def create(
 
     Example:
 
-        suffice keys create --user ada --role user
+        suffice keys create --user ada --role user --label laptop
     """
     with connected(node, home, as_json) as client:
-        emit(client.create_key(user, role.value), as_json, _new_key)
+        emit(client.create_key(user, role.value, label), as_json, _new_key)
 
 
 @app.command("list")

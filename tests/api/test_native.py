@@ -110,12 +110,14 @@ async def test_the_other_dialect_knows_the_same_roles(call, as_user):
 
 async def test_keys_are_told_once_and_can_be_revoked(served):
     call = served.native
-    made = await call("POST", "/api/keys", {"user": "ann", "role": "user"})
+    made = await call("POST", "/api/keys", {"user": "ann", "role": "user", "label": "laptop"})
     assert made.status == 201
     assert len(base64.b64decode(made.json["secret_key"])) == 16
     listed = await call("GET", "/api/keys")
     assert made.json["secret_key"] not in listed.text
-    assert [key["user"] for key in listed.json["keys"]] == ["admin", "ann"]
+    first, ann = listed.json["keys"]
+    assert (first["user"], first["last_used_from"]) == ("admin", "127.0.0.1") and first["last_used"]
+    assert (ann["user"], ann["label"], ann["last_used"]) == ("ann", "laptop", None)
     assert (await call("DELETE", f"/api/keys/{made.json['access_key']}")).json == {}
     assert (await call("DELETE", f"/api/keys/{made.json['access_key']}")).status == 404
     assert (await call("POST", "/api/keys", {"user": "ann", "role": "king"})).status == 400

@@ -205,6 +205,7 @@ def small_bodies(monkeypatch):
 def test_what_may_succeed_later_is_a_429_and_nothing_is_above_500():
     assert of_problem(Unavailable("the disk is full")).status == 429
     assert of_problem(Problem(503, "unavailable", "too many")).status == 429
+    assert of_problem(Problem(408, "timeout", "the body was too slow")).status == 429
     assert of_problem(Problem(503, "timeout", "too long")).status == 500
     assert all(code <= 500 for code, _ in TEXTS)
 

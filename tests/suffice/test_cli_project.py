@@ -394,7 +394,8 @@ def test_a_wrong_key_is_4(learned: Any) -> None:
 
 
 def test_keys_come_and_go(learned: Any) -> None:
-    made = learned.json("keys", "create", "--user", "ada", "--role", "user")
+    made = learned.json("keys", "create", "--user", "ada", "--role", "user", "--label", "laptop")
+    assert "laptop" in learned.run("keys", "list").stdout
     assert made["secret_key"] not in learned.run("keys", "list", "--json").stdout
     url = learned.json("node", "status")["url"]
     key = {"SUFFICE_ACCESS_KEY": made["access_key"], "SUFFICE_SECRET_KEY": made["secret_key"]}
