@@ -73,7 +73,7 @@ def _middleware(request_seconds: float) -> Middleware:
         app = request.app
         PASSING.set(passing := Passing())
         try:
-            async with asyncio.timeout(request_seconds):
+            async with asyncio.timeout(request_seconds) as passing.limit:
                 response = await handler(request)
         except Exception as error:
             response = _refusal(request, error)

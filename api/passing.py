@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
@@ -9,11 +10,13 @@ from typing import Final
 
 @dataclass(slots=True)
 class Passing:
-    """`user` once it is authenticated; `held`: bytes of its body; `route` where the path's is too general."""
+    """`user` once it is authenticated; `held`: bytes of its body; `route` where the path's is too general;
+    `limit`: when it has to be answered."""
 
     user: str = "-"
     held: int = 0
     route: str = ""
+    limit: asyncio.Timeout | None = None
 
 
 PASSING: Final[ContextVar[Passing]] = ContextVar("passing")

@@ -35,7 +35,7 @@ class Call:
         return self.request.match_info[name]
 
 
-CallHandler = Callable[[Call], Awaitable[web.Response]]
+CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
 OpenHandler = Callable[[web.Request], Awaitable[web.Response]]
 
 

@@ -33,7 +33,7 @@ def bind(route: Route) -> Handler:
         return cast("OpenHandler", route.handler)
     handler = cast("CallHandler", route.handler)
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.StreamResponse:
         node = request.app[NODE]
         check_origin(request)
         key = authenticate(node, request.headers.get(hdrs.AUTHORIZATION), request.remote)

@@ -14,6 +14,7 @@ from node.answers import (
     JoinRequestInfo,
     KeyStatistics,
     KeyValue,
+    LogLine,
     MetricInfo,
     ModelRecord,
     ProjectInfo,
@@ -396,6 +397,26 @@ class JobFilter(Taken):
 
 class Jobs(BaseModel):
     jobs: list[Task]
+
+
+class JobLog(BaseModel):
+    lines: list[LogLine]
+
+
+class EventFilter(Taken):
+    """Nothing named is everything."""
+
+    task: Names = Field(default_factory=list)
+    kind: Annotated[
+        list[Literal["log", "scalar", "vector", "plot", "image", "status", "progress"]],
+        BeforeValidator(_names),
+        WithJsonSchema(
+            {
+                "type": "string",
+                "description": "log, scalar, vector, plot, image, status, progress; several by commas",
+            }
+        ),
+    ] = Field(default_factory=list)
 
 
 class NewKey(Taken):

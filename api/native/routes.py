@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from api.native import (
     encoder_calls,
+    event_calls,
     explore_calls,
     federation_calls,
     job_calls,
@@ -470,7 +471,27 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: Task},
         query=e.Waiting,
     ),
+    _call("GET", "/api/jobs/{job}/log", event_calls.log, "annotator", "What a job said", {200: e.JobLog}),
     _call("DELETE", "/api/jobs/{job}", job_calls.kill, "user", "Kill a job", {200: Task}),
+    # Events
+    _call(
+        "GET",
+        "/api/events",
+        event_calls.stream,
+        "annotator",
+        "What happens, as it happens: Server-Sent Events",
+        {200: "A stream of text/event-stream; a client that is too slow loses the oldest and is told so."},
+        query=e.EventFilter,
+    ),
+    _call(
+        "GET",
+        "/events",
+        event_calls.socket,
+        "annotator",
+        "The same over a WebSocket, each event a message of JSON",
+        {101: "A WebSocket."},
+        query=e.EventFilter,
+    ),
     # Keys
     _call(
         "GET", "/api/keys", key_calls.listed, "admin", "List the access keys, without secrets", {200: e.Keys}

@@ -58,7 +58,7 @@ def bind(route: Route) -> Handler:
     """The handler to register: signature, role, query and body are checked before the call."""
     handler = cast("CallHandler", route.handler)
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.StreamResponse:
         node = request.app[NODE]
         signature, date = _signature_headers(request)
         # Before a byte of the body is read, so that only somebody who names a key makes the node read one.

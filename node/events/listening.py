@@ -49,6 +49,12 @@ class Listener:
             await self._more.wait()
         return self._waiting.popleft()
 
+    def take_waiting(self) -> list[Event]:
+        """All events that it has not had yet."""
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        return waiting
+
     def take_lost(self) -> int:
         """How many events are missing before the next one."""
         lost, self.lost = self.lost, 0
