@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 
 from node.answers import LogLine
 from node.events import batch as batches
 from node.events import deleting, logs, owners, paging, plots, samples, scalars, series
 from node.events.batch import Batch, Reported, Series
-from node.events.kinds import Document, EventKind, Variants
+from node.events.kinds import TYPE_NAMES, Document, EventKind, Variants
 from node.events.listening import Event, HeardKind, Listener, Listeners
 from node.events.reporting import Added, report
 from node.events.scrolls import Scrolls
-from node.events.writing import write
 from node.store import Store
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+_SCALAR = TYPE_NAMES[EventKind.SCALAR]
 
 LOG_PAGE = 5000
 """Lines that are read at once where a whole log is."""
@@ -43,28 +46,35 @@ class Events:
 
     def log(self, task: str, message: str, level: str = "info") -> None:
         """A line of a job's log, on its way to the store when this returns."""
-        now = time.time()
-        self._submit(Batch(logs=[(task, int(now * 1000), level, None, None, message)]))
-        self._listeners.tell(
-            task, "log", lambda: [Event(task, "log", now, {"level": level, "message": message})]
-        )
+        self._submit({"task": task, "type": "log", "msg": message, "level": level})
 
     def scalar(self, task: str, metric: str, iteration: int, value: float) -> None:
         """A job's figure, on its way to the store when this returns."""
-        name = Series(task, EventKind.SCALAR, metric, metric)
-        point = (iteration, float(value), int(time.time() * 1000))
-        batch = Batch(series={name: Reported([point])})
-        self._submit(batch)
-        self._tell_series(batch)
+        named = {"metric": metric, "variant": metric}
+        self._submit({"task": task, "type": _SCALAR, "iter": iteration, "value": value} | named)
 
     def tell(self, task: str, kind: HeardKind, body: dict[str, Any]) -> None:
         """What is kept with the task itself and needs no storing here."""
         self._listeners.tell(task, kind, lambda: [Event(task, kind, time.time(), body)])
 
-    def _submit(self, batch: Batch) -> None:
-        future = self._store.submit(lambda c: write(c, batch))
+    def keep_figures(
+        self, connection: sa.Connection, task: str, kind: str, figures: Mapping[str, Any]
+    ) -> None:
+        """The Plotly figures of a job's result as plots of its task, in the caller's transaction."""
+        shared = {"task": task, "type": "plot", "metric": kind}
+        events = [
+            shared | {"variant": name, "plot_str": to_json(figure, inf_nan_mode="null").decode()}
+            for name, figure in figures.items()
+        ]
+        if events:
+            report(connection, batches.sort(events))
+
+    def _submit(self, event: dict[str, Any]) -> None:
+        batch = batches.sort([event])
+        future = self._store.submit(lambda c: report(c, batch))
         # A lost line is no failure of the job that said it.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._tell(batch)
 
     # --- what others report -------------------------------------------------------------------------------
 
@@ -81,10 +91,7 @@ class Events:
 
     async def _add(self, batch: Batch) -> Added:
         added = await self._store.write(lambda c: report(c, batch))
-        self._tell_series(batch)
-        for task, stamp, level, _, _, message in batch.logs:
-            body = {"level": level, "message": message}
-            self._listeners.tell(task, "log", lambda a=(task, "log", stamp / 1000, body): [Event(*a)])  # type: ignore[misc]
+        self._tell(batch)
         return added
 
     # --- listening ----------------------------------------------------------------------------------------
@@ -95,10 +102,12 @@ class Events:
         """A listener to all events from now on; one that lags loses the oldest, and is told so."""
         return self._listeners.listen(tasks, kinds)
 
-    def _tell_series(self, batch: Batch) -> None:
+    def _tell(self, batch: Batch) -> None:
         for series_, reported in batch.series.items():
             kind: HeardKind = "scalar" if series_.kind is EventKind.SINGLE else series_.kind.value  # type: ignore[assignment]
-            self._listeners.tell(series_.task, kind, lambda s=series_, r=reported, k=kind: _heard(s, r, k))  # type: ignore[misc]
+            self._listeners.tell(series_.task, kind, partial(_points_heard, series_, reported, kind))
+        for line in batch.logs:
+            self._listeners.tell(line[0], "log", partial(_line_heard, line))
 
     # --- reading ------------------------------------------------------------------------------------------
 
@@ -244,12 +253,15 @@ class Events:
         return await self._store.read(lambda c: work(c, *args, **options))
 
 
-def _heard(series_: Series, reported: Reported, kind: HeardKind) -> Iterator[Event]:
+def _points_heard(series_: Series, reported: Reported, kind: HeardKind) -> Iterator[Event]:
     """What listeners hear of a series: the values of scalars; of what is larger, where it is to be found."""
     for row in reported.rows:
         body: dict[str, Any] = {"metric": series_.metric, "variant": series_.variant, "iteration": row[0]}
         if kind == "scalar":
             body["value"] = row[1]
-            yield Event(series_.task, kind, row[2] / 1000, body)
-        else:
-            yield Event(series_.task, kind, row[-1] / 1000, body)
+        yield Event(series_.task, kind, row[-1] / 1000, body)
+
+
+def _line_heard(line: tuple[str, int, str | None, str | None, str | None, str]) -> Iterator[Event]:
+    task, stamp, level, _, _, message = line
+    yield Event(task, "log", stamp / 1000, {"level": level, "message": message})

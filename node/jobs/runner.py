@@ -227,6 +227,7 @@ class JobRunner:
                 current=live.current,
                 maximum=live.maximum,
             )
+            self._events.keep_figures(connection, task, live.kind, answer.get("figures") or {})
 
         try:
             await self._work.settle(live, result, blob, complete)

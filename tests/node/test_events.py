@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from federation.statistics import Schema
 from node.events import BACKLOG
 from node.node import Node
+from node.store.schema import tasks
 
 
 async def test_a_listener_hears_a_task_from_queue_to_completion(
@@ -28,6 +31,10 @@ async def test_a_listener_hears_a_task_from_queue_to_completion(
     assert {"progress", "log", "scalar"} <= {event.kind for event in heard}
     [line] = await node.jobs.log(task.id)
     assert line.message == "1000 rows of flights.csv read"
+    row = await node.store.read(lambda c: c.execute(sa.select(tasks).where(tasks.c.id == task.id)).one())
+    [variants] = row.document["last_metrics"].values()
+    [known] = variants.values()
+    assert (known["metric"], known["count"]) == ("rows per second", 1)
 
 
 async def test_a_listener_that_sleeps_loses_the_oldest_and_holds_nobody_up(node: Node) -> None:

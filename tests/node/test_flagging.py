@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from federation.models.errors import ModelError
 from federation.statistics import Schema, Table
 from node import flagging
 from node.errors import BadRequest
+from node.events.plots import LastPlots
 from node.flagging import Wanted, flag_file, score_key
 from node.node import Node
 from node.project_options import ProjectOptions
@@ -51,6 +53,9 @@ async def test_a_table_and_a_file_are_flagged_by_the_models_score(
     assert of_table.result["limit"] == flags(scores).limit
     assert (of_table.result["rows"], of_table.result["score"]) == (1_000, "res")
     assert of_table.result["figures"]["anomalies"]["data"]
+    [plot], _, _ = await odd.events.last_plots(LastPlots((of_table.id,), 1))
+    assert (plot["metric"], plot["variant"]) == ("predict", "anomalies")
+    assert json.loads(plot["plot_str"]) == of_table.result["figures"]["anomalies"]
     output = tmp_path / "flags.csv"
     of_file = await run(odd, path=str(csv_file(rows)), output=str(output))
     assert of_file.result is not None, of_file.error
