@@ -89,7 +89,7 @@ class Learning:
         """The project as it is now. Raises BadRequest if it refuses to learn (sign 1) or to forget (-1)."""
         row = await self._row(name)
         if row.frozen:
-            raise BadRequest(f"project {name!r} is frozen", "unfreeze it first")
+            raise BadRequest(f"project {name!r} is frozen", "thaw it first")
         if sign < 0 and row.options.window is not None:
             raise BadRequest(
                 f"project {name!r} has a rolling window of {row.options.window} rows: it forgets the oldest "

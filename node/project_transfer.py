@@ -61,7 +61,7 @@ class ProjectTransfer:
         if added.schema.attributes and row.schema.attributes and lacking:
             raise BadRequest(
                 f"project {other!r} counts no {' and '.join(sorted(lacking))}, which {name!r} does",
-                "merge the other way round, or turn histograms off here",
+                "merge the other way round, or merge into a project that counts none",
             )
 
         def pack() -> bytes:

@@ -184,7 +184,7 @@ class Projects:
             if on is (Extra.PROFILES in row.schema.extras):
                 return await self.info(name)
             if row.frozen:
-                raise BadRequest(f"project {name!r} is frozen", "unfreeze it first")
+                raise BadRequest(f"project {name!r} is frozen", "thaw it first")
             if row.federation is not None:
                 raise BadRequest(
                     f"what project {name!r} counts is agreed in {row.federation!r}", "use a local project"

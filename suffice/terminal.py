@@ -21,6 +21,7 @@ import typer
 
 from suffice.client import AuthenticationFailed, CannotReachNode, Client, NodeRefused, SufficeError
 from suffice.connection import open_client
+from suffice.option_names import in_own_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -139,14 +140,14 @@ def reporting(as_json: bool) -> Iterator[None]:
 
 
 def report(error: SufficeError, as_json: bool) -> None:
-    """The error on standard error, as text or as the node's own JSON envelope."""
+    """The error on standard error, as text or in the form of the node's own JSON envelope."""
+    message, remedy = in_own_words(error.message), in_own_words(error.remedy)
     if as_json:
-        details = {"code": error.code, "message": error.message, "remedy": error.remedy}
-        note(json.dumps({"error": details}))
+        note(json.dumps({"error": {"code": error.code, "message": message, "remedy": remedy}}))
         return
-    note(f"error: {error.message}")
-    if error.remedy:
-        note(f"       {error.remedy}")
+    note(f"error: {message}")
+    if remedy:
+        note(f"       {remedy}")
 
 
 def exit_code(error: SufficeError) -> ExitCode:

@@ -92,7 +92,7 @@ class Metric:
         if not all(within):
             raise ModelError(
                 f"{self.name} takes {_counted(self.inputs, 'attribute')} and "
-                f"{_counted(self.targets, 'target')}, not {inputs} and {targets}"
+                f"{_counted(self.targets, 'target')} to compare by, not {inputs} and {targets}"
             )
 
 

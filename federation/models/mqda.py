@@ -120,8 +120,8 @@ def by_class(moments: Moments, target: Target) -> dict[str, Moments]:
     if target.category is None or target.category != split:
         apart = f"keeps the classes of {split!r} apart" if split else "does not keep classes apart"
         raise ModelError(
-            f"mqda needs the covariance of each class, but the project {apart}: create it with "
-            f"split={(target.category or target.name)!r}, a category, and learn it again; or fit mlda"
+            f"mqda needs the covariance of each class, but the project {apart}: make it with statistics "
+            f"split by {(target.category or target.name)!r}, a category, and learn it again; or fit mlda"
         )
     parts = moments.parts()
     if target.level is None:

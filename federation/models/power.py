@@ -262,7 +262,7 @@ def _powered(schema: Schema, target: str, inputs: Sequence[str]) -> tuple[str, d
         learned = f"powers were learned of {listed(sorted(by_column))}" if by_column else "none were learned"
         raise ModelError(
             f"{has} powers, where one column must ({learned}): choose such a column, or learn a project with "
-            "sml_project_power_column"
+            "powers of one"
         )
     return found[0], dict(sorted(by_column[found[0]].items()))
 

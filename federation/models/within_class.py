@@ -164,7 +164,7 @@ def _squares_of_ones(moments: Moments, target: str, names: Sequence[str]) -> Exa
     if Extra.CONDITIONALS not in schema.extras:
         raise ModelError(
             f"the statistics have no sums of squares of {listed(names)} in the classes of {target!r}: learn "
-            'the target as a category, or create the project with the extra "conditionals"'
+            "the target as a category, or make the project with conditionals, which counts them"
         )
     places = np.array([schema.places[name] for name in names])
     return squares_of_pairs(moments, places, np.full(len(names), schema.places[target]))

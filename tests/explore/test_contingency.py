@@ -134,7 +134,7 @@ def test_missing_values_are_in_no_cell(learned: Learned) -> None:
         ("chi2", ["rating"], [], "the table has 1 rows and 5 columns"),
         ("chi2", ["had_affair", "rating"], [], "'had_affair' is not a category"),
         ("chi2", ["rating"], ["rating"], "'rating' is crossed with itself"),
-        ("gain", ["rating"], [], "gain takes 1 or more attributes and 1 target, not 1 and 0"),
+        ("gain", ["rating"], [], "gain takes 1 or more attributes and 1 target to compare by, not 1 and 0"),
         ("gain", ["rating"], ["age"], "'age' is continuous"),
         ("gain", ["rating"], ["nothing"], "'nothing' is unknown"),
     ],

@@ -139,7 +139,7 @@ def test_a_missing_value_leaves_its_own_sample_only(learned: Learned) -> None:
             ["x0", "x1", "x2"],
             [],
             {},
-            "ttest takes 1 or 2 attributes and 0 to 2 targets, not 3 and 0",
+            "ttest takes 1 or 2 attributes and 0 to 2 targets to compare by, not 3 and 0",
         ),
         ("ttest", ["x0"], ["kind"], {}, "3 samples, not two"),
         ("ttest", ["x0", "x1"], ["kind$setosa"], {}, "two attributes are two samples already"),

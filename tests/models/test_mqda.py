@@ -78,8 +78,12 @@ def test_categories_and_missing_values(labelled: Labelled, tabulated: Tabulated)
 @pytest.mark.parametrize(
     ("target", "inputs", "message"),
     [
-        ("other", ["x"], "keeps the classes of 'kind' apart: create it with split='other'.* or fit mlda"),
-        ("flag", ["x"], "create it with split='flag', a category"),
+        (
+            "other",
+            ["x"],
+            "classes of 'kind' apart: make it with statistics split by 'other'.* or fit mlda",
+        ),
+        ("flag", ["x"], "statistics split by 'flag', a category"),
         ("kind", ["x", "y"], "class 'v': 2 rows for 2 columns: at least 3"),
         ("kind", ["still"], "class 'u': 'still' is constant in the 3 rows used"),
         ("kind", ["x", "twice"], "class 'u': 'twice' is a linear combination of 'x'"),
@@ -104,5 +108,5 @@ def test_what_is_refused(target: str, inputs: list[str], message: str, tabulated
 
 def test_statistics_that_are_not_split_are_refused(labelled: Labelled, learned: Learned) -> None:
     columns, inputs = labelled["iris"]
-    with pytest.raises(ModelError, match="does not keep classes apart: create it with split='kind'"):
+    with pytest.raises(ModelError, match="not keep classes apart: make it with statistics split by 'kind'"):
         fit_mqda(learned(columns), "kind", inputs)

@@ -150,7 +150,7 @@ def test_names_that_make_no_sense(target: str | None, inputs: list[str], message
 
 def test_without_powers_there_is_no_power_regression(learned: Learned, tabulated: Tabulated) -> None:
     columns, inputs = diabetes()
-    with pytest.raises(ModelError, match=r"none were learned\).*sml_project_power_column"):
+    with pytest.raises(ModelError, match=r"none were learned\).*powers of one"):
         fit("powerreg", learned(columns), "y", inputs)
     few = {name: values[:4] for name, values in columns.items()}
     with pytest.raises(ModelError, match="4 rows are too few to choose a power with 1 inputs"):

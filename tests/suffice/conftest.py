@@ -142,6 +142,16 @@ def write_table() -> Callable[..., Path]:
 COLUMNS = ("delay", "distance", "carrier", "late")
 
 
+@pytest.fixture(scope="module")
+def learned(one_node: Cli, write_table: Callable[..., Path]) -> Cli:
+    """A node whose project ``trial`` has learned 300 rows, and has a model ``m``."""
+    write_table(one_node.folder / "table.csv", 300)
+    one_node.run("project", "create", "trial")
+    one_node.run("project", "learn", "trial", "table.csv")
+    one_node.run("project", "fit", "trial", "m", "--target", "delay", "--inputs", "distance,carrier")
+    return one_node
+
+
 @dataclass(frozen=True)
 class Marked:
     """An environment that marks every process started with it, also grandchildren."""

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-GROUPS = ("node", "federation", "project", "jobs", "keys")
-
 
 def commands() -> list[tuple[str, ...]]:
-    from suffice.commands import federation, jobs, keys, node, project
+    from suffice.commands.root import app
 
     found: list[tuple[str, ...]] = [("demo",)]
-    for name, group in zip(GROUPS, (node, federation, project, jobs, keys), strict=True):
-        for command in group.app.registered_commands:
+    for group in app.registered_groups:
+        assert group.name is not None
+        assert group.typer_instance is not None
+        for command in group.typer_instance.registered_commands:
             assert command.callback is not None
-            found.append((name, command.name or command.callback.__name__))
+            found.append((group.name, command.name or command.callback.__name__))
     return found
 
 
