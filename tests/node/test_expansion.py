@@ -18,6 +18,7 @@ from federation.statistics import NGRAM, NGRAM_SCHEMA, Coded, Moments, Table, ng
 from node.errors import BadRequest
 from node.jobs.learned import Learned
 from node.node import Node
+from node.places import Place
 from node.project_options import ProjectOptions
 
 POWERS = {
@@ -94,7 +95,8 @@ async def test_a_first_row_does_not_decide_how_finely_powers_are_counted(node: N
 
 async def test_a_schema_from_a_file_has_the_powers(node: Node, csv_file: Callable[..., Path]) -> None:
     path = str(csv_file(numbers()))
-    schema, remarks = await node.projects.schema_from(path, actor=node.first_key, parameters=POWERS)
+    place = Place.of_file(path, None)
+    schema, remarks = await node.projects.schema_from(place, actor=node.first_key, parameters=POWERS)
     assert (sorted(schema.names), remarks) == (sorted(NAMES), [])
     await node.projects.create("p", owner="ann", schema=schema, parameters=POWERS)
     assert (await job(node, "learn", "p", path=path))["remarks"] == []

@@ -14,6 +14,7 @@ from federation.statistics import Coded, Moments, Schema, Table
 from node.config import NodeConfig
 from node.errors import BadRequest
 from node.node import Node
+from node.places import Place
 
 FILTER = "sml_project_predicate_row_filter"
 WINDOW = "sml_project_rolling_window_size"
@@ -94,7 +95,9 @@ async def test_a_finer_precision_counts_in_a_finer_unit(node: Node, tmp_path: Pa
     units = {}
     for precision in (40, 60, 80):
         parameters = {"precision": precision}
-        schema, _ = await node.projects.schema_from(str(path), actor=node.first_key, parameters=parameters)
+        schema, _ = await node.projects.schema_from(
+            Place.of_file(str(path), None), actor=node.first_key, parameters=parameters
+        )
         name = f"p{precision}"
         await node.projects.create(name, owner="ann", parameters=parameters)
         await learn_file(node, name, path)

@@ -12,6 +12,7 @@ from node.config import NodeConfig
 from node.errors import AlreadyExists, BadRequest, Forbidden, NotFound, Unavailable
 from node.keys import Role
 from node.node import Node
+from node.places import Place
 
 
 @pytest.fixture
@@ -169,8 +170,8 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path, schema: Schem
 
 
 async def test_the_schema_of_a_file_is_told_to_those_who_may_ask(node: Node, csv_file, table) -> None:
-    path = str(csv_file(table(100)))
-    found, remarks = await node.projects.schema_from(path, actor=node.first_key, types={"night": "T"})
+    place = Place.of_file(str(csv_file(table(100))), None)
+    found, remarks = await node.projects.schema_from(place, actor=node.first_key, types={"night": "T"})
     assert remarks == []
     assert {a.name: a.type.value for a in found.attributes} == {
         "delay": "C",
@@ -180,7 +181,7 @@ async def test_the_schema_of_a_file_is_told_to_those_who_may_ask(node: Node, csv
     }
     user = await node.keys.create("bob", Role.ANNOTATOR)
     with pytest.raises(Forbidden):
-        await node.projects.schema_from(path, actor=user)
+        await node.projects.schema_from(place, actor=user)
 
 
 def test_unavailable_and_its_kin_have_codes() -> None:
