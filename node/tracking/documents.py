@@ -44,10 +44,22 @@ def get(
     projection: Projection = WHOLE,
 ) -> Document:
     """A document by its id. Raises the collection's error of unknown ids."""
-    found = _read(connection, collection, [key], projection)
+    found = read_all(connection, collection, [key], projection)
     if not found:
         raise collection.unknown(f"there is no {collection.one} {key!r}", "list them to see those that exist")
     return found[key]
+
+
+def read_all(
+    connection: sa.Connection, collection: Collection, ids: Iterable[str], projection: Projection
+) -> dict[str, Document]:
+    """Those of the documents with these ids that there are, by id."""
+    columns = projection.columns(collection)
+    found = {}
+    for row in connection.execute(sa.select(*columns).where(collection.table.c.id.in_(list(ids)))):
+        document = _document(collection, dict(row._mapping))  # noqa: SLF001 (SQLAlchemy's public name for it)
+        found[row.id] = projection.applied(collection, document)
+    return found
 
 
 def get_own(connection: sa.Connection, collection: Collection, key: str) -> Document:
@@ -70,7 +82,7 @@ def find(connection: sa.Connection, query: Query) -> Page:
     )
     # The ids first, so that nothing large has to be put in order.
     found = _matching(connection, ids).scalars().all()
-    documents = _read(connection, query.collection, found, query.projection)
+    documents = read_all(connection, query.collection, found, query.projection)
     page = [documents[key] for key in found]
     return Page(page, window.scroll_id(len(page)) if window.scroll else None)
 
@@ -164,17 +176,6 @@ def _matching(connection: sa.Connection, statement: sa.Select[Any]) -> sa.Result
                 "a regular expression takes too long, or is not one here", "use a simpler one"
             ) from None
         raise
-
-
-def _read(
-    connection: sa.Connection, collection: Collection, ids: Iterable[str], projection: Projection
-) -> dict[str, Document]:
-    columns = projection.columns(collection)
-    found = {}
-    for row in connection.execute(sa.select(*columns).where(collection.table.c.id.in_(list(ids)))):
-        document = _document(collection, dict(row._mapping))  # noqa: SLF001 (SQLAlchemy's public name for it)
-        found[row.id] = projection.applied(collection, document)
-    return found
 
 
 def _document(collection: Collection, row: dict[str, Any]) -> Document:

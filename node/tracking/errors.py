@@ -79,3 +79,35 @@ class NameTaken(AlreadyExists):
 
 class NameTooShort(BadRequest):
     """A name of fewer than three characters."""
+
+
+class InvalidProjectName(BadRequest):
+    """No project can have this name."""
+
+
+class LocationNotEditable(BadRequest):
+    """A change of a project's name would put it elsewhere: that is a move."""
+
+
+class PathTooDeep(BadRequest):
+    """There would be too many projects within each other."""
+
+
+class NoParentToLeave(BadRequest):
+    """The project is at the top already."""
+
+
+class MergeIntoChild(BadRequest):
+    """A project cannot be merged into what is below it."""
+
+
+class MoveIntoItself(BadRequest):
+    """A project cannot be moved to where it is, nor into what is below it."""
+
+
+class ProjectNotEmpty(InUse):
+    """There are things in the project. `kind`: tasks, models, datasets or pipelines."""
+
+    def __init__(self, kind: str, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.kind = kind

@@ -1,0 +1,97 @@
+"""Documents of the tracking store in ClearML's words, and its queries in the store's.
+
+The store says of a user his login and has times in seconds; clients know ids and ISO texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from api.clearml.endpoint import ClearmlCall
+from api.clearml.times import iso
+from node.store.schema import COMPANY
+from node.tracking.collection import Collection
+from node.tracking.documents import Document, Page, find
+from node.tracking.query import Query, read_query
+from node.tracking.references import apart, find_joined
+from node.users import COMPANY_NAME, Users
+
+_OWNED: Final = ("user", "active_users", "last_changed_by")
+
+
+def query_of(call: ClearmlCall[Any], collection: Collection) -> Query:
+    """The query of a list call. Raises what `read_query` does."""
+    return read_query(collection, inward(call.node.users, call.data))
+
+
+async def listed(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
+    """`get_all`: the documents that a query finds, what they refer to by bare ids."""
+    page = await call.node.store.read(lambda c: find(c, query))
+    return _page(query, page, [outward(call.node.users, query.collection, d) for d in page.documents])
+
+
+async def listed_joined(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
+    """`get_all_ex`: the documents that a query finds, what they refer to as objects."""
+    page = await call.node.store.read(lambda c: find_joined(c, query))
+    users = call.node.users
+    owners = apart(query.collection, query.projection).owners
+    shown = [with_owners(users, outward(users, query.collection, d), owners) for d in page.documents]
+    return _page(query, page, shown)
+
+
+def _page(query: Query, page: Page, shown: list[Document]) -> dict[str, Any]:
+    answer: dict[str, Any] = {query.collection.name: shown}
+    return answer | ({"scroll_id": page.scroll_id} if page.scroll_id is not None else {})
+
+
+def outward(users: Users, collection: Collection, document: Document) -> Document:
+    """A document, or fields of one, as clients see it. The given one is changed."""
+    for path in collection.times:
+        if document.get(path) is not None:
+            document[path] = iso(document[path])
+    for name in _OWNED:
+        user = users.find(document[name]) if isinstance(document.get(name), str) else None
+        if user is not None:
+            document[name] = user.id
+    return document
+
+
+def with_owners(users: Users, document: Document, wanted: Mapping[str, Iterable[str]]) -> Document:
+    """Objects in the place of the ids of user and company, with the wanted fields. The document is changed."""
+    if isinstance(document.get("user"), str):
+        user = users.get(document["user"])
+        fields = {name: getattr(user, name, None) for name in wanted.get("user", ()) if name in _SHOWN}
+        document["user"] = {"id": document["user"]} | (fields if user else {})
+    if isinstance(document.get("company"), str):
+        own = document["company"] == COMPANY
+        named = {"name": COMPANY_NAME if own else ""} if "name" in wanted.get("company", ()) else {}
+        document["company"] = {"id": document["company"]} | named
+    return document
+
+
+_SHOWN: Final = frozenset({"name", "given_name", "family_name", "avatar"})
+
+
+def inward(users: Users, request: Mapping[str, Any]) -> dict[str, Any]:
+    """A list call's request with logins in the place of the users' ids."""
+    request = dict(request)
+    for name in _OWNED:
+        if name in request:
+            request[name] = _logins(users, request[name])
+    filters = request.get("filters")
+    if isinstance(filters, dict) and "user" in filters:
+        request["filters"] = filters | {"user": _logins(users, filters["user"])}
+    return request
+
+
+def _logins(users: Users, value: Any) -> Any:
+    """Every id in a condition, however deep, as the login; what is no id stays."""
+    if isinstance(value, list):
+        return [_logins(users, item) for item in value]
+    if isinstance(value, dict):
+        return {name: _logins(users, item) for name, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    user = users.get(value.removeprefix("-"))
+    return value if user is None else value[: value.startswith("-")] + user.login

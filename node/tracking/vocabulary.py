@@ -1,0 +1,177 @@
+"""What words are in use in some projects: tags, types, metrics, parameters, metadata, frameworks, parents.
+
+Every function reads tasks or models of the given projects (of all, if None or empty).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from node.store.schema import COMPANY, labels, tasks, tracking_models
+from node.tracking import json_sql
+from node.tracking.collection import PROJECTS, Collection
+from node.tracking.fields import Condition, ProjectTree
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look: in these projects (in those below them too, if `subprojects`), and, if `public`, in what
+    belongs to everybody."""
+
+    projects: tuple[str, ...] = ()
+    subprojects: bool = True
+    public: bool = True
+
+    def of(self, table: sa.Table) -> Condition:
+        """The rows of a table that are in it."""
+        company = table.c.company.in_(("", COMPANY)) if self.public else table.c.company == COMPANY
+        if not self.projects:
+            return company
+        inside = ProjectTree(table.c.project_id).one_of(self.projects)
+        return company & (inside if self.subprojects else table.c.project_id.in_(self.projects))
+
+
+def tags(
+    connection: sa.Connection,
+    collection: Collection,
+    scope: Scope,
+    field: str = "tags",
+    having: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
+    """The distinct tags (or system tags) of a collection's documents, in order.
+
+    having: for fields of labels, values of which a document must have one ("-x": must not have x).
+    """
+    table = collection.table
+    inside = _projects_inside(scope) if collection is PROJECTS else scope.of(table)
+    ids = sa.select(table.c.id).where(inside)
+    for name, values in (having or {}).items():
+        wanted = [value for value in values if not value.startswith("-")]
+        if wanted:
+            ids = ids.where(_labelled(collection, name, wanted))
+        unwanted = [value[1:] for value in values if value.startswith("-")]
+        if unwanted:
+            ids = ids.where(sa.not_(_labelled(collection, name, unwanted)))
+    mine = (labels.c.collection == collection.name) & (labels.c.field == field)
+    found = sa.select(labels.c.value).where(mine, labels.c.id.in_(ids)).distinct()
+    return sorted(connection.scalars(found))
+
+
+def distinct(connection: sa.Connection, column: sa.Column[str | None], scope: Scope) -> list[str]:
+    """The distinct texts in a column of tasks or models."""
+    found = sa.select(column).where(scope.of(column.table), column.is_not(None)).distinct()
+    return sorted(text for text in connection.scalars(found) if text)
+
+
+def metric_variants(connection: sa.Connection, scope: Scope, ids: Iterable[str]) -> list[dict[str, str]]:
+    """The metrics and variants that tasks reported scalars of: of the tasks with these ids, if there are any,
+    else of those in the scope."""
+    wanted = list(ids)
+    inside = tasks.c.id.in_(wanted) if wanted else scope.of(tasks)
+    found = _keys_of(connection, tasks, "last_metrics", inside, levels=2)
+    pairs = sorted({(item["metric"], item["variant"]) for item in found if {"metric", "variant"} <= {*item}})
+    return [
+        {"metric": m, "metric_hash": digest(m), "variant": v, "variant_hash": digest(v)} for m, v in pairs
+    ]
+
+
+def hyperparameters(connection: sa.Connection, scope: Scope) -> list[dict[str, str]]:
+    """The sections and names of the hyperparameters of tasks."""
+    found = _keys_of(connection, tasks, "hyperparams", scope.of(tasks), levels=2)
+    pairs = sorted({(item.get("section", ""), item.get("name", "")) for item in found})
+    return [{"section": section, "name": name} for section, name in pairs]
+
+
+def hyperparameter_values(connection: sa.Connection, section: str, name: str, scope: Scope) -> list[str]:
+    """The distinct values that tasks have of a hyperparameter."""
+    return _texts_at(connection, tasks, ("hyperparams", section, name, "value"), scope)
+
+
+def metadata_keys(connection: sa.Connection, scope: Scope) -> list[str]:
+    """The keys of the metadata of models."""
+    found = _keys_of(connection, tracking_models, "metadata", scope.of(tracking_models), levels=1)
+    return sorted({item["key"] for item in found if "key" in item})
+
+
+def metadata_values(connection: sa.Connection, key: str, scope: Scope) -> list[str]:
+    """The distinct values that models have under a key of their metadata."""
+    return _texts_at(connection, tracking_models, ("metadata", key, "value"), scope)
+
+
+def parents(
+    connection: sa.Connection, scope: Scope, *, archived: bool | None, name: str = ""
+) -> list[dict[str, Any]]:
+    """The tasks that are parents of others: {id, name, project}. archived: of those that are, or are not."""
+    child = tasks.alias("child")
+    inside = scope.of(child) & child.c.parent.is_not(None)
+    if archived is not None:
+        shelved = sa.exists().where(
+            labels.c.collection == "tasks",
+            labels.c.id == child.c.id,
+            labels.c.field == "system_tags",
+            labels.c.value == "archived",
+        )
+        inside &= shelved if archived else sa.not_(shelved)
+    wanted = tasks.c.id.in_(sa.select(child.c.parent).where(inside))
+    if name:
+        wanted &= tasks.c.name.icontains(name, autoescape=True)
+    found = sa.select(tasks.c.id, tasks.c.name, tasks.c.project_id).where(wanted).order_by(tasks.c.name)
+    return [{"id": row.id, "name": row.name, "project": row.project_id} for row in connection.execute(found)]
+
+
+def digest(name: str) -> str:
+    """The key under which a metric or variant is in last_metrics: clients compute it too."""
+    return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+
+
+def _labelled(collection: Collection, field: str, values: Sequence[str]) -> Condition:
+    return sa.exists().where(
+        labels.c.collection == collection.name,
+        labels.c.id == collection.table.c.id,
+        labels.c.field == field,
+        labels.c.value.in_(values),
+    )
+
+
+def _projects_inside(scope: Scope) -> Condition:
+    table = PROJECTS.table
+    company = table.c.company.in_(("", COMPANY)) if scope.public else table.c.company == COMPANY
+    return company & ProjectTree(table.c.id).one_of(scope.projects) if scope.projects else company
+
+
+def _texts_at(
+    connection: sa.Connection, table: sa.Table, path: tuple[str, ...], scope: Scope
+) -> list[str]:
+    text = json_sql.text_at(table.c.document, path)
+    found = sa.select(text).where(scope.of(table), text.is_not(None)).distinct()
+    return sorted(map(str, connection.scalars(found)))
+
+
+def _keys_of(
+    connection: sa.Connection, table: sa.Table, field: str, inside: Condition, *, levels: int
+) -> list[dict[str, Any]]:
+    """The distinct objects that are `levels` below a field of the documents, without their values."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    rows = connection.execute(
+        sa.select(table.c.document[field]).where(inside), execution_options={"yield_per": 500}
+    )
+    for content in rows.scalars():
+        for path, item in _leaves(content, levels):
+            found.setdefault(path, item)
+    return list(found.values())
+
+
+def _leaves(value: Any, levels: int) -> Iterable[tuple[tuple[str, ...], dict[str, Any]]]:
+    if not isinstance(value, dict):
+        return
+    if levels == 0:
+        yield (), value
+        return
+    for key, inner in value.items():
+        for path, item in _leaves(inner, levels - 1):
+            yield (key, *path), item
