@@ -28,6 +28,7 @@ from node.project_transfer import ProjectTransfer
 from node.projects import Projects
 from node.sessions import Sessions, load_or_create_secret
 from node.store import Store
+from node.tracking.projects import TaskProjects
 from node.users import Users
 
 
@@ -72,6 +73,7 @@ class Node:
         self.files = open_file_store(self.config, self.store)
         await self.files.open()
         self._exit.push_async_callback(self.files.close)
+        self.task_projects = TaskProjects(self.store)
         self.projects = Projects(self.store, numbers, self.node_id, self.name)
         self.models = ProjectModels(self.store, self.projects)
         self.exploration = ProjectExploration(self.projects)

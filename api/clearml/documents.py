@@ -58,7 +58,7 @@ def outward(users: Users, collection: Collection, document: Document) -> Documen
 
 
 def with_owners(users: Users, document: Document, wanted: Mapping[str, Iterable[str]]) -> Document:
-    """Objects in the place of the ids of user and company, with the wanted fields. The document is changed."""
+    """The document, changed: objects in the place of the ids of user and company, with the wanted fields."""
     if isinstance(document.get("user"), str):
         user = users.get(document["user"])
         fields = {name: getattr(user, name, None) for name in wanted.get("user", ()) if name in _SHOWN}

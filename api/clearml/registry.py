@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request, Version, parse_version
 from api.clearml.errors import ApiError
-from api.clearml.services import auth, debug, events, login, server, users
+from api.clearml.services import auth, debug, events, login, projects, server, users
 
 
 async def endpoints(call: ClearmlCall[Request]) -> dict[str, Any]:
@@ -25,6 +25,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *debug.ENDPOINTS,
     *events.ENDPOINTS,
     *login.ENDPOINTS,
+    *projects.ENDPOINTS,
     *server.ENDPOINTS,
     Endpoint("server.endpoints", endpoints, "The endpoints that there are", access="admin"),
     *users.ENDPOINTS,

@@ -105,9 +105,17 @@ class MoveIntoItself(BadRequest):
     """A project cannot be moved to where it is, nor into what is below it."""
 
 
-class ProjectNotEmpty(InUse):
-    """There are things in the project. `kind`: tasks, models, datasets or pipelines."""
+class TasksInProject(InUse):
+    """There are tasks in the project that are not archived."""
 
-    def __init__(self, kind: str, message: str, remedy: str) -> None:
-        super().__init__(message, remedy)
-        self.kind = kind
+
+class ModelsInProject(InUse):
+    """There are models in the project that are not archived."""
+
+
+class DatasetsInProject(InUse):
+    """There are datasets below the project."""
+
+
+class PipelinesInProject(InUse):
+    """There are pipelines below the project."""

@@ -99,7 +99,7 @@ class ColumnField:
 class ProjectTree:
     """A project's column: who names a project means its subprojects too."""
 
-    column: sa.Column[Any]
+    column: ColumnElement[Any]
 
     def one_of(self, values: Sequence[str]) -> Condition:
         return self.column.in_(values) | self.column.in_(_below(values))

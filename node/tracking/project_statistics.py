@@ -57,7 +57,7 @@ def task_statistics(
     """{project: {"active": {...}, "archived": {...}}}: tasks by status, and the seconds that they ran."""
     held = family(connection, ids, children=children)
     shown = STATES if only is None else (only,)
-    found = {key: {state: _no_tasks() for state in shown} for key in ids}
+    found: dict[str, dict[str, Any]] = {key: {state: _no_tasks() for state in shown} for key in ids}
     recent = time.time() - _DAY
     archived = labelled(TASKS, "archived").label("archived")
     runtime = sa.func.sum(sa.func.coalesce(tasks.c.completed, tasks.c.last_update) - tasks.c.started)
@@ -66,7 +66,7 @@ def task_statistics(
             tasks.c.project_id,
             tasks.c.status,
             archived,
-            sa.func.count().label("count"),
+            sa.func.count().label("number"),
             runtime.filter(tasks.c.started.is_not(None)).label("runtime"),
             sa.func.max(tasks.c.started).label("last"),
             sa.func.count().filter(tasks.c.completed > recent).label("recent"),
@@ -93,28 +93,30 @@ def _no_tasks() -> dict[str, Any]:
 
 def _add(counted: dict[str, Any], row: sa.Row[Any]) -> None:
     """Times are unix seconds."""
-    counted["status_count"][row.status] = counted["status_count"].get(row.status, 0) + row.count
-    counted["total_tasks"] += row.count
+    counted["status_count"][row.status] = counted["status_count"].get(row.status, 0) + row.number
+    counted["total_tasks"] += row.number
     counted["total_runtime"] += int(row.runtime or 0)
     counted["completed_tasks_24h"] += row.recent
     last = max(filter(None, (counted["last_task_run"], row.last)), default=None)
     counted["last_task_run"] = last
 
 
-def contents(connection: sa.Connection, ids: Sequence[str], *, children: bool = False) -> dict[str, dict[str, int]]:
+def contents(
+    connection: sa.Connection, ids: Sequence[str], *, children: bool = False
+) -> dict[str, dict[str, int]]:
     """{project: {"tasks": n, "models": n}}: what is in it, archived or not, hidden tasks left out."""
     held = family(connection, ids, children=children)
     found = {key: {"tasks": 0, "models": 0} for key in ids}
     for collection in (TASKS, MODELS):
         table = collection.table
         query = (
-            sa.select(table.c.project_id, sa.func.count().label("count"))
+            sa.select(table.c.project_id, sa.func.count().label("number"))
             .where(held.inside(table), sa.not_(labelled(collection, "hidden")))
             .group_by(table.c.project_id)
         )
         for row in connection.execute(query):
             for key in held.owners[row.project_id]:
-                found[key][collection.name] += row.count
+                found[key][collection.name] += row.number
     return found
 
 
@@ -125,11 +127,13 @@ def non_archived(connection: sa.Connection, ids: Iterable[str], collection: Coll
     return int(connection.scalar(sa.select(sa.func.count()).select_from(table).where(wanted)) or 0)
 
 
-def sub_projects(connection: sa.Connection, ids: Sequence[str], *, hidden: bool) -> dict[str, list[dict[str, str]]]:
+def sub_projects(
+    connection: sa.Connection, ids: Sequence[str], *, hidden: bool
+) -> dict[str, list[dict[str, str]]]:
     """{project: [{id, name}]} of all projects below each; the hidden ones only if asked for."""
     held = family(connection, ids)
     table = tracking_projects
-    wanted = table.c.id.in_([key for key in held.owners if held.owners[key] != [key]])
+    wanted: Condition = table.c.id.in_(list(held.owners))
     if not hidden:
         wanted &= sa.not_(labelled(PROJECTS, "hidden"))
     found: dict[str, list[dict[str, str]]] = {key: [] for key in ids}
@@ -146,12 +150,12 @@ def dataset_statistics(connection: sa.Connection, ids: Sequence[str]) -> dict[st
         json_sql.number_at(tasks.c.document, ("runtime", name)) for name in ("ds_file_count", "ds_total_size")
     )
     query = (
-        sa.select(tasks.c.project_id, count.label("count"), size.label("size"))
+        sa.select(tasks.c.project_id, count.label("number"), size.label("size"))
         .where(tasks.c.project_id.in_(ids), labelled(TASKS, "dataset"), sa.not_(labelled(TASKS, "archived")))
         .order_by(tasks.c.last_update)
     )
     return {
-        row.project_id: {"file_count": int(row.count or 0), "total_size": int(row.size or 0)}
+        row.project_id: {"file_count": int(row.number or 0), "total_size": int(row.size or 0)}
         for row in connection.execute(query)
     }
 

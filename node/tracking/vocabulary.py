@@ -5,13 +5,15 @@ Every function reads tasks or models of the given projects (of all, if None or e
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from node.events.kinds import EventKind
+from node.events.reporting import key_of
+from node.store.event_tables import event_series
 from node.store.schema import COMPANY, labels, tasks, tracking_models
 from node.tracking import json_sql
 from node.tracking.collection import PROJECTS, Collection
@@ -27,7 +29,7 @@ class Scope:
     subprojects: bool = True
     public: bool = True
 
-    def of(self, table: sa.Table) -> Condition:
+    def of(self, table: sa.FromClause) -> Condition:
         """The rows of a table that are in it."""
         company = table.c.company.in_(("", COMPANY)) if self.public else table.c.company == COMPANY
         if not self.projects:
@@ -68,15 +70,24 @@ def distinct(connection: sa.Connection, column: sa.Column[str | None], scope: Sc
     return sorted(text for text in connection.scalars(found) if text)
 
 
-def metric_variants(connection: sa.Connection, scope: Scope, ids: Iterable[str]) -> list[dict[str, str]]:
-    """The metrics and variants that tasks reported scalars of: of the tasks with these ids, if there are any,
-    else of those in the scope."""
+def metric_variants(
+    connection: sa.Connection, table: sa.Table, scope: Scope, ids: Iterable[str]
+) -> list[dict[str, str]]:
+    """The metrics and variants of the scalars reported for the rows of a table, tasks or models: for those
+    with these ids, if there are any, else for those in the scope."""
     wanted = list(ids)
-    inside = tasks.c.id.in_(wanted) if wanted else scope.of(tasks)
-    found = _keys_of(connection, tasks, "last_metrics", inside, levels=2)
-    pairs = sorted({(item["metric"], item["variant"]) for item in found if {"metric", "variant"} <= {*item}})
+    inside = table.c.id.in_(wanted) if wanted else scope.of(table)
+    pair = (event_series.c.metric, event_series.c.variant)
+    kinds = event_series.c.kind.in_((EventKind.SCALAR, EventKind.SINGLE))
+    found = sa.select(*pair).where(kinds, event_series.c.task.in_(sa.select(table.c.id).where(inside)))
     return [
-        {"metric": m, "metric_hash": digest(m), "variant": v, "variant_hash": digest(v)} for m, v in pairs
+        {
+            "metric": row.metric,
+            "metric_hash": key_of(row.metric),
+            "variant": row.variant,
+            "variant_hash": key_of(row.variant),
+        }
+        for row in connection.execute(found.distinct().order_by(*pair))
     ]
 
 
@@ -117,16 +128,11 @@ def parents(
             labels.c.value == "archived",
         )
         inside &= shelved if archived else sa.not_(shelved)
-    wanted = tasks.c.id.in_(sa.select(child.c.parent).where(inside))
+    wanted: Condition = tasks.c.id.in_(sa.select(child.c.parent).where(inside))
     if name:
         wanted &= tasks.c.name.icontains(name, autoescape=True)
     found = sa.select(tasks.c.id, tasks.c.name, tasks.c.project_id).where(wanted).order_by(tasks.c.name)
     return [{"id": row.id, "name": row.name, "project": row.project_id} for row in connection.execute(found)]
-
-
-def digest(name: str) -> str:
-    """The key under which a metric or variant is in last_metrics: clients compute it too."""
-    return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
 
 
 def _labelled(collection: Collection, field: str, values: Sequence[str]) -> Condition:
@@ -144,9 +150,7 @@ def _projects_inside(scope: Scope) -> Condition:
     return company & ProjectTree(table.c.id).one_of(scope.projects) if scope.projects else company
 
 
-def _texts_at(
-    connection: sa.Connection, table: sa.Table, path: tuple[str, ...], scope: Scope
-) -> list[str]:
+def _texts_at(connection: sa.Connection, table: sa.Table, path: tuple[str, ...], scope: Scope) -> list[str]:
     text = json_sql.text_at(table.c.document, path)
     found = sa.select(text).where(scope.of(table), text.is_not(None)).distinct()
     return sorted(map(str, connection.scalars(found)))

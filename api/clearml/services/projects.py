@@ -7,12 +7,12 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 from pydantic import Field
 
-from api.clearml.documents import inward, listed, listed_joined, outward, query_of
+from api.clearml.documents import inward, listed, listed_joined, outward
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from node.store.schema import tasks
 from node.tracking import documents, vocabulary
 from node.tracking import project_statistics as statistics
-from node.tracking.collection import MODELS, PROJECTS, TASKS
+from node.tracking.collection import MODELS, PROJECTS, TASKS, Collection
 from node.tracking.documents import Document
 from node.tracking.project_statistics import STATES, ChildrenType, State
 from node.tracking.query import Query, read_query
@@ -203,7 +203,7 @@ async def get_model_tags(call: ClearmlCall[TagsRequest]) -> dict[str, Any]:
     return await _tags(call, MODELS)
 
 
-async def _tags(call: ClearmlCall[TagsRequest], collection: documents.Collection) -> dict[str, Any]:
+async def _tags(call: ClearmlCall[TagsRequest], collection: Collection) -> dict[str, Any]:
     body = call.body
     having = {name: values for name, values in body.filter.items() if name in ("tags", "system_tags")}
 
@@ -224,9 +224,7 @@ class MetricsRequest(ScopeRequest):
 async def get_unique_metric_variants(call: ClearmlCall[MetricsRequest]) -> dict[str, Any]:
     body = call.body
     table = MODELS.table if body.model_metrics else tasks
-    found = await call.node.store.read(
-        lambda c: vocabulary.metric_variants(c, table, body.scope(), body.ids)
-    )
+    found = await call.node.store.read(lambda c: vocabulary.metric_variants(c, table, body.scope(), body.ids))
     return {"metrics": found}
 
 
@@ -292,14 +290,20 @@ async def get_user_names(call: ClearmlCall[ScopeRequest]) -> dict[str, Any]:
 
 
 ENDPOINTS: Final = (
-    Endpoint("projects.create", create, "Create a project and its missing parents", CreateRequest, access="user"),
+    Endpoint(
+        "projects.create", create, "Create a project and its missing parents", CreateRequest, access="user"
+    ),
     Endpoint("projects.get_by_id", get_by_id, "A project", ProjectRequest),
     Endpoint("projects.get_all", get_all, "Projects that a query finds", ListRequest),
     Endpoint("projects.get_all_ex", get_all_ex, "Projects with statistics", ListExRequest),
     Endpoint("projects.update", update, "Change a project", UpdateRequest, access="user"),
     Endpoint("projects.move", move, "Put a project elsewhere", MoveRequest, "2.13", access="user"),
-    Endpoint("projects.merge", merge, "Move what is in a project to another", MergeRequest, "2.13", access="user"),
-    Endpoint("projects.make_public", make_public, "Give projects to everybody", IdsRequest, "2.9", access="user"),
+    Endpoint(
+        "projects.merge", merge, "Move what is in a project to another", MergeRequest, "2.13", access="user"
+    ),
+    Endpoint(
+        "projects.make_public", make_public, "Give projects to everybody", IdsRequest, "2.9", access="user"
+    ),
     Endpoint("projects.make_private", make_private, "Take projects back", IdsRequest, "2.9", access="user"),
     Endpoint("projects.get_project_tags", get_project_tags, "Tags of projects", TagsRequest, "2.17"),
     Endpoint("projects.get_task_tags", get_task_tags, "Tags of tasks", TagsRequest, "2.8"),
@@ -309,7 +313,11 @@ ENDPOINTS: Final = (
     ),
     Endpoint("projects.get_hyper_parameters", get_hyper_parameters, "Parameters in use", PagedRequest, "2.9"),
     Endpoint(
-        "projects.get_hyperparam_values", get_hyperparam_values, "Values of a parameter", ValuesRequest, "2.13"
+        "projects.get_hyperparam_values",
+        get_hyperparam_values,
+        "Values of a parameter",
+        ValuesRequest,
+        "2.13",
     ),
     Endpoint(
         "projects.get_model_metadata_keys", get_model_metadata_keys, "Metadata in use", PagedRequest, "2.17"
