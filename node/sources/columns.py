@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from federation.statistics import Coded, Column, Schema, Table
 from federation.statistics.table import number_label
 from node.sources.dates import DATE, made_from, parts, times_of
 from node.sources.source import SourceError
+
+Number = TypeVar("Number", np.float64, np.int32)
 
 
 def table_of(record: Any, schema: Schema) -> Table:
@@ -32,14 +34,14 @@ def table_of(record: Any, schema: Schema) -> Table:
 
 
 def floats(array: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A pyarrow column of numbers, null as NaN."""
     import pyarrow as pa
 
     if pa.types.is_decimal(array.type):  # a cast to numbers multiplies, so that 0.57 becomes another number
         array = array.cast(pa.string())
     if not pa.types.is_floating(array.type) or array.type.bit_width != 64:
         array = array.cast(pa.float64())
-    values: np.ndarray[Any, np.dtype[np.float64]] = array.to_numpy(zero_copy_only=False)  # null becomes NaN
-    return values
+    return _numbers(array, np.float64, np.nan)
 
 
 def _coded(array: Any) -> Coded:
@@ -47,10 +49,26 @@ def _coded(array: Any) -> Coded:
 
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     levels = tuple(_label(value) for value in encoded.dictionary.to_pylist())
-    codes = np.array(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int32)
+    codes = _numbers(encoded.indices.cast(pa.int32()), np.int32, -1)
     if "" in levels:  # an empty text is a missing one
-        codes[codes == levels.index("")] = -1
+        codes = np.where(codes == levels.index(""), np.int32(-1), codes)
     return Coded(codes, levels)
+
+
+def _numbers(array: Any, kind: type[Number], missing: float) -> np.ndarray[Any, np.dtype[Number]]:
+    """A pyarrow array of this kind of numbers, null as `missing`; without nulls it stays where it lies.
+
+    pyarrow's own ways to do this load pandas, which takes time and memory and nothing else.
+    """
+    n, start = len(array), array.offset
+    if not n:
+        return np.empty(0, dtype=kind)
+    valid, data = array.buffers()
+    numbers = np.frombuffer(data, kind, n, start * np.dtype(kind).itemsize)
+    if not array.null_count:
+        return numbers
+    present = np.unpackbits(np.frombuffer(valid, np.uint8), count=start + n, bitorder="little")[start:]
+    return np.where(present.view(np.bool_), numbers, kind(missing))
 
 
 def _label(value: object) -> str:

@@ -23,7 +23,8 @@ PARQUET_BUFFER: Final = 1 << 16
 """Bytes read at a time of each column; without it pyarrow holds whole column chunks."""
 
 SAMPLE_ROWS: Final = 1 << 14
-"""Rows of a Parquet file that types are guessed from; of a CSV file it is the first megabyte."""
+"""Rows of a Parquet file that types are guessed from, fewer if they are wide; of a CSV file it is the first
+megabyte."""
 
 MAX_LINE: Final = 64 << 20
 
@@ -151,7 +152,7 @@ class ParquetSource:
 
     def sample(self) -> Any:
         with naming(self, 1):
-            for batch in self._file.iter_batches(SAMPLE_ROWS, use_threads=False):
+            for batch in self._file.iter_batches(_rows(SAMPLE_ROWS, len(self.names)), use_threads=False):
                 return batch
         raise SourceError(f"{self.path.name} has no rows")
 
@@ -166,10 +167,14 @@ class ParquetSource:
             file = parquet.ParquetFile(
                 self.path, read_dictionary=coded, pre_buffer=False, buffer_size=PARQUET_BUFFER
             )
-            size = max(1000, min(PARQUET_BATCH, -(-BATCH_CELLS // max(1, len(columns)))))
-            for batch in file.iter_batches(size, columns=columns):
+            for batch in file.iter_batches(_rows(PARQUET_BATCH, len(columns)), columns=columns):
                 done += batch.num_rows
                 yield Part(partial(_same, batch), done, total)
+
+
+def _rows(most: int, columns: int) -> int:
+    """How many rows to read at a time of so many columns: a batch's cells, but at least 1,000."""
+    return max(1000, min(most, -(-BATCH_CELLS // max(1, columns))))
 
 
 def _same(batch: Any) -> Any:

@@ -19,8 +19,8 @@ from node.sources.columns import table_of
 from node.sources.dates import column_of
 from node.sources.source import Part, Source, SourceError, naming
 
-BATCH_CELLS: Final = 1 << 21
-"""Cells of a batch that is learned at once: enough for learning to be efficient, 16 MB as numbers."""
+BATCH_CELLS: Final = 1 << 20
+"""Cells of a batch that is learned at once: enough for learning to be efficient, 8 MB as numbers."""
 
 READ_AHEAD: Final = 1
 """Pieces of a file that wait, beside those that are being read."""
@@ -53,18 +53,20 @@ def read_batches(source: Source, schema: Schema) -> Iterator[Batch]:
         )
     first = 1
     gathered: list[Table] = []
-    for table, part in _read_ahead(source, schema):
+    for table, done, total in _read_ahead(source, schema):
         gathered.append(table)
         rows = sum(piece.rows for piece in gathered)
-        if rows * max(1, len(schema)) >= BATCH_CELLS or part.done == part.total:
+        if rows * max(1, len(schema)) >= BATCH_CELLS or done == total:
             if rows:
-                yield Batch(joined(gathered), first, part.done, part.total)
+                yield Batch(joined(gathered), first, done, total)
             first += rows
             gathered = []
 
 
-def _read_ahead(source: Source, schema: Schema) -> Iterator[tuple[Table, Part]]:
-    """The parts in order, each a table: one thread fetches parts, as many as there are cores read them."""
+def _read_ahead(source: Source, schema: Schema) -> Iterator[tuple[Table, int, int]]:
+    """The parts in order, each a table, and how much of the total is done with it: one thread fetches parts,
+    as many as there are cores read them. What was read of a file is let go as soon as it is a table.
+    """
     first = 1
     parts = source.parts(schema)
     with (
@@ -72,18 +74,18 @@ def _read_ahead(source: Source, schema: Schema) -> Iterator[tuple[Table, Part]]:
         ThreadPoolExecutor(1, "source-fetch") as fetcher,
     ):
 
-        def fetch() -> tuple[Part, Future[Table]] | None:
+        def fetch() -> tuple[Future[Table], int, int] | None:
             part = next(parts, None)
-            return None if part is None else (part, pool.submit(_read, part, schema))
+            return None if part is None else (pool.submit(_read, part, schema), part.done, part.total)
 
         waiting = deque(fetcher.submit(fetch) for _ in range(_cores() + READ_AHEAD))
         try:
             while (fetched := waiting.popleft().result()) is not None:
                 waiting.append(fetcher.submit(fetch))
-                part, future = fetched
+                future, done, total = fetched
                 with naming(source, first):
                     table = future.result()
-                yield table, part
+                yield table, done, total
                 first += table.rows
         finally:
             for asked in waiting:
