@@ -130,6 +130,24 @@ class Membership:
         )
         return Fused(project, moments, included, charter.needed, charter.number)
 
+    def of_member(self, project: str, node_id: str) -> Fused:
+        """One member's latest contribution, as it was released: in a federation whose members hold each
+        other's, each may see them.
+
+        Raises `LocalProtocolError` if there is no such project, membership or member, `QuorumError` without a
+        contribution.
+        """
+        self._project_schema(project)
+        member = self.charter.members.get(node_id)
+        if member is None:
+            known = ", ".join(sorted(item.name for item in self.charter.members.values()))
+            raise LocalProtocolError(f"federation {self.name!r} has no member {node_id!r} (it has: {known})")
+        part = self._holdings.of_project(project).get(node_id)
+        if part is None:
+            raise QuorumError(project, 1, 0, [member.name])
+        included = Included(node_id, member.name, part.version, part.rows)
+        return Fused(project, part.open(), (included,), 1, self.charter.number)
+
     def _project_schema(self, project: str) -> Schema | None:
         if self.state not in (State.MEMBER, State.LEAVING):
             raise LocalProtocolError(f"this node is not a member of {self.name!r} (it is {self.state.value})")

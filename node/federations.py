@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from federation.charter import Approval
 from federation.errors import FusionError, LocalProtocolError
+from federation.fusion import Fused
 from federation.identity import Identity
 from federation.invitation import Invitation
 from federation.lifecycle import State
@@ -302,6 +303,18 @@ class Federations:
         with refusing():
             fused = await driver.look(lambda machine: machine.fused(shared_as))
         return Statistics(fused.moments, shares_of(fused))
+
+    async def of_member(self, federation: str, shared_as: str, member: str) -> Statistics:
+        """What one member, told by its id or its name, has contributed. Raises BadRequest, Unavailable."""
+        driver = self._find(federation)
+
+        def look(machine: Federation) -> Fused:
+            known = {item.name: node_id for node_id, item in machine.charter.members.items()}
+            return machine.of_member(shared_as, known.get(member, member))
+
+        with refusing():
+            found = await driver.look(look)
+        return Statistics(found.moments, shares_of(found))
 
     async def adopt(self, federation: str, shared_as: str, schema: Schema) -> tuple[Schema, int]:
         """Make sure the federation has this project; its agreed schema, and the version to go on from.

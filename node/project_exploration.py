@@ -39,17 +39,25 @@ class ProjectExploration:
         parameters: Mapping[str, Any] | None = None,
         *,
         local: bool = False,
+        member: str | None = None,
     ) -> Answer:
-        """Ask a metric of `federation.explore`; `local`: of this node's part of a federated project only."""
+        """Ask a metric of `federation.explore`; of a federated project, `local`: of this node's part only,
+        `member`: of that of one member, told by its id or name."""
         question = Question(tuple(attributes), tuple(targets), dict(parameters or {}))
-        (answer,) = await self.explore_each(name, metric, [question], local=local)
+        (answer,) = await self.explore_each(name, metric, [question], local=local, member=member)
         return answer
 
     async def explore_each(
-        self, name: str, metric: str, questions: Sequence[Question], *, local: bool = False
+        self,
+        name: str,
+        metric: str,
+        questions: Sequence[Question],
+        *,
+        local: bool = False,
+        member: str | None = None,
     ) -> list[Answer]:
         """Ask a metric several questions of the same statistics."""
-        statistics = await (self._projects.own_statistics if local else self._projects.statistics)(name)
+        statistics = await self._projects.statistics_of(name, local=local, member=member)
         with refusing():
             values = await self._learning.think(answering.explore, statistics.moments, metric, questions)
         rows, contributions = statistics.moments.rows, statistics.contributions

@@ -38,12 +38,15 @@ CONDITIONALS: Final = "conditionals"
 SPLIT: Final = "partitionSplit"
 LOWER_CASE: Final = "lower_case"
 
+EMBEDDED: Final = "sml_project_rolling_window_use_embedded"
+"""Another project inside, of the window's rows alone: there is none, which may be said."""
+
 WITHOUT_EFFECT: Final = frozenset({"sml_project_autosave", "sml_project_learn_merge", "sync_sched"})
 """Autosave and learn_merge are how every project is: committed when acknowledged, learned all or nothing.
 The schedule belongs to a federation and is only remembered here."""
 
 KNOWN: Final = (
-    frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, CONDITIONALS, SPLIT, LOWER_CASE})
+    frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, CONDITIONALS, SPLIT, LOWER_CASE, EMBEDDED})
     | {POWER_COLUMN, POWER_MIN, POWER_MAX, POWER_STEPS, ORDER}
     | WITHOUT_EFFECT
 )
@@ -84,6 +87,11 @@ class ProjectOptions:
                 raise BadRequest(
                     f"there is no project option {str(name)[:200]!r}", f"use: {', '.join(sorted(KNOWN))}"
                 )
+        if flag(EMBEDDED, parameters.get(EMBEDDED, False)):
+            raise BadRequest(
+                f"{EMBEDDED} is not available: a project counts its window's rows, or all",
+                "learn into two projects, one of them with a window",
+            )
         order = read_order(parameters)
         unfit = [name for name in NOT_OF_SEQUENCES if parameters.get(name) not in (None, "", False, "false")]
         if order is not None and unfit:

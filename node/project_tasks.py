@@ -89,8 +89,9 @@ class ProjectTasks:
             request |= {"task_kind": given.get("task"), "figures": bool(given.get("figures"))}
             request |= {"schema": row.schema.to_dict()}
             return request, payload
-        of_all, own = self._projects.statistics, self._projects.own_statistics
-        statistics = await (own if given.get("local") else of_all)(task.project)
+        statistics = await self._projects.statistics_of(
+            task.project, local=bool(given.get("local")), member=given.get("member")
+        )
         self._basis[task.id] = (statistics.moments.rows, statistics.contributions)
         data = await asyncio.to_thread(statistics.moments.to_bytes)
         if task.kind == "select":

@@ -43,6 +43,9 @@ class Fusion(Protocol):
     async def fused(self, federation: str, shared_as: str) -> Statistics:
         """The sum of the members' contributions. Raises Unavailable without a quorum."""
 
+    async def of_member(self, federation: str, shared_as: str, member: str) -> Statistics:
+        """One member's contribution. Raises BadRequest for no member, Unavailable without a contribution."""
+
     async def adopt(self, federation: str, shared_as: str, schema: Schema) -> tuple[Schema, int]:
         """Make sure the federation has this project; its agreed schema, and the version to go on from.
 
@@ -259,6 +262,21 @@ class Projects:
         if row.federation is not None and row.shared_as is not None:
             return await self._fusion().fused(row.federation, row.shared_as)
         return await self._own(row)
+
+    async def statistics_of(self, name: str, *, local: bool = False, member: str | None = None) -> Statistics:
+        """Those of all, of this node alone (`local`), or of one member of the project's federation, told by
+        its id or name. Raises BadRequest, Unavailable."""
+        if member is None:
+            return await (self.own_statistics(name) if local else self.statistics(name))
+        row = await self.row(name)
+        if row.federation is None or row.shared_as is None:
+            raise BadRequest(
+                f"project {name!r} takes part in no federation: there is no member {member!r} to ask about",
+                "leave the member out",
+            )
+        if local:
+            raise BadRequest("this node's part and that of a member are asked for", "ask for one of them")
+        return await self._fusion().of_member(row.federation, row.shared_as, member)
 
     async def own_statistics(self, name: str) -> Statistics:
         """This node's own part."""

@@ -242,9 +242,12 @@ class Client(EncoderCalls, SourceCalls):
         targets: Sequence[str] = (),
         parameters: Mapping[str, Any] | None = None,
         local: bool = False,
+        member: str | None = None,
     ) -> Json:
-        """A metric's answer; without attributes, of all that suit it. ``local``: of the node's own rows."""
+        """A metric's answer; without attributes, of all that suit it. ``local``: of the node's own rows;
+        ``member``: of what one member of the federation, by its id or name, has contributed."""
         query = [("metric", metric), *_listed("attributes", attributes), *_listed("targets", targets)]
+        query += [("member", member)] if member is not None else []
         query += [("local", "true")] * local + [
             (key, str(value)) for key, value in (parameters or {}).items()
         ]

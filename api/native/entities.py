@@ -216,6 +216,9 @@ class Exploring(Taken):
     attributes: Names = Field(default_factory=list)
     targets: Names = Field(default_factory=list)
     local: Annotated[bool, Field(description="this node's part of a federated project only")] = False
+    member: Annotated[
+        Name | None, Field(description="that of one member of its federation only: an id or a name")
+    ] = None
 
     def parameters(self) -> dict[str, str]:
         return dict(self.__pydantic_extra__)

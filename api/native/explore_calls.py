@@ -26,6 +26,7 @@ async def explore(call: Call) -> web.Response:
             query.targets,
             query.parameters(),
             local=query.local,
+            member=query.member,
         )
     )
 

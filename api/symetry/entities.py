@@ -247,7 +247,7 @@ class FederationEntity(BaseModel):
     rcv_error_action: str = "rcv_block"
     snd_error_action: str = "snd_block"
     fed_use_smpc: bool = False
-    allow_peers_explore: bool = False
+    allow_peers_explore: bool = True
 
 
 class FedSyncStats(Entity):

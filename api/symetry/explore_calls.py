@@ -29,6 +29,8 @@ from api.symetry.lookups import entity_of, project_of
 from api.symetry.views import inputs_of, targets_of
 from node.answers import MetricInfo, ProjectInfo, Question
 
+_PEER: Final = "fed_peer_uuid_for_explore"
+_EMBEDDED: Final = "rolling_window_embedded_project"
 _PARAMETERS: Final[Mapping[str, str]] = {
     "sml_explore_ztest_known_mu": "mu",
     "sml_explore_ttest_known_mu": "mu",
@@ -51,9 +53,10 @@ async def explore(call: Call) -> web.Response:
     if query.metric == "pca" and len(body.values) > 1:
         raise bad_request("The metric pca takes one MLContext.", "Ask for each on its own.")
     questions = await _questions(call, query.metric, body.values, project)
+    whose = _whose(body.values)
     if query.in_background:
-        return await _as_job(call, project, query.metric, questions)
-    found = await _answered(call, project, query.metric, questions)
+        return await _as_job(call, project, query.metric, questions, whose)
+    found = await _answered(call, project, query.metric, questions, whose)
     extra = {"smlInfo": await entity_of(call, project)} if query.return_project_info else {}
     return envelope(values=found | extra)
 
@@ -88,6 +91,11 @@ async def conditional_density(call: Call) -> web.Response:
 async def drift(call: Call) -> web.Response:
     context: MLContext = call.body
     given = context.extra_parameters
+    if _EMBEDDED in given:
+        raise bad_request(
+            f"[{_EMBEDDED}] is not available: a project with a rolling window has no other inside.",
+            "Learn into two projects, one with a window, and name both.",
+        )
     names = ("driftPreferenceProjectName", "driftAnalysisProjectName", "driftMetric")
     missing = [name for name in names if name not in given]
     if missing:
@@ -105,9 +113,10 @@ async def _one(call: Call, metric: str, defaults: Mapping[str, Any] | None = Non
     project = await project_of(call)
     context = body.context()
     questions = await _questions(call, metric, [context], project, defaults)
+    whose = _whose([context])
     if query.in_background:
-        return await _as_job(call, project, metric, questions)
-    return envelope(values=await _answered(call, project, metric, questions))
+        return await _as_job(call, project, metric, questions, whose)
+    return envelope(values=await _answered(call, project, metric, questions, whose))
 
 
 async def _densities(
@@ -116,9 +125,10 @@ async def _densities(
     body: ExploreContext = call.body
     project = await project_of(call)
     questions = await _questions(call, metric, body.values, project, defaults)
+    whose = _whose(body.values) | ({"local": True} if query.use_local else {})
     if query.in_background:
-        return await _as_job(call, project, metric, questions, local=query.use_local)
-    return envelope(values=await _answered(call, project, metric, questions, local=query.use_local))
+        return await _as_job(call, project, metric, questions, whose)
+    return envelope(values=await _answered(call, project, metric, questions, whose))
 
 
 async def _questions(
@@ -166,25 +176,43 @@ def _conditional_question(
 
 
 def _given(context: MLContext) -> dict[str, Any]:
-    return {_PARAMETERS.get(name, name): value for name, value in context.extra_parameters.items()}
+    given = context.extra_parameters
+    return {_PARAMETERS.get(name, name): value for name, value in given.items() if name != _PEER}
+
+
+def _whose(contexts: Sequence[MLContext]) -> dict[str, Any]:
+    """Whose statistics are asked: those of all, or of the one peer that all contexts name."""
+    named = {context.extra_parameters.get(_PEER) for context in contexts}
+    if len(named) > 1:
+        raise bad_request(f"The contexts differ in [{_PEER}].", "Ask about each peer on its own.")
+    (peer,) = named
+    return {} if not peer else {"member": peer}
 
 
 async def _answered(
-    call: Call, project: ProjectInfo, metric: str, questions: Sequence[Question], *, local: bool = False
+    call: Call,
+    project: ProjectInfo,
+    metric: str,
+    questions: Sequence[Question],
+    whose: Mapping[str, Any],
 ) -> dict[str, Any]:
-    answers = await call.node.exploration.explore_each(project.name, metric, questions, local=local)
+    answers = await call.node.exploration.explore_each(project.name, metric, questions, **whose)
     return entities(
         metric, [(answer.attributes, answer.targets, answer.values) for answer in answers], project
     )
 
 
 async def _as_job(
-    call: Call, project: ProjectInfo, metric: str, questions: Sequence[Question], *, local: bool = False
+    call: Call,
+    project: ProjectInfo,
+    metric: str,
+    questions: Sequence[Question],
+    whose: Mapping[str, Any],
 ) -> web.Response:
     asked = [
         {"attributes": list(item.attributes), "targets": list(item.targets), "parameters": item.parameters}
         for item in questions
     ]
-    parameters = {"metric": metric, "questions": asked} | ({"local": True} if local else {})
+    parameters = {"metric": metric, "questions": asked, **whose}
     task = await call.node.jobs.submit("explore", actor=call.key, project=project.name, parameters=parameters)
     return started(call, task)

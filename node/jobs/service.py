@@ -66,13 +66,17 @@ class Jobs:
     ) -> Task:
         """Queue a task; when this returns it will be done, whatever happens to the node.
 
-        learn, forget: {"path", "format"?, "attributes"?, "types"?} or {"table": {"names", "rows", "types"?}};
-        explore: {"metric", "attributes", "targets"?, "parameters"?, "local"?}, or in place of attributes a
-        list of "questions"; fit: {"model", "algorithm", "target", "inputs", "parameters"}; predict: {"model",
-        "table" or "path", "output"? or "output_source"?, "impute"?, "flags"?, "score"?, "figures"?}; select:
-        {"model", "target", "inputs", "algorithm" or "task", "parameters"?, "path" or "table"?}; assess:
-        {"model", "path" or "table", "task"?, "figures"?}; encoder_learn, encoder_forget: {"encoder", "path"};
-        every kind: {"timeout"?} in seconds. Wherever a "path" may be given, so may be the name of a data
+        learn, forget: {"path", "format"?, "attributes"?, "types"?} or {"table": {"names", "rows", "types"?}}
+        encoder_learn, encoder_forget: {"encoder", "path"}
+        explore: {"metric", "attributes", "targets"?, "parameters"?, "local"? or "member"?}, or in place of
+        attributes a list of "questions"
+        fit: {"model", "algorithm", "target", "inputs", "parameters"}
+        predict: {"model", "table" or "path", "output"? or "output_source"?, "impute"?, "flags"?, "score"?,
+        "figures"?}
+        select: {"model", "target", "inputs", "algorithm" or "task", "parameters"?, "path" or "table"?}
+        assess: {"model", "path" or "table", "task"?, "figures"?}
+
+        Every kind takes {"timeout"?} in seconds. Wherever a "path" may be given, so may be the name of a data
         source, "source". Raises BadRequest, Forbidden, NotFound.
         """
         parameters = dict(parameters or {})

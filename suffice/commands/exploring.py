@@ -68,6 +68,14 @@ def explore(
         settings_option("A parameter of the metric."),
     ] = None,
     local: Annotated[bool, typer.Option("--local", help="Of this node's rows alone.")] = False,
+    member: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of what this member of the federation has contributed alone.",
+            show_default=False,
+        ),
+    ] = None,
     wait: PatienceOption = PATIENCE_SECONDS,
     node: NodeOption = None,
     home: HomeOption = None,
@@ -84,6 +92,8 @@ def explore(
         suffice project explore flights arr_delay --metric anova --by carrier
 
         suffice project explore flights arr_delay --metric ttestmu --set mu=5
+
+        suffice project explore flights arr_delay --member JFK
     """
     with about(name, node, home, as_json) as client:
         from suffice.exploration_table import exploration
@@ -91,7 +101,13 @@ def explore(
         given = settings(parameters)
         answer = patiently(
             lambda: client.explore(
-                name, attributes or (), metric=metric, targets=by or (), parameters=given, local=local
+                name,
+                attributes or (),
+                metric=metric,
+                targets=by or (),
+                parameters=given,
+                local=local,
+                member=member,
             ),
             wait,
         )

@@ -73,6 +73,27 @@ async def test_a_federation_through_symetry(pair, iris):
 
     assert await until(count, lambda n: n == len(iris["data"])) == len(iris["data"])
 
+    mine = iris["data"][half:]
+    alone = {"inputAttributes": ["0"], "extraParameters": {"fed_peer_uuid_for_explore": peer.node.node_id}}
+    asked = await admin.symetry("POST", "/projects/local/explore?metric=uni", {"values": [alone]})
+    assert asked.json["values"]["KSVDMap"]["values"][0]["count"] == len(mine), asked.text
+    started = await admin.symetry(
+        "POST", "/projects/local/explore?metric=uni&async=true", {"values": [alone]}
+    )
+    done = await admin.symetry.finished(started)
+    assert done.json["values"]["KSVDMap"]["values"][0]["count"] == len(mine)
+    mixed = await admin.symetry(
+        "POST", "/projects/local/explore?metric=uni", {"values": [alone, {"inputAttributes": ["0"]}]}
+    )
+    assert mixed.status == 400 and "each peer on its own" in mixed.json["statusString"]
+    native = await admin.native("GET", "/api/projects/local/explore?attributes=sepal_length&member=jfk")
+    assert [share["name"] for share in native.json["contributions"]] == ["jfk"]
+    nobody = await admin.native("GET", "/api/projects/local/explore?attributes=sepal_length&member=lga")
+    assert nobody.status == 400 and "no member 'lga'" in nobody.error["message"]
+    await admin.native("POST", "/api/projects", {"name": "own"})
+    of_none = await admin.native("GET", "/api/projects/own/explore?attributes=x&member=jfk")
+    assert of_none.status == 400 and "takes part in no federation" in of_none.error["message"]
+
     info = await admin.symetry("GET", "/fedml/local/info")
     entity = json.loads(
         decrypt(base64.b64decode(admin.symetry.key.secret_key), info.json["values"]["fedInfoEncrypted"])

@@ -262,3 +262,20 @@ def test_the_bus_sees_ciphertext(pair, moments):
         2,
         moments([]).schema.digest(),
     )
+
+
+def test_a_member_s_contribution_may_be_asked_for_alone(pair, moments):
+    """Members of a federation hold each other's contributions, as they were released."""
+    jfk = pair.identity("jfk").node_id
+    pair.contribute("ewr", 1, moments([7.0]))
+    for name in ("ewr", "jfk"):
+        found = pair.nodes[name].of_member("flights", jfk)
+        assert (found.moments, found.needed) == (moments([1.0, 2.0, 3.0]), 1)
+        assert [(part.name, part.version, part.rows) for part in found.contributions] == [("jfk", 2, 3)]
+    with pytest.raises(LocalProtocolError, match=r"no member 'nobody' .it has: ewr, jfk"):
+        pair.admin.of_member("flights", "nobody")
+    pair.join("lga")
+    with pytest.raises(QuorumError, match="missing: lga"):
+        pair.admin.of_member("flights", pair.identity("lga").node_id)
+    with pytest.raises(LocalProtocolError, match="no project"):
+        pair.admin.of_member("trains", jfk)
