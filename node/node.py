@@ -29,6 +29,8 @@ from node.projects import Projects
 from node.sessions import Sessions, load_or_create_secret
 from node.store import Store
 from node.tracking.projects import TaskProjects
+from node.tracking.queues import Queues
+from node.tracking.tasks import Tasks
 from node.users import Users
 
 
@@ -107,6 +109,8 @@ class Node:
             self.sources,
             self.encoders,
         )
+        self.tasks = Tasks(self.store, self.events, self.jobs)
+        self.queues = Queues(self.store)
         self._exit.push_async_callback(self.runner.stop)
         await self.runner.start()
 

@@ -161,6 +161,12 @@ class Jobs:
             await self._runner.kill(task.id)
         return await self.get(task.id)
 
+    async def resume(self, key: str) -> None:
+        """Run a job that ran before and is queued in the store once more."""
+        while key in self._runner.live:  # its end is committed, but not yet told
+            await self._runner.next_change(key).wait()
+        self._runner.submit(await self._store.read(lambda c: task_rows.find(c, key)))
+
     async def wait(self, key: str, timeout: float, seen: Task | None = None) -> Task:  # noqa: ASYNC109
         """The task when it has finished, when its status or progress is no longer as `seen` (default: as
         now), or after `timeout` seconds."""
@@ -168,11 +174,13 @@ class Jobs:
         before = seen or task
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                while not task.finished and _same(task, before):
-                    change = self._runner.next_change(task.id)
-                    task = await self.get(task.id)
-                    if not task.finished and _same(task, before):
-                        await change.wait()
+                with self._events.listen([task.id], ["status"]) as elsewhere:
+                    while not task.finished and _same(task, before):
+                        change = self._runner.next_change(task.id)
+                        task = await self.get(task.id)
+                        if not task.finished and _same(task, before):
+                            runs_here = task.id in self._runner.live
+                            await (change.wait() if runs_here else elsewhere.get())
         return task
 
     async def log(self, key: str) -> builtins.list[LogLine]:

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from node.events import Events
 from node.store import Store
+from node.tracking.queues import Queues
+from node.tracking.tasks import Tasks
 
 
 @pytest.fixture
@@ -31,3 +34,23 @@ def connection(store: Store) -> Iterator[sa.Connection]:
     with store._write_engine.connect() as connection:
         yield connection
         connection.rollback()
+
+
+class NoJobs:
+    """A job manager of a node without jobs."""
+
+    async def kill(self, key: str) -> None:
+        raise AssertionError(f"{key} is no job")
+
+    async def resume(self, key: str) -> None:
+        raise AssertionError(f"{key} is no job")
+
+
+@pytest.fixture
+def tasks(store: Store) -> Tasks:
+    return Tasks(store, Events(store), NoJobs())
+
+
+@pytest.fixture
+def queues(store: Store) -> Queues:
+    return Queues(store)
