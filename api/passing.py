@@ -10,13 +10,21 @@ from typing import Final
 
 @dataclass(slots=True)
 class Passing:
-    """`user` once it is authenticated; `held`: bytes of its body; `route` where the path's is too general;
-    `limit`: when it has to be answered."""
+    """What became known of a request.
+
+    `user` once it is authenticated; `held`: bytes of its body; `route` where the path's is too general;
+    `limit`: when its time is up.
+    """
 
     user: str = "-"
     held: int = 0
     route: str = ""
     limit: asyncio.Timeout | None = None
+
+    def unhurried(self) -> None:
+        """From here on it takes as long as it takes: its answer is sent as it comes."""
+        if self.limit is not None:
+            self.limit.reschedule(None)
 
 
 PASSING: Final[ContextVar[Passing]] = ContextVar("passing")

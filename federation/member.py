@@ -55,6 +55,8 @@ from federation.wire import Fields, decode, display_name_problem, encode, fields
 FEDERATION_ID_BYTES = 16
 SNAPSHOT_VERSION = 1
 MAX_SNAPSHOT_BYTES = 2**30
+RESTORE_GAP = 2**32
+"""Messages that a node may have sealed since a backup that it is restored from."""
 
 
 class Federation(Administration):
@@ -211,6 +213,15 @@ class Federation(Administration):
                 ]
             outputs += self._reseal(now)
         return outputs
+
+    def come_back(self, now: float) -> list[Output]:
+        """Go on from a snapshot that is older than what this node has sent since: a restored backup.
+
+        What was sealed meanwhile is not known here, so the sequence jumps past it; else the others would take
+        what we say for a replay. All is said again: what they know of us becomes what the snapshot knows.
+        """
+        self._sequence += RESTORE_GAP
+        return self.republish(now)
 
     # -- what survives a restart -----------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,10 @@ class Broker:
     async def stop(self) -> None:
         if self._server is not None:
             await self._server.stop()
+
+    def held_still(self) -> AbstractContextManager[None]:
+        """Meanwhile our own server, if there is one, writes nothing; blocks."""
+        return nullcontext() if self._server is None else self._server.held_still()
 
     @property
     def url(self) -> str | None:

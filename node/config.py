@@ -82,6 +82,31 @@ class NodeConfig:
         return self.home / "files"
 
     @property
+    def contents_folder(self) -> Path:
+        """Where the file host keeps the contents of its files."""
+        return self.files_folder / "contents"
+
+    @property
+    def backup_folder(self) -> Path:
+        """What backups being made need meanwhile."""
+        return self.home / "backup"
+
+    @property
+    def restored_path(self) -> Path:
+        """There until the node has started for the first time from a backup."""
+        return self.home / "restored"
+
+    @property
+    def secret_paths(self) -> tuple[Path, ...]:
+        """The single files that make this node the one it is."""
+        return (self.seed_path, self.home / "bus.nkey", self.credentials_path)
+
+    @property
+    def database_path(self) -> Path:
+        """The database of a node without `database_url`."""
+        return self.home / "node.sqlite"
+
+    @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
-        return self.database_url or f"sqlite:///{self.home.resolve() / 'node.sqlite'}"
+        return self.database_url or f"sqlite:///{self.database_path.resolve()}"

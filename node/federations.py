@@ -67,8 +67,11 @@ class Federations:
         self._digests: dict[tuple[str, str], tuple[tuple[Share, ...], str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
-    async def open(self, events: Events) -> None:
-        """Take up every federation where it was, and tell its members what this node's tasks come to."""
+    async def open(self, events: Events, *, restored: bool = False) -> None:
+        """Take up every federation where it was, and tell its members what this node's tasks come to.
+
+        `restored`: where it was is what a backup says; what was sent after that is not known here.
+        """
         task = asyncio.create_task(self._publish(events))
         self._background.add(task)
         for row, snapshot in await self._store.read(rows.all_federations):
@@ -76,7 +79,9 @@ class Federations:
             machine = await asyncio.to_thread(
                 Federation.restore, self._identity, snapshot, records, entropy=entropy
             )
-            self._drivers[row.name] = self._driver(row, machine)
+            driver = self._drivers[row.name] = self._driver(row, machine)
+            if restored:
+                await driver.step(lambda machine: machine.come_back(time.time()))
         with contextlib.suppress(Exception):  # the drivers try again, and say so
             await self._admittance.update()
         for driver in self._drivers.values():

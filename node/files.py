@@ -7,12 +7,18 @@ import fcntl
 import os
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from node.config import NodeConfig
 
 
 class HomeError(Exception):
     """The home folder cannot be used."""
+
+
+def new_private(path: Path) -> BinaryIO:
+    """A new file, mode 0600, to be written. Raises FileExistsError, OSError."""
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def write_private(path: Path, data: bytes) -> None:

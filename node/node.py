@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 
 from federation.identity import Identity
+from node.backup import Archive, taken
 from node.broker import Broker
 from node.config import NodeConfig
 from node.data_sources import DataSources
@@ -57,6 +60,7 @@ class Node:
         lock = HomeLock(self.config.lock_path)
         lock.acquire()
         self._exit.callback(lock.release)
+        await asyncio.to_thread(shutil.rmtree, self.config.backup_folder, ignore_errors=True)
         self.identity: Identity = await asyncio.to_thread(load_or_create_identity, self.config.seed_path)
         self.node_id = self.identity.node_id
         self.store = Store(self.config.store_url)
@@ -88,7 +92,9 @@ class Node:
         self.federations = Federations(self.identity, self.name, self.store, self._broker, self.projects)
         self.projects.fusion = self.federations
         self._exit.push_async_callback(self.federations.close)
-        await self.federations.open(self.events)
+        restored = self.config.restored_path
+        await self.federations.open(self.events, restored=restored.exists())
+        restored.unlink(missing_ok=True)
         self.sources = DataSources(self.store)
         work = ProjectTasks(self.store, self.projects, self.models, self.sources, self.encoders)
         self.runner = JobRunner(
@@ -136,6 +142,25 @@ class Node:
         }
         data = json.dumps(content, indent=2).encode() + b"\n"
         await asyncio.to_thread(write_private, self.config.credentials_path, data)
+
+    @asynccontextmanager
+    async def backup(self) -> AsyncIterator[Archive]:
+        """All that this node is, at one moment, while it goes on; to be read within the context.
+
+        Raises BackupError if its database is elsewhere.
+        """
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(self.files.pinned())
+            taking = taken(self.config, self.files.open_content, self._broker.held_still)
+            entering = asyncio.ensure_future(asyncio.to_thread(taking.__enter__))
+
+            async def leave() -> None:
+                await asyncio.wait([entering])  # also of a caller that was cancelled
+                if entering.exception() is None:
+                    await asyncio.to_thread(taking.__exit__, None, None, None)
+
+            held.push_async_callback(leave)
+            yield await asyncio.shield(entering)
 
     def problems(self) -> dict[str, str]:
         """What is not as it should be, by the part concerned; empty if all is well."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
 from suffice.encoder_client import EncoderCalls
@@ -102,6 +102,10 @@ class Client(EncoderCalls, SourceCalls):
             if line.startswith(start):
                 return float(line.removeprefix(start))
         raise SufficeError("no_metric", f"{self.url} has no metric {start}.")
+
+    def backup(self, file: IO[bytes]) -> None:
+        """Write a backup of the node, as it runs, to a file (for an admin)."""
+        self._save("/api/backup", file)
 
     # Federations
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
 Json = dict[str, Any]
 
+SAVE_SECONDS = 600.0  # of silence, while a node makes its backup
 ANSWER_SECONDS = 120.0  # the longest a node may take for an answer that is not a long poll
 
 
@@ -87,6 +90,28 @@ class Wire:
     def _fetch(
         self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS
     ) -> bytes:
+        with self._answer(method, path, body, timeout) as answer:
+            return answer.read()
+
+    def _save(self, path: str, file: IO[bytes], timeout: float = SAVE_SECONDS) -> None:
+        """Write what the node answers to a file as it comes; ``timeout`` seconds of silence at most."""
+        with self._answer("GET", path, None, timeout) as answer:
+            expected = answer.length
+            size = 0
+            while data := answer.read(2**20):
+                size += len(data)
+                try:
+                    file.write(data)
+                except OSError as error:
+                    raise SufficeError("bad_file", f"The file cannot be written: {error}.") from error
+            if expected is not None and size != expected:
+                raise http.client.IncompleteRead(b"", expected - size)
+
+    @contextmanager
+    def _answer(
+        self, method: str, path: str, body: Json | None, timeout: float
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The answer to one request, to be read within the context."""
         headers = {"Authorization": self._authorization, "Accept": "application/json", "Connection": "close"}
         data = None
         if body is not None:
@@ -99,7 +124,9 @@ class Wire:
         try:
             connection.request(method, self._prefix + path, body=data, headers=headers)
             answer = connection.getresponse()
-            status, content = answer.status, answer.read()
+            if answer.status >= 400:
+                raise _refusal(self.url, answer.status, answer.read())
+            yield answer
         except (OSError, http.client.HTTPException) as error:
             raise CannotReachNode(
                 "cannot_reach",
@@ -108,9 +135,6 @@ class Wire:
             ) from error
         finally:
             connection.close()
-        if status >= 400:
-            raise _refusal(self.url, status, content)
-        return content
 
 
 def part(name: str) -> str:

@@ -9,8 +9,9 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -87,6 +88,23 @@ class EmbeddedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    @contextmanager
+    def held_still(self) -> Iterator[None]:
+        """Meanwhile the server's process is stopped, so that its files are of one moment; blocks.
+
+        Its clients wait: it has to be short. A server that does not run has nothing to be held.
+        """
+        pid = self.pid
+        try:
+            if pid is not None:
+                os.kill(pid, signal.SIGSTOP)
+                os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            yield
+        finally:
+            if pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     @property
     def port(self) -> int:

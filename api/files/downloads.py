@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from aiohttp.helpers import content_disposition_header
 
 from api.app_keys import NODE
+from api.streams import send
 from node.file_store import Reading, StoredFile
 
 _BINARY: Final = "application/octet-stream"
@@ -42,11 +43,9 @@ async def _answer(request: web.Request, reading: Reading) -> web.StreamResponse:
         response.set_status(206)
         response.headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{file.size}"
     response.content_length = stop - start
-    await response.prepare(request)
-    if request.method != hdrs.METH_HEAD:
-        async for data in reading.chunks(start, stop):
-            await response.write(data)
-    return response
+    if request.method == hdrs.METH_HEAD:
+        return response
+    return await send(request, response, reading.chunks(start, stop))
 
 
 def _headers(file: StoredFile, *, attached: bool) -> dict[str, str]:

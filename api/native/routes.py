@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.native import (
+    backup_calls,
     encoder_calls,
     event_calls,
     explore_calls,
@@ -82,6 +83,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route("GET", "/docs", node_calls.docs, "This document as a page", access="open", answers={200: "HTML."}),
     _call("GET", "/api/node", node_calls.info, "annotator", "The node", {200: e.NodeInfo}),
+    _call(
+        "GET",
+        "/api/backup",
+        backup_calls.backup,
+        "admin",
+        "A backup of the running node",
+        {200: "A tar: manifest.json with size and SHA-256 of every part, then the parts."},
+    ),
     # Federations
     _call(
         "POST",

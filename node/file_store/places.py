@@ -10,5 +10,5 @@ from node.store import Store
 
 def open_file_store(config: NodeConfig, store: Store) -> FileStore:
     """The file store that the configuration asks for, not yet open."""
-    folder = config.files_folder
-    return FileStore(store, DiskBlobs(folder / "contents"), folder / "incoming", config.files_quota)
+    incoming = config.files_folder / "incoming"
+    return FileStore(store, DiskBlobs(config.contents_folder), incoming, config.files_quota)

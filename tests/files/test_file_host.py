@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -333,3 +334,11 @@ async def test_a_large_file_passes_through_in_small_memory(host: Any) -> None:
             read += len(part)
     assert read == size
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 64 * MIB
+
+
+async def test_contents_cut_short_on_the_disk_cut_the_connection(host: Any) -> None:
+    await host.post(("a", b"x" * 100_000))
+    (path,) = (path for path in (host.home / "files" / "contents").rglob("*") if path.is_file())
+    path.write_bytes(b"x" * 50_000)
+    with pytest.raises(aiohttp.ClientError):
+        await host("GET", "/a")
