@@ -19,6 +19,8 @@ async def send(
     try:
         async for piece in pieces:
             await response.write(piece)
+    except ConnectionError:
+        return response  # the client has left: nobody is there to be told
     except BaseException:
         if request.transport is not None:
             request.transport.abort()

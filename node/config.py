@@ -99,7 +99,7 @@ class NodeConfig:
     @property
     def secret_paths(self) -> tuple[Path, ...]:
         """The single files that make this node the one it is."""
-        return (self.seed_path, self.home / "bus.nkey", self.credentials_path)
+        return (self.seed_path, self.home / "bus.nkey", self.tokens_path, self.credentials_path)
 
     @property
     def database_path(self) -> Path:

@@ -15,10 +15,10 @@ from aiohttp.typedefs import Handler
 
 from api.access import check_role
 from api.app_keys import NODE
+from api.clearml.identity import identify
 from api.files.downloads import download
 from api.files.removal import delete, delete_many
 from api.files.uploads import upload
-from api.native.binding import authenticate, check_origin
 from api.passing import PASSING, Passing
 from api.problems import Problem, internal, of_node
 from api.routes import Access
@@ -53,11 +53,11 @@ async def _ping(_request: web.Request) -> web.Response:
 
 def _for(needed: Access, handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
-            check_origin(request)
-        key = authenticate(request.app[NODE], request.headers.get(hdrs.AUTHORIZATION), request.remote)
-        check_role(key.role, needed)
-        PASSING.get().user = key.user
+        caller = await identify(request.app[NODE], request, "files")
+        if caller is None:
+            raise Problem(401, "unauthorized", "No key was shown.", "Send a key by HTTP Basic, or a token.")
+        check_role(caller.role, needed)
+        PASSING.get().user = caller.user.login
         return await handler(request)
 
     return handle

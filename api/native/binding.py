@@ -35,7 +35,7 @@ def bind(route: Route) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         node = request.app[NODE]
-        check_origin(request)
+        _check_origin(request)
         key = authenticate(node, request.headers.get(hdrs.AUTHORIZATION), request.remote)
         PASSING.get().user = key.user
         check_role(key.role, route.access)
@@ -63,7 +63,7 @@ def authenticate(node: Node, header: str | None, address: str | None) -> AccessK
     return key
 
 
-def check_origin(request: web.Request) -> None:
+def _check_origin(request: web.Request) -> None:
     """Raise `Problem` 403 for a page of another site: its browser would send a remembered password along."""
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is not None and origin.partition("://")[2] != request.host:

@@ -119,6 +119,12 @@ async def running(home: Path, **settings: Any) -> AsyncIterator[Running]:
 
 
 @pytest.fixture
+def start() -> Callable[..., Any]:
+    """A node of other settings: `async with start(home, ...) as it`."""
+    return running
+
+
+@pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Running]:
     async with running(tmp_path / "home") as it:
         yield it

@@ -65,6 +65,22 @@ async def test_nobody_gets_in_without_a_key_and_a_reader_writes_nothing(host: An
     assert await host.node.files.count() == 1
 
 
+async def test_a_token_opens_it_as_a_key_does_and_ends_with_it(host: Any) -> None:
+    sessions = host.node.sessions
+    key = await host.node.keys.create("ada", "user")
+    token = sessions.token(sessions.by_key(key.access_key, key.secret_key, None), 60, {})
+    bearer = type(host)(host.node, host.url, host.session, {"Authorization": f"Bearer {token}"})
+    assert (await bearer.post(("a", b"1"))).status == 200
+    assert (await host.node.files.find("a")).owner == "ada"
+    browser = type(host)(host.node, host.url, host.session, {"Cookie": f"clearml_token_basic={token}"})
+    assert (await browser("GET", "/a")).body == b"1"
+    assert (await browser("DELETE", "/a", Origin="http://elsewhere.example")).status == 401
+    assert (await browser("DELETE", "/a", Authorization="Bearer nonsense")).status == 401
+    await host.node.keys.revoke(key.access_key)
+    assert (await bearer("GET", "/a")).status == 401
+    assert (await browser("GET", "/a")).status == 401
+
+
 @pytest.mark.parametrize(
     "path",
     [
