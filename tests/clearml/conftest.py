@@ -119,12 +119,6 @@ async def running(home: Path, **settings: Any) -> AsyncIterator[Running]:
 
 
 @pytest.fixture
-def start() -> Callable[..., Any]:
-    """A node of other settings: `async with start(home, ...) as it`."""
-    return running
-
-
-@pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Running]:
     async with running(tmp_path / "home") as it:
         yield it
@@ -132,7 +126,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Running]:
 
 @pytest.fixture
 def start() -> Callable[..., Any]:
-    """`async with start(home) as it`: for tests of restarts."""
+    """`async with start(home, ...) as it`: for restarts, and for other settings."""
     return running
 
 
