@@ -35,7 +35,7 @@ async def stream(call: Call) -> web.StreamResponse:
     tasks = await _tasks(call)
     response = web.StreamResponse(headers={hdrs.CACHE_CONTROL: "no-store"})
     response.content_type = "text/event-stream"
-    _let_it_last()
+    PASSING.get().unhurried()  # a stream ends when its client goes
     with call.node.events.listen(tasks, call.query.kind or None) as listener, suppress(ConnectionError):
         await response.prepare(call.request)
         await response.write(b": listening\n\n")
@@ -53,7 +53,7 @@ async def socket(call: Call) -> web.StreamResponse:
     """The same as messages of JSON. What the client sends is not heard."""
     tasks = await _tasks(call)
     response = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=_SMALLEST_MESSAGE)
-    _let_it_last()
+    PASSING.get().unhurried()  # a stream ends when its client goes
     with call.node.events.listen(tasks, call.query.kind or None) as listener:
         await response.prepare(call.request)
         telling = asyncio.create_task(_tell(response, listener, call.request.app[STOPPING]))
@@ -110,10 +110,3 @@ async def _tasks(call: Call) -> list[str] | None:
     query: EventFilter = call.query
     named = [(await call.node.jobs.get(key)).id for key in query.task]
     return named or None
-
-
-def _let_it_last() -> None:
-    """A stream ends when its client goes, not when requests have to."""
-    limit = PASSING.get().limit
-    if limit is not None:
-        limit.reschedule(None)
