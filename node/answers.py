@@ -214,10 +214,14 @@ class ParameterInfo:
 
 @dataclass(frozen=True, slots=True)
 class AlgorithmInfo:
-    """What may be fitted: its name, a line about it, and its parameters."""
+    """What may be fitted: its name, a line about it, its parameters, and whether a target is "needed".
+
+    Else target is "none", or "of score": that of the algorithm which the parameter score names, if any.
+    """
 
     name: str
     summary: str
+    target: str
     parameters: tuple[ParameterInfo, ...]
 
 

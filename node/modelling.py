@@ -25,7 +25,12 @@ def algorithms() -> tuple[AlgorithmInfo, ...]:
     from federation.models import ALGORITHMS
 
     return tuple(
-        AlgorithmInfo(item.name, item.summary, tuple(ParameterInfo(p.name, p.help) for p in item.parameters))
+        AlgorithmInfo(
+            item.name,
+            item.summary,
+            "of score" if callable(item.has_target) else "needed" if item.has_target else "none",
+            tuple(ParameterInfo(p.name, p.help) for p in item.parameters),
+        )
         for item in ALGORITHMS.values()
     )
 
@@ -38,11 +43,12 @@ def algorithm(name: str) -> AlgorithmInfo:
     return known[name]
 
 
-def check(algorithm: str, parameters: Mapping[str, Any]) -> None:
-    """Raise ModelError for an unknown algorithm, or a parameter that it does not have or cannot read."""
+def check(algorithm: str, target: str | None, parameters: Mapping[str, Any]) -> None:
+    """Raise ModelError for an unknown algorithm, a parameter that it does not have or cannot read, and a
+    target where it has none, or none where it needs one."""
     from federation.models import dispatch
 
-    dispatch.check(algorithm, parameters)
+    dispatch.check(algorithm, target, parameters)
 
 
 def fit(

@@ -38,15 +38,22 @@ class ProjectModels:
         """Raises NotFound."""
         return await self._learning.think(modelling.algorithm, name)
 
-    async def check_fit(self, model: str, algorithm: str, parameters: Mapping[str, Any]) -> None:
-        """Raise BadRequest for what no statistics could make a model of: unknown names, unreadable values."""
+    async def check_fit(
+        self, model: str, algorithm: str, target: str | None, parameters: Mapping[str, Any]
+    ) -> None:
+        """Raise BadRequest for what no statistics could make a model of.
+
+        That is for unknown names, unreadable values, and an algorithm without the target that it needs.
+        """
         if not (isinstance(algorithm, str) and isinstance(model, str) and isinstance(parameters, Mapping)):
             raise BadRequest(
                 "model and algorithm are names, parameters is a map", "see /api/algorithms for what there is"
             )
+        if not (target is None or isinstance(target, str)):
+            raise BadRequest("target is not a name", "name one attribute, or leave target out")
         rows.check_name(model)
         with refusing():
-            await self._learning.think(modelling.check, algorithm, parameters)
+            await self._learning.think(modelling.check, algorithm, target, parameters)
 
     async def selection(self) -> SelectionInfo:
         """What a selection may be told."""

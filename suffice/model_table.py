@@ -76,9 +76,14 @@ def models(answer: Sequence[Json]) -> RenderableType:
 def algorithms(answer: Sequence[Json]) -> RenderableType:
     return Group(
         listing(
-            ("algorithm", "what it is", "parameters"),
+            ("algorithm", "what it is", "target", "parameters"),
             [
-                (item["name"], item["summary"], ", ".join(part["name"] for part in item["parameters"]))
+                (
+                    item["name"],
+                    item["summary"],
+                    item["target"],
+                    ", ".join(part["name"] for part in item["parameters"]),
+                )
                 for item in answer
             ],
             empty="There are none.",

@@ -16,6 +16,7 @@ from federation.assessment.errors import AssessmentError
 from federation.assessment.outcome import Observed, Outcome, observed, outcome
 from federation.assessment.scores import SCORES, Task
 from federation.models import Model
+from federation.models.unknown_levels import known_only
 from federation.statistics import Table
 
 
@@ -23,8 +24,9 @@ from federation.statistics import Table
 class Assessment:
     """How a model did on `rows` rows; `left_out` more had no target.
 
-    scores: those of the task by name, None where the rows do not define one; `remarks` say why. Two classes
-    have confusion, roc and gains; more classes a confusion; a regression residuals.
+    scores: those of the task by name, None where the rows do not define one. `remarks` say why, and which
+    levels of the inputs the model does not know. Two classes have confusion, roc and gains; more classes a
+    confusion; a regression residuals.
     """
 
     target: str
@@ -48,12 +50,14 @@ def assess(model: Model, target: str, table: Table, task: Task | None = None) ->
     """Predict the rows of `table` in which `target` is present, and compare.
 
     The task is by default what the truth looks like: text is many classes, 0 and 1 are two, other numbers a
-    regression. Raises `AssessmentError` if target or answer are not there or do not fit each other, and what
+    regression. A level that the model does not know counts as a missing value, and as an error if it is the
+    target's. Raises `AssessmentError` if target or answer are not there or do not fit each other, and what
     the model raises for a table that it cannot predict.
     """
     truth = observed(table, target)
     rows = np.flatnonzero(truth.present)
-    predictions = model.predict(table if truth.present.all() else table.take(rows))
+    judged, unknown = known_only(model, table if truth.present.all() else table.take(rows))
+    predictions = model.predict(judged)
     chosen = task or task_of(truth, predictions)
     answer = outcome(predictions, target, chosen)
     actual = truth.values[rows]
@@ -66,7 +70,8 @@ def assess(model: Model, target: str, table: Table, task: Task | None = None) ->
         of_task["confusion"] = confusion(actual, answer.value)
     if answer.score is not None and scores["auc"] is not None:
         of_task |= {"roc": roc(actual, answer.score), "gains": gains(actual, answer.score)}
-    return Assessment(target, chosen, rows.size, table.rows - rows.size, scores, remarks, **of_task)
+    left_out = table.rows - rows.size
+    return Assessment(target, chosen, rows.size, left_out, scores, (*remarks, *unknown), **of_task)
 
 
 def task_of(truth: Observed, predictions: Mapping[str, NDArray[Any]]) -> Task:

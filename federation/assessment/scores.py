@@ -177,12 +177,16 @@ DEFAULTS: Final[Mapping[Task, str]] = {"binary": "auc", "multiclass": "mf1_w", "
 """What a model is judged by if nobody says otherwise."""
 
 
-def score_named(name: str | None, task: Task) -> Score:
-    """The score of this name, or the task's default; raises `AssessmentError` listing those of the task."""
-    score = SCORES.get(DEFAULTS[task] if name is None else ALIASES.get(name, name))
-    if score is None or task not in score.tasks:
-        suitable = ", ".join(other.name for other in SCORES.values() if task in other.tasks)
-        raise AssessmentError(f"{name!r} is not a score of {task} models: use one of {suitable}")
+def score_named(name: str | None, task: Task | None) -> Score:
+    """The score of this name, or the task's default; without a task, one of any.
+
+    Raises `AssessmentError` listing those of the task.
+    """
+    score = SCORES.get(DEFAULTS[task or "binary"] if name is None else ALIASES.get(name, name))
+    if score is None or (task is not None and task not in score.tasks):
+        suitable = ", ".join(other.name for other in SCORES.values() if task in (None, *other.tasks))
+        of_task = f" of {task} models" if task else ""
+        raise AssessmentError(f"{name!r} is not a score{of_task}: use one of {suitable}")
     return score
 
 

@@ -6,7 +6,7 @@ Every file of models lists its algorithms as `ALGORITHMS`; `dispatch` collects t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -34,11 +34,12 @@ class Model(Protocol):
 
 
 class Fit(Protocol):
-    """Fits a model; `options` are the parameters that were given, read. Raises `ModelError`."""
+    """Fits a model; `options` are the parameters that were given, read. Raises `ModelError`.
 
-    def __call__(
-        self, moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any
-    ) -> Model: ...
+    The target of an algorithm that has none is "".
+    """
+
+    def __call__(self, moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> Model: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,27 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """One algorithm; `summary` is a line for people who choose among them."""
+    """One algorithm; `summary` is a line for people who choose among them.
+
+    has_target: whether it predicts a target, which it then needs; a function if that depends on the
+    parameters, read.
+    """
 
     name: str
     summary: str
     fit: Fit
     model: type[Any]
     parameters: tuple[Parameter, ...] = ()
+    has_target: bool | Callable[[Mapping[str, Any]], bool] = True
+
+    def check_target(self, target: str | None, parameters: Mapping[str, Any]) -> None:
+        """Raise `ModelError` if there is no target where one is needed, or one where there is none."""
+        has = self.has_target(parameters) if callable(self.has_target) else self.has_target
+        if has and not target:
+            raise ModelError(f"{self.name} needs a target: name the attribute to predict")
+        if target and not has:
+            other = "say in score which model has it" if callable(self.has_target) else "make it an input"
+            raise ModelError(f"{self.name} has no target: leave {target!r} out, or {other}")
 
     def read(self, given: dict[str, Any]) -> dict[str, Any]:
         """The parameters as `fit` takes them, those that are None left out; raises `ModelError`."""
@@ -114,13 +129,6 @@ def text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ModelError(f"{name} is {value!r}: it must be text")
     return value
-
-
-def required(target: str | None) -> str:
-    """The target of an algorithm that needs one; raises `ModelError` if there is none."""
-    if not target:
-        raise ModelError("a target is needed: name the attribute to predict")
-    return target
 
 
 MISSING = Parameter(

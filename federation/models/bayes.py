@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.models.algorithm import Algorithm, Parameter, flag, number, required
+from federation.models.algorithm import Algorithm, Parameter, flag, number
 from federation.models.classes import Target, outcome, target_of
 from federation.models.design import InputColumn, category_and_level
 from federation.models.errors import ModelError, listed
@@ -272,7 +272,7 @@ def _require_possible(names: Sequence[str], target: Target, lowest: FloatArray) 
 
 def _bayes(
     moments: Moments,
-    target: str | None,
+    target: str,
     inputs: Sequence[str],
     /,
     *,
@@ -280,7 +280,7 @@ def _bayes(
     **options: Any,
 ) -> BayesModel:
     del use_log_likelihood  # the posterior is one number, by logarithms or not
-    return fit_bayes(moments, required(target), inputs, **options)
+    return fit_bayes(moments, target, inputs, **options)
 
 
 ALGORITHMS: Final = (

@@ -302,11 +302,7 @@ def _check_options(
         raise ModelError(f"tolerance is {tolerance!r}: it must lie between 0 and 1")
 
 
-def _covest(
-    moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any
-) -> CovarianceModel:
-    if target:
-        raise ModelError(f"covest has no target: leave {target!r} out, or make it an input")
+def _covest(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> CovarianceModel:
     return fit_covariance(moments, inputs, **estimator_options(options))
 
 
@@ -341,5 +337,6 @@ ALGORITHMS: Final = (
             Parameter("maxiter", whole, "of graph_lasso: passes over the columns at most (1000)"),
             Parameter("tolerance", number, "of graph_lasso: largest change of the last pass (1e-10)"),
         ),
+        has_target=False,
     ),
 )

@@ -57,9 +57,13 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
 """All algorithms, by name."""
 
 
-def check(algorithm: str, parameters: Mapping[str, Any]) -> None:
-    """Raise `ModelError` where `fit` would, before there are statistics: unknown names, unreadable values."""
-    _chosen(algorithm).read(dict(parameters))
+def check(algorithm: str, target: str | None, parameters: Mapping[str, Any]) -> None:
+    """Raise `ModelError` where `fit` would, before there are statistics.
+
+    That is for unknown names, unreadable values, and a target where none is needed or the other way about.
+    """
+    chosen = chosen_of(algorithm)
+    chosen.check_target(target, chosen.read(dict(parameters)))
 
 
 def fit(
@@ -70,8 +74,10 @@ def fit(
     Parameters may be text, as REST clients send them. Raises `ModelError` for an unknown algorithm or
     parameter, listing those there are, and for everything the algorithm itself refuses.
     """
-    chosen = _chosen(algorithm)
-    return chosen.fit(moments, target, inputs, **chosen.read(parameters))
+    chosen = chosen_of(algorithm)
+    read = chosen.read(parameters)
+    chosen.check_target(target, read)
+    return chosen.fit(moments, target or "", inputs, **read)
 
 
 def from_dict(record: Mapping[str, Any]) -> Model:
@@ -86,7 +92,8 @@ def from_dict(record: Mapping[str, Any]) -> Model:
     return model
 
 
-def _chosen(algorithm: str) -> Algorithm:
+def chosen_of(algorithm: str) -> Algorithm:
+    """The algorithm of this name; raises `ModelError` for another."""
     if algorithm not in ALGORITHMS:
         known = listed(tuple(ALGORITHMS), most=len(ALGORITHMS))
         raise ModelError(f"algorithm {algorithm!r} is unknown; there are {known}")

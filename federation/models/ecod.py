@@ -164,7 +164,7 @@ def _skewness(n: int, first: int, second: int, third: int) -> float:
 
 def _ecod(
     moments: Moments,
-    target: str | None,
+    target: str,
     inputs: Sequence[str],
     /,
     *,
@@ -172,8 +172,6 @@ def _ecod(
     desired_prob_feats: str = "",
     **options: Any,
 ) -> EcodModel:
-    if target:
-        raise ModelError(f"ecod has no target: leave {target!r} out, or make it an input")
     wanted = tuple(name.strip() for name in desired_prob_feats.split(",") if name.strip())
     return fit_ecod(moments, inputs, threshold=ecod_anomaly_threshold, desired_prob_feats=wanted, **options)
 
@@ -198,5 +196,6 @@ ALGORITHMS: Final = (
                 "inputs, separated by commas, whose tail probabilities are part of the answer",
             ),
         ),
+        has_target=False,
     ),
 )

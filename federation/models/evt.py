@@ -187,7 +187,7 @@ class _Stream:
 
 def _evt(
     moments: Moments,
-    target: str | None,
+    target: str,
     inputs: Sequence[str],
     /,
     *,
@@ -200,8 +200,6 @@ def _evt(
         from federation.models.dispatch import fit  # which collects this module
 
         return watch(fit(score, moments, target, inputs), settings, key=score_key)
-    if target:
-        raise ModelError(f"evt has no target: leave {target!r} out, or say in score which model has it")
     check_names(moments.schema, None, inputs)
     if len(inputs) != 1 or inputs[0] not in moments.schema or not moments.schema[inputs[0]].numeric:
         raise ModelError(
@@ -209,6 +207,14 @@ def _evt(
             "several, name its algorithm in score"
         )
     return EvtModel("evt", inputs[0], None, settings)
+
+
+def _has_target(options: Mapping[str, Any]) -> bool:
+    """That of the algorithm whose score is watched."""
+    from federation.models.dispatch import chosen_of  # which collects this module
+
+    found = chosen_of(options["score"]).has_target if "score" in options else False
+    return found({}) if callable(found) else found
 
 
 _SETTINGS: Final = {
@@ -236,5 +242,6 @@ ALGORITHMS: Final = (
             Parameter("score", text, "an algorithm whose score of the inputs is watched, as mahalanobis"),
             Parameter("score_key", text, "which of that model's outputs (res without it)"),
         ),
+        has_target=_has_target,
     ),
 )

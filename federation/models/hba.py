@@ -123,9 +123,7 @@ def _rarity(rows: FloatArray, highest: int) -> FloatArray:
     return rarity
 
 
-def _hba(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> HbaModel:
-    if target:
-        raise ModelError(f"hba has no target: leave {target!r} out, or make it an input")
+def _hba(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> HbaModel:
     return fit_hba(moments, inputs, **options)
 
 
@@ -136,5 +134,6 @@ ALGORITHMS: Final = (
         _hba,
         HbaModel,
         (Parameter("bins", whole, "how many bins a number's histogram has (without it, √rows)"),),
+        has_target=False,
     ),
 )

@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.models.algorithm import MISSING, Algorithm, required
+from federation.models.algorithm import MISSING, Algorithm
 from federation.models.classes import require_varying_within
 from federation.models.covariance import ESTIMATOR, Estimator, estimator_options
 from federation.models.design import Design, InputColumn, design, require_varying
@@ -173,7 +173,7 @@ def _passes(score: FloatArray, threshold: float) -> FloatArray:
 
 def _lda(
     moments: Moments,
-    target: str | None,
+    target: str,
     inputs: Sequence[str],
     /,
     *,
@@ -183,7 +183,7 @@ def _lda(
     if options and "estimate_type" not in options:
         raise ModelError(f"{listed(sorted(options))} belong to a covariance estimate: name estimate_type")
     estimator = Estimator(**estimator_options(options)) if options else None
-    return fit_lda(moments, required(target), inputs, missing=missing, estimator=estimator)
+    return fit_lda(moments, target, inputs, missing=missing, estimator=estimator)
 
 
 ALGORITHMS: Final = (

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number, required
+from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number
 from federation.models.design import (
     Design,
     InputColumn,
@@ -262,14 +262,11 @@ def _floats(values: FloatArray) -> tuple[float, ...]:
     return tuple(values.tolist())
 
 
-def _mlr(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> LinearModel:
-    return fit_linear(moments, required(target), inputs, **options)
+def _mlr(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> LinearModel:
+    return fit_linear(moments, target, inputs, **options)
 
 
-def _ridge_by_name(
-    moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any
-) -> LinearModel:
-    target = required(target)
+def _ridge_by_name(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> LinearModel:
     grid = take_grid(options, {"min_eta": 0.0, "max_eta": 0.0, "num_eta": 1})
     centred = options.pop("centerY", None)
     if centred is not None:

@@ -81,11 +81,7 @@ def fit_mahalanobis(
     )
 
 
-def _mahalanobis(
-    moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any
-) -> MahalanobisModel:
-    if target:
-        raise ModelError(f"mahalanobis has no target: leave {target!r} out, or make it an input")
+def _mahalanobis(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> MahalanobisModel:
     return fit_mahalanobis(moments, inputs, **options)
 
 
@@ -96,5 +92,6 @@ ALGORITHMS: Final = (
         _mahalanobis,
         MahalanobisModel,
         (MISSING,),
+        has_target=False,
     ),
 )

@@ -161,9 +161,7 @@ def _walk(tokens: Sequence[str | None], followers: Followers, order: int) -> Ite
         yield before, likelihood
 
 
-def _mc(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> MarkovModel:
-    if target:
-        raise ModelError(f"mc has no target: leave {target!r} out")
+def _mc(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> MarkovModel:
     if list(inputs) != [NGRAM]:
         raise ModelError(
             f"mc has the one input {NGRAM!r}, the runs of tokens, not {listed(inputs) or 'none'}"
@@ -185,5 +183,6 @@ ALGORITHMS: Final = (
                 "the columns of tables to predict that hold the sequences, separated by commas (all)",
             ),
         ),
+        has_target=False,
     ),
 )

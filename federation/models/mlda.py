@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.models.algorithm import MISSING, Algorithm, Parameter, required, whole
+from federation.models.algorithm import MISSING, Algorithm, Parameter, whole
 from federation.models.classes import class_sums, outcome
 from federation.models.design import InputColumn
 from federation.models.errors import ModelError
@@ -120,8 +120,8 @@ def fit_mlda(
     )
 
 
-def _mlda(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> MldaModel:
-    return fit_mlda(moments, required(target), inputs, **options)
+def _mlda(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> MldaModel:
+    return fit_mlda(moments, target, inputs, **options)
 
 
 ALGORITHMS: Final = (

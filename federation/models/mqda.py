@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, required, whole
+from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, whole
 from federation.models.classes import Target, outcome, target_of
 from federation.models.design import InputColumn, columns_of, design, require_varying
 from federation.models.errors import ModelError
@@ -156,7 +156,7 @@ def _matrix(values: FloatArray) -> Matrix:
 
 def _mqda(
     moments: Moments,
-    target: str | None,
+    target: str,
     inputs: Sequence[str],
     /,
     *,
@@ -164,7 +164,7 @@ def _mqda(
     **options: Any,
 ) -> MqdaModel:
     del sml_det_norm_use  # the logarithm of a determinant is one number, however it is come by
-    return fit_mqda(moments, required(target), inputs, **options)
+    return fit_mqda(moments, target, inputs, **options)
 
 
 ALGORITHMS: Final = (

@@ -118,9 +118,7 @@ def fit_pca(
     )
 
 
-def _pca(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> PcaModel:
-    if target:
-        raise ModelError(f"pca has no target: leave {target!r} out, or make it an input")
+def _pca(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> PcaModel:
     return fit_pca(moments, inputs, **options)
 
 
@@ -135,5 +133,6 @@ ALGORITHMS: Final = (
             Parameter("correlation", flag, "whether to standardise the columns first"),
             Parameter("dimensions", whole, "how many components to keep (all without it)"),
         ),
+        has_target=False,
     ),
 )

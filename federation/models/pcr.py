@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.models.active_set import minimise
-from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number, one_of, required, whole
+from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number, one_of, whole
 from federation.models.design import Design, InputColumn, design, require_varying
 from federation.models.errors import ModelError
 from federation.models.linear import INTERCEPT
@@ -227,7 +227,7 @@ def _lasso(
     return coef[: len(scaled)], coef[len(scaled) :], penalty, 1.0 - unexplained, score
 
 
-def _pcr(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> PcrModel:
+def _pcr(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> PcrModel:
     lasso_only = [name for name in options if name in _LASSO_NAMES]
     if options.get("pcr_type", "qfirst") == "full":
         if "q" in options:
@@ -237,7 +237,7 @@ def _pcr(moments: Moments, target: str | None, inputs: Sequence[str], /, **optio
     grid = take_grid(options, LASSO)
     if "lambda" in options:
         options["penalty"] = options.pop("lambda")
-    return fit_pcr(moments, required(target), inputs, grid=grid, **options)
+    return fit_pcr(moments, target, inputs, grid=grid, **options)
 
 
 _FULL: Final = (

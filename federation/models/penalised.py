@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.models.active_set import minimise
-from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number, required, whole
+from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, number, whole
 from federation.models.design import Design, InputColumn, about_zero, design, require_common_rows
 from federation.models.errors import ModelError
 from federation.models.linear import INTERCEPT
@@ -224,25 +224,23 @@ def _check_options(
         require_common_rows(missing)
 
 
-def _lasso(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> PenalisedModel:
+def _lasso(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> PenalisedModel:
     grid = take_grid(options, LASSO)
     return _fit(moments, target, inputs, grid, options)
 
 
-def _elastic_net(
-    moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any
-) -> PenalisedModel:
+def _elastic_net(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> PenalisedModel:
     grid = take_grid(options)
     return _fit(moments, target, inputs, grid, {"eta": 0.5} | options)
 
 
 def _fit(
-    moments: Moments, target: str | None, inputs: Sequence[str], grid: Grid | None, options: dict[str, Any]
+    moments: Moments, target: str, inputs: Sequence[str], grid: Grid | None, options: dict[str, Any]
 ) -> PenalisedModel:
     centred = options.pop("centerY", True) or options.get("standardize", False)
     if "lambda" in options:
         options["penalty"] = options.pop("lambda")
-    return fit_penalised(moments, required(target), inputs, grid=grid, intercept=centred, **options)
+    return fit_penalised(moments, target, inputs, grid=grid, intercept=centred, **options)
 
 
 CENTER_Y: Final = Parameter(

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, required, whole
+from federation.models.algorithm import MISSING, Algorithm, Parameter, flag, whole
 from federation.models.design import InputColumn, design, require_varying
 from federation.models.errors import ModelError
 from federation.models.linear import INTERCEPT
@@ -161,8 +161,8 @@ def _components(
     return rotations, loadings, gamma, squares
 
 
-def _plsq(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> PlsModel:
-    return fit_pls(moments, required(target), inputs, **options)
+def _plsq(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> PlsModel:
+    return fit_pls(moments, target, inputs, **options)
 
 
 ALGORITHMS: Final = (

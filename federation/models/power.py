@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.models.algorithm import MISSING, Algorithm, required
+from federation.models.algorithm import MISSING, Algorithm
 from federation.models.design import Design, InputColumn, check_names, design
 from federation.models.errors import ModelError, listed
 from federation.models.linear import regress
@@ -282,8 +282,8 @@ def _logarithm_name(column: str) -> str:
     return f"{PREFIX}{column}{SIGN}{LOGARITHM}"
 
 
-def _powerreg(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> PowerModel:
-    return fit_power(moments, required(target), inputs, **options)
+def _powerreg(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> PowerModel:
+    return fit_power(moments, target, inputs, **options)
 
 
 ALGORITHMS: Final = (

@@ -91,24 +91,12 @@ def fit_reconstruction(
     return ReconstructionModel(algorithm, q, float(explained_by[q - 1]), pca.rows, kept)
 
 
-def _oospca(
-    moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any
-) -> ReconstructionModel:
-    return _fit("oospca", moments, target, inputs, options)
+def _oospca(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> ReconstructionModel:
+    return fit_reconstruction(moments, inputs, algorithm="oospca", **options)
 
 
-def _repca(
-    moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any
-) -> ReconstructionModel:
-    return _fit("repca", moments, target, inputs, options)
-
-
-def _fit(
-    name: str, moments: Moments, target: str | None, inputs: Sequence[str], options: dict[str, Any]
-) -> ReconstructionModel:
-    if target:
-        raise ModelError(f"{name} has no target: leave {target!r} out, or make it an input")
-    return fit_reconstruction(moments, inputs, algorithm=name, **options)
+def _repca(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> ReconstructionModel:
+    return fit_reconstruction(moments, inputs, algorithm="repca", **options)
 
 
 _PARAMETERS: Final = (
@@ -125,6 +113,7 @@ ALGORITHMS: Final = (
         _oospca,
         ReconstructionModel,
         _PARAMETERS,
+        has_target=False,
     ),
-    Algorithm("repca", "another name of oospca", _repca, ReconstructionModel, _PARAMETERS),
+    Algorithm("repca", "another name of oospca", _repca, ReconstructionModel, _PARAMETERS, has_target=False),
 )

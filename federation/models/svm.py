@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.models.algorithm import MISSING, Algorithm, Parameter, number, required
+from federation.models.algorithm import MISSING, Algorithm, Parameter, number
 from federation.models.classes import target_of
 from federation.models.design import (
     Design,
@@ -170,12 +170,12 @@ def _check_options(nu: float, missing: str) -> None:
     require_common_rows(missing)
 
 
-def _lsvm(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> SvmModel:
-    return fit_svm(moments, required(target), inputs, **_renamed(options))
+def _lsvm(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> SvmModel:
+    return fit_svm(moments, target, inputs, **_renamed(options))
 
 
-def _lsvr(moments: Moments, target: str | None, inputs: Sequence[str], /, **options: Any) -> SvmModel:
-    return fit_svr(moments, required(target), inputs, **_renamed(options))
+def _lsvr(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> SvmModel:
+    return fit_svr(moments, target, inputs, **_renamed(options))
 
 
 def _renamed(options: dict[str, Any]) -> dict[str, Any]:

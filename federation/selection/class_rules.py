@@ -19,6 +19,7 @@ from federation.models.bayes import fit_bayes
 from federation.models.classes import class_sums, target_of
 from federation.models.design import Design, design
 from federation.models.mqda import by_class
+from federation.models.unknown_levels import known_only
 from federation.selection.gram import NEARLY_DEPENDENT, Places, blocks_of, expanded, solver
 from federation.selection.strategies import Subset
 from federation.statistics import Missing, Moments, Table
@@ -128,7 +129,8 @@ def naive_bayes(
     model = fit_bayes(moments, target, inputs, **parameters)
     if table.rows * len(inputs) * len(model.classes) > MOST_EVIDENCE:
         return None
-    said = {name: np.ascontiguousarray(terms.T) for name, terms in model.evidence(table)}
+    known = known_only(model, table)[0]
+    said = {name: np.ascontiguousarray(terms.T) for name, terms in model.evidence(known)}
     terms = [said[name] for name in inputs]
     priors = np.array([math.log(prior) if prior > 0.0 else -math.inf for prior in model.priors])[:, None]
 

@@ -22,6 +22,7 @@ from federation.models.active_set import Quadratic, minimise
 from federation.models.design import Design, InputColumn, design
 from federation.models.prediction import design_matrix
 from federation.models.standardised import standardised
+from federation.models.unknown_levels import known_only
 from federation.selection.strategies import Subset
 from federation.statistics import Missing, Moments, Table
 
@@ -104,8 +105,8 @@ def blocks_of(columns: Sequence[InputColumn], inputs: Sequence[str]) -> tuple[Pl
 
 
 def expanded(sums: Columns, table: Table) -> FloatArray:
-    """The columns of a table's rows less their means, shape (p, rows)."""
-    matrix = design_matrix(sums.columns, table, sums.reference_levels)
+    """The columns of a table's rows less their means, shape (p, rows); unknown levels are missing."""
+    matrix = design_matrix(sums.columns, known_only(sums, table)[0], sums.reference_levels)
     matrix -= np.array([column.mean for column in sums.columns])
     return np.ascontiguousarray(matrix.T)
 

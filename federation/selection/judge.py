@@ -12,6 +12,7 @@ from scipy import special
 
 from federation.assessment import AssessmentError, Score, Task, observed, outcome, score_named, task_of
 from federation.models import Model, ModelError
+from federation.models.unknown_levels import known_only
 from federation.statistics import Table
 
 FloatArray = NDArray[np.float64]
@@ -59,7 +60,15 @@ class Judge:
 
     def of_model(self, model: Model) -> float:
         """The score of a fitted model, in its own unit and sign."""
-        return self.score.sign * self.gain(model.predict(self.table))
+        return self.score.sign * self.gain_of_model(model)
+
+    def gain_of_model(self, model: Model) -> float:
+        """The gain of a fitted model; levels that it does not know are missing values."""
+        return self.gain(model.predict(known_only(model, self.table)[0]))
+
+    def unknown_to(self, model: Model) -> tuple[str, ...]:
+        """Remarks on levels in the table that a model does not know."""
+        return known_only(model, self.table)[1]
 
 
 def judge(table: Table, target: str, metric: str | None, task: Task | None) -> Judge:

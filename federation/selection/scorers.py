@@ -56,7 +56,7 @@ class RefittingScorer:
             model = fit(
                 self._setting.algorithm, self._moments, self._judge.target, names, **self._setting.parameters
             )
-            return self._judge.gain(model.predict(self._judge.table))
+            return self._judge.gain_of_model(model)
         except (ModelError, AssessmentError) as error:
             self._reason = str(error)
             return -math.inf

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
-from federation.assessment import Task
+from federation.assessment import AssessmentError, Task, score_named
 from federation.models import Model, ModelError, fit
 from federation.models.algorithm import MISSING
 from federation.models.design import check_names, design, require_varying
@@ -19,7 +19,14 @@ from federation.selection.gram import RULES, Gram, expanded, gram
 from federation.selection.judge import Judge, judge
 from federation.selection.options import Options, read_options
 from federation.selection.scorers import ClassScorer, InSampleScorer, LinearScorer, RefittingScorer, Scorer
-from federation.selection.settings import Setting, settings_of, suitable, task_named
+from federation.selection.settings import (
+    TASK_NAMES,
+    Setting,
+    has_target,
+    settings_of,
+    suitable,
+    task_named,
+)
 from federation.selection.strategies import STRATEGIES, Subset, expected
 from federation.statistics import Missing, Moments, Table
 
@@ -59,7 +66,7 @@ class Selection:
 
     score is that of `model` on the validation rows (AICc: of the rows learned); candidates are the best that
     were tried, best first. stopped says why the search ended early, None if it came to its end; remarks name
-    inputs that no model could have.
+    inputs that no model could have, and levels in the validation rows that `model` does not know.
     """
 
     model: Model
@@ -93,9 +100,10 @@ def select(
     """The subset of `inputs` with which models of `algorithm` predict `validation` best.
 
     `parameters` are those of `options.PARAMETERS` and of the algorithm; a penalised model without a penalty
-    is tried with a grid of them. clock gives seconds, for `selector_max_seconds`. Without a validation table
-    the metric must be "aicc". Raises `ModelError` for names, parameters and tables that do not fit, and if no
-    model could be fitted.
+    is tried with a grid of them. A level of the validation rows that was never learned counts as a missing
+    value, and as an error if it is the target's. clock gives seconds, for `selector_max_seconds`. Without a
+    validation table the metric must be "aicc". Raises `ModelError` for names, parameters and tables that do
+    not fit, and if no model could be fitted.
     """
     plan = plan_for(algorithm, None, parameters)
     return _Search(moments, target, inputs, validation, plan, clock, tell).run()
@@ -137,8 +145,14 @@ def plan_for(algorithm: str | None, task: str | None, parameters: Mapping[str, A
         raise ModelError("a selection is for an algorithm or for a task: name one of the two")
     options, own = read_options(parameters)
     kind = None if task is None else task_named(task)
+    _check_metric(options.metric, kind)
     if algorithm is not None:
         settings = settings_of(algorithm, own, options.grid)
+        if not all(has_target(setting) for setting in settings):
+            raise ModelError(
+                f"{algorithm} has no target, by which a selection could judge it: name an algorithm that "
+                f"predicts one, or a task ({', '.join(dict.fromkeys(TASK_NAMES.values()))})"
+            )
     elif kind is not None:
         settings = suitable(kind, own, options.grid)
     if options.metric != AICC:
@@ -206,12 +220,16 @@ class _Search:
                 reason = scorer.reason or reason
         chosen, model = self._fitted(reason)
         ordered = [entry[3] for entry in sorted(self._best, key=lambda entry: entry[:3], reverse=True)]
+        score = chosen.score
+        if self._judge is not None:
+            score = self._judge.of_model(model)
+            remarks |= dict.fromkeys(f"validation: {remark}" for remark in self._judge.unknown_to(model))
         return Selection(
             model=model,
             chosen=chosen,
             metric=AICC if self._judge is None else self._judge.score.name,
             task="regression" if self._judge is None else self._judge.task,
-            score=chosen.score if self._judge is None else self._judge.of_model(model),
+            score=score,
             rows=self._moments.rows if self._judge is None else self._judge.table.rows,
             tried=self._tried,
             candidates=tuple(ordered),
@@ -320,6 +338,16 @@ class _Search:
         raise ModelError(
             f"none of the {self._tried} models tried could be fitted: {reason or listed(self._all)}"
         )
+
+
+def _check_metric(name: str | None, task: Task | None) -> None:
+    """Raise `ModelError` for a score that there is not, or that is not one of the task's."""
+    if name in (None, AICC):
+        return
+    try:
+        score_named(name, task)
+    except AssessmentError as error:
+        raise ModelError(f"sml_model_assessment_type: {error}") from None
 
 
 def _missing(name: str) -> Missing:

@@ -87,6 +87,12 @@ def settings_of(algorithm: str, parameters: Mapping[str, Any], grid: Grid) -> tu
     )
 
 
+def has_target(setting: Setting) -> bool:
+    """Whether models of a setting predict a target, which a validation table can tell."""
+    has = ALGORITHMS[setting.algorithm].has_target
+    return has(setting.parameters) if callable(has) else has
+
+
 def suitable(task: Task, parameters: Mapping[str, Any], grid: Grid) -> tuple[Setting, ...]:
     """All settings of the task's algorithms; each gets those of the parameters that it has.
 

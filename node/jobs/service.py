@@ -83,8 +83,8 @@ class Jobs:
         table = parameters.pop("table", None)
         _check(kind, project, parameters, table)
         if kind == "fit":
-            name, algorithm = parameters["model"], parameters["algorithm"]
-            await self._models.check_fit(name, algorithm, parameters.get("parameters") or {})
+            name, algorithm, target = parameters["model"], parameters["algorithm"], parameters.get("target")
+            await self._models.check_fit(name, algorithm, target, parameters.get("parameters") or {})
         if kind == "explore":
             await self._exploration.check(parameters["metric"], questions_of(parameters))
         if kind == "select":

@@ -66,13 +66,15 @@ async def test_a_file_is_read_where_the_node_is(call, tmp_path):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"path": "/rows.csv"} | JUDGING, "Both a path and rows"),
+        ({"path": "/rows.csv"} | JUDGING, "Both a file and rows"),
         ({"names": NAMES}, "incomplete"),
-        ({"format": "csv"}, "incomplete"),
+        ({"format": "csv"}, "belongs to a path"),
         ({"names": NAMES, "rows": [[1]]}, "1 cells, but there are 4 columns"),
         ({"inputs": []}, "inputs"),
         ({"task": "regression"}, "for an algorithm or for a task"),
         ({"parameters": {"selector_type": "bayesian"}}, "fw_bw, simple, brute or iteration"),
+        ({"parameters": {"sml_model_assessment_type": "luck"}}, "'luck' is not a score"),
+        ({"algorithm": "hba"}, "hba has no target"),
     ],
 )
 async def test_what_is_wrong_is_refused_before_a_job_is_made(call, body, message):

@@ -35,6 +35,7 @@ async def test_every_registered_algorithm_is_listed_with_its_parameters(call):
     listed = (await call("GET", "/api/algorithms")).json["algorithms"]
     assert [item["name"] for item in listed] == list(ALGORITHMS)
     for item in listed:
+        assert item["target"] in ("needed", "none", "of score")
         assert item["summary"] and all(part["name"] and part["help"] for part in item["parameters"])
         assert (await call("GET", f"/api/algorithms/{item['name']}")).json == item
     gone = await call("GET", "/api/algorithms/guess")
@@ -48,6 +49,8 @@ async def test_every_registered_algorithm_is_listed_with_its_parameters(call):
         ({"parameters": {"speed": 1}}, "'missing'"),
         ({"parameters": {"missing": "somehow"}}, "listwise"),
         ({"parameters": {"moments": 1, "target": 2}}, "no parameter"),
+        ({"target": None}, "mlr needs a target"),
+        ({"algorithm": "pca"}, "pca has no target"),
     ],
 )
 async def test_a_wrong_name_is_refused_with_the_right_ones(call, served, change, words):
@@ -149,7 +152,7 @@ class Named:
 async def test_answers_that_are_names_are_told_as_names(call, monkeypatch):
     from federation import models
 
-    named = Algorithm("named", "names", lambda *_args, **_options: Named(), Named)
+    named = Algorithm("named", "names", lambda *_args, **_options: Named(), Named, has_target=False)
     monkeypatch.setitem(ALGORITHMS, "named", named)
     monkeypatch.setattr(models, "from_dict", lambda _record: Named())
     body = {"name": "n", "algorithm": "named", "inputs": ["x"]}

@@ -88,6 +88,17 @@ async def test_reduce_leaves_out_what_tells_nothing_more(project, body):
             {"extraParameters": {"selector_type": "selector_type_genetic"}},
             "fw_bw, simple, brute or iteration",
         ),
+        (
+            "selectModel?modelid=m&algo=lda",
+            {"extraParameters": {"sml_model_assessment_type": "luck"}},
+            "sml_model_assessment_type: 'luck' is not a score: use one of auc",
+        ),
+        (
+            "autoSelect?modelid=m&task=regression",
+            {"extraParameters": {"sml_model_assessment_type": "auc"}},
+            "'auc' is not a score of regression models: use one of rmse",
+        ),
+        ("selectModel?modelid=m&algo=pca", {}, "pca has no target"),
     ],
 )
 async def test_what_cannot_be_selected_is_400(project, body, path, change, words):

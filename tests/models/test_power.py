@@ -139,7 +139,7 @@ def test_missing_values_are_the_mean_of_the_power(tabulated: Tabulated) -> None:
         ("y", ["age"], r"no input, nor the target, has powers, .* \(powers were learned of 'bmi'\)"),
         ("y", ["age", "pt_bmi^0"], r"'pt_bmi\^0' hold powers: name 'bmi' itself"),
         ("y", ["bmi", "nothing"], "attribute 'nothing' is unknown"),
-        (None, ["bmi"], "a target is needed"),
+        (None, ["bmi"], "powerreg needs a target"),
     ],
 )
 def test_names_that_make_no_sense(target: str | None, inputs: list[str], message: str) -> None:

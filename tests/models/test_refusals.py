@@ -180,8 +180,10 @@ def test_parameters_may_be_text(columns: dict[str, Any], learned: Learned) -> No
 
 @pytest.mark.parametrize("target", [None, ""])
 def test_a_target_is_needed(target: str | None, columns: dict[str, Any], learned: Learned) -> None:
-    with pytest.raises(ModelError, match="a target is needed"):
+    with pytest.raises(ModelError, match="mlr needs a target: name the attribute"):
         fit("mlr", learned(columns), target, ["a"])
+    with pytest.raises(ModelError, match="evt needs a target"):
+        fit("evt", learned(columns), target, ["a"], score="mlr")
 
 
 @pytest.mark.parametrize("change", [{"algorithm": "magic"}, {"extra": 1}, {"columns": [1]}])

@@ -292,6 +292,8 @@ def test_time_and_the_listener_end_a_search_with_the_best_so_far(diabetes: Split
         ({"algorithm": "oracle"}, "'oracle' is unknown"),
         ({"depth": 3}, "mlr has no parameter 'depth'"),
         ({"sml_model_assessment_type": "auc"}, "'auc' is not a score of regression"),
+        ({"sml_model_assessment_type": "luck"}, "'luck' is not a score: use one of auc, .*, rmse"),
+        ({"algorithm": "pca"}, "pca has no target, by which"),
         ({"validation": Table({"x0": np.ones(3)})}, "validation: the table has no column 'y'"),
         ({"validation": Table({"y": np.arange(3.0)})}, "the table lacks"),
         ({"selector_max_seconds": 1}, "needs a clock"),
