@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Final
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
 from uuid import uuid4
 
 from aiohttp import hdrs, web
@@ -46,7 +48,8 @@ def make_app(
     app[NODE] = node
     app[BODIES] = bodies or Bodies()
     app[METRICS] = Metrics()
-    app[DOCUMENT] = document(ROUTES, clearml.ENDPOINTS)
+    written: Callable[[], dict[str, Any]] = cache(lambda: document(ROUTES, clearml.ENDPOINTS))
+    app[DOCUMENT] = written
     app[STOPPING] = asyncio.Event()
     app.on_shutdown.append(_say_stopping)
     for route in ROUTES:

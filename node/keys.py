@@ -211,8 +211,10 @@ class Keys:
 
 
 def _label(label: str) -> str:
-    if len(label) > _LONGEST_LABEL:
-        raise BadRequest(f"a key's label has at most {_LONGEST_LABEL} characters", "shorten it")
+    if len(label) > _LONGEST_LABEL or not label.isprintable():
+        raise BadRequest(
+            "this cannot be a key's label", f"give at most {_LONGEST_LABEL} printable characters"
+        )
     return label
 
 

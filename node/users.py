@@ -207,8 +207,10 @@ def _checked(profile: Mapping[str, str]) -> dict[str, Any]:
     if "name" in profile:
         check_login(profile["name"])
     for name, value in profile.items():
-        if len(value) > _LONGEST:
-            raise BadRequest(f"the user's {name} is longer than {_LONGEST} characters", "shorten it")
+        if len(value) > _LONGEST or not value.isprintable():
+            raise BadRequest(
+                f"this cannot be a user's {name}", f"give at most {_LONGEST} printable characters"
+            )
     return {name: profile[name] for name in PROFILE if name in profile}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 
 from aiohttp import hdrs, web
@@ -48,7 +49,7 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 async def openapi(request: web.Request) -> web.Response:
-    return answer(request.app[DOCUMENT])
+    return answer(await asyncio.to_thread(request.app[DOCUMENT]))
 
 
 async def docs(_request: web.Request) -> web.Response:

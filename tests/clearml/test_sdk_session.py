@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from api.clearml import wire
+from node.errors import Unavailable
+
 
 async def test_a_session_of_the_sdk_signs_in(sdk):
     script = await sdk("""
@@ -41,6 +44,42 @@ async def test_the_sdk_makes_and_revokes_keys(sdk, served):
         """)
     assert script.result == ["mine", 24, 1]
     assert [key.access_key for key in await served.node.keys.list()] == [served.node.first_key.access_key]
+
+
+async def test_the_sdk_waits_for_a_node_that_cannot_do_it_now(sdk, served, monkeypatch):
+    """429: it comes back after the time it is told. (At a 503 it would come back at once, for ever.)"""
+    monkeypatch.setattr(wire, "RETRY_SECONDS", 0)
+    preferences, calls = served.node.users.preferences, []
+
+    async def full_disk(user):
+        calls.append(user)
+        if len(calls) < 4:
+            raise Unavailable("nothing was committed", "see to the node's disk")
+        return await preferences(user)
+
+    monkeypatch.setattr(served.node.users, "preferences", full_disk)
+    script = await sdk("""
+        import json
+        from clearml.backend_api.session import Session
+
+        reply = Session().send_request("users", "get_current_user")
+        print(json.dumps([reply.status_code, reply.json()["data"]["user"]["name"]]))
+        """)
+    assert script.result == [200, "admin"]
+    assert len(calls) == 4
+
+
+async def test_the_agent_signs_in_and_takes_no_for_an_answer(sdk):
+    script = await sdk("""
+        import json
+        from clearml_agent.session import Session
+
+        session = Session()
+        unknown = session.send_request("workers", "no_such_action", version="2.13")
+        user = session.get(service="users", action="get_current_user")["user"]
+        print(json.dumps([unknown.status_code, user["name"], session.feature_set]))
+        """)
+    assert script.result == [404, "admin", "basic"]
 
 
 async def test_a_token_alone_is_enough_for_a_child_process(sdk, admin):
