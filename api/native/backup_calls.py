@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Final
 
 from aiohttp import hdrs, web
 
 from api.passing import PASSING
-from api.routes import Call
+from api.routes import Call, Route
 from api.streams import in_thread, send
 
 
@@ -26,3 +27,15 @@ async def backup(call: Call) -> web.StreamResponse:
         )
         response.content_length = archive.size
         return await send(call.request, response, in_thread(archive.chunks()))
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/api/backup",
+        backup,
+        "A backup of the running node",
+        access="admin",
+        answers={200: "A tar: manifest.json with size and SHA-256 of every part, then the parts."},
+    ),
+)

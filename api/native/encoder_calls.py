@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from aiohttp import web
 
+from api.native import paths
 from api.native.binding import answer
-from api.native.entities import EncoderName, EncoderRows, EncoderValues, NewEncoder
+from api.native.entities import (
+    EncoderKeyValues,
+    EncoderList,
+    EncoderName,
+    EncoderRows,
+    EncoderStatistics,
+    EncoderValues,
+    NewEncoder,
+)
+from api.native.paths import EMPTY
 from api.native.source_calls import named_rows
 from api.problems import bad_request
-from api.routes import Call
+from api.routes import Call, Route
 from api.tables import table_from
+from node.answers import EncoderInfo, ProjectInfo
+from node.tasks import Task
 
 NAME = "encoder"
 
@@ -88,3 +100,80 @@ async def assign(call: Call) -> web.Response:
     body: EncoderName = call.body
     snapshot = await call.node.encoders.snapshot(body.encoder)
     return answer(await call.node.projects.assign_encoder(call.part("project"), snapshot))
+
+
+ROUTES: Final = (
+    Route(
+        "PUT",
+        paths.PROJECT + "/encoder",
+        assign,
+        "Let the rows of an empty project pass through an encoder",
+        access="user",
+        answers={200: ProjectInfo},
+        body=EncoderName,
+    ),
+    Route(
+        "POST",
+        "/api/encoders",
+        create,
+        "Make an encoder",
+        access="user",
+        answers={201: EncoderInfo},
+        body=NewEncoder,
+    ),
+    Route(
+        "GET", "/api/encoders", listed, "List the encoders", access="annotator", answers={200: EncoderList}
+    ),
+    Route("GET", paths.ENCODER, info, "An encoder", access="annotator", answers={200: EncoderInfo}),
+    Route(
+        "DELETE",
+        paths.ENCODER,
+        delete,
+        "Delete an encoder that no project uses",
+        access="user",
+        answers={200: EMPTY},
+    ),
+    Route(
+        "POST",
+        paths.ENCODER + "/learn",
+        learn,
+        "Learn rows, or a file (a job)",
+        access="user",
+        answers={200: EncoderInfo, 202: Task},
+        body=EncoderRows,
+    ),
+    Route(
+        "POST",
+        paths.ENCODER + "/forget",
+        forget,
+        "Forget what was learned",
+        access="user",
+        answers={200: EncoderInfo, 202: Task},
+        body=EncoderRows,
+    ),
+    Route(
+        "GET",
+        paths.ENCODER + "/statistics",
+        statistics,
+        "The columns it encodes, and how many values they have",
+        access="annotator",
+        answers={200: EncoderStatistics},
+    ),
+    Route(
+        "GET",
+        paths.ENCODER + "/values/{key}",
+        values,
+        "The values of a column",
+        access="annotator",
+        answers={200: EncoderKeyValues},
+    ),
+    Route(
+        "PUT",
+        paths.ENCODER + "/values",
+        set_values,
+        "Say what values are worth, whatever was learned",
+        access="user",
+        answers={200: EncoderInfo},
+        body=EncoderValues,
+    ),
+)

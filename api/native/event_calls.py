@@ -15,9 +15,9 @@ from pydantic_core import to_json
 
 from api.app_keys import STOPPING
 from api.native.binding import answer
-from api.native.entities import EventFilter
+from api.native.entities import EventFilter, JobLog
 from api.passing import PASSING
-from api.routes import Call
+from api.routes import Call, Route
 from node.events import Event, Listener
 
 HEARTBEAT_SECONDS: Final = 15.0
@@ -110,3 +110,28 @@ async def _tasks(call: Call) -> list[str] | None:
     query: EventFilter = call.query
     named = [(await call.node.jobs.get(key)).id for key in query.task]
     return named or None
+
+
+ROUTES: Final = (
+    Route("GET", "/api/jobs/{job}/log", log, "What a job said", access="annotator", answers={200: JobLog}),
+    Route(
+        "GET",
+        "/api/events",
+        stream,
+        "What happens, as it happens: Server-Sent Events",
+        access="annotator",
+        answers={
+            200: "A stream of text/event-stream; a client that is too slow loses the oldest and is told so."
+        },
+        query=EventFilter,
+    ),
+    Route(
+        "GET",
+        "/events",
+        socket,
+        "The same over a WebSocket, each event a message of JSON",
+        access="annotator",
+        answers={101: "A WebSocket."},
+        query=EventFilter,
+    ),
+)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
+from api.native import paths
 from api.native.binding import answer
-from api.native.entities import Joining, NewFederation, NewInvitation
-from api.routes import Call
+from api.native.entities import Federations, Joining, NewFederation, NewInvitation, Requests
+from api.native.paths import EMPTY
+from api.routes import Call, Route
+from node.answers import FederationInfo, IssuedInvitation
 
 
 async def create(call: Call) -> web.Response:
@@ -70,3 +75,99 @@ async def leave(call: Call) -> web.Response:
 
 async def sync(call: Call) -> web.Response:
     return answer(await call.node.federations.sync(call.part("federation")))
+
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/api/federations",
+        create,
+        "Create a federation",
+        access="superuser",
+        answers={201: FederationInfo},
+        body=NewFederation,
+    ),
+    Route(
+        "GET",
+        "/api/federations",
+        listed,
+        "List the federations",
+        access="annotator",
+        answers={200: Federations},
+    ),
+    Route(
+        "POST",
+        "/api/federations/join",
+        join,
+        "Join by an invitation",
+        access="superuser",
+        answers={200: FederationInfo},
+        body=Joining,
+    ),
+    Route(
+        "GET",
+        paths.FEDERATION,
+        status,
+        "A federation's members and state",
+        access="annotator",
+        answers={200: FederationInfo},
+    ),
+    Route(
+        "POST",
+        paths.FEDERATION + "/invitations",
+        invite,
+        "Make a one-time invitation",
+        access="superuser",
+        answers={201: IssuedInvitation},
+        body=NewInvitation,
+        body_required=False,
+    ),
+    Route(
+        "GET",
+        paths.FEDERATION + "/requests",
+        requests,
+        "Who asks to join",
+        access="annotator",
+        answers={200: Requests},
+    ),
+    Route(
+        "POST",
+        paths.FEDERATION + "/requests/{request}/approve",
+        approve,
+        "Let a node join",
+        access="superuser",
+        answers={200: FederationInfo},
+    ),
+    Route(
+        "POST",
+        paths.FEDERATION + "/requests/{request}/refuse",
+        refuse,
+        "Do not let a node join",
+        access="superuser",
+        answers={200: FederationInfo},
+    ),
+    Route(
+        "DELETE",
+        paths.FEDERATION + "/members/{node_id}",
+        expel,
+        "Expel a member",
+        access="superuser",
+        answers={200: FederationInfo},
+    ),
+    Route(
+        "POST",
+        paths.FEDERATION + "/leave",
+        leave,
+        "Leave a federation",
+        access="superuser",
+        answers={200: EMPTY},
+    ),
+    Route(
+        "POST",
+        paths.FEDERATION + "/sync",
+        sync,
+        "Publish now, and read every member again",
+        access="user",
+        answers={200: FederationInfo},
+    ),
+)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from aiohttp import web
 
 from api.access import may_kill
 from api.app_keys import STOPPING
 from api.native.binding import answer
-from api.native.entities import JobFilter, Waiting
+from api.native.entities import JobFilter, Jobs, Waiting
 from api.problems import Problem
-from api.routes import Call
+from api.routes import Call, Route
 from node.tasks import Task
 
 
@@ -48,3 +49,20 @@ async def kill(call: Call) -> web.Response:
             403, "forbidden", f"Job {job} belongs to {task.owner!r}.", "Its owner or a superuser may kill it."
         )
     return answer(await call.node.jobs.kill(job))
+
+
+ROUTES: Final = (
+    Route(
+        "GET", "/api/jobs", listed, "List the jobs", access="annotator", answers={200: Jobs}, query=JobFilter
+    ),
+    Route(
+        "GET",
+        "/api/jobs/{job}",
+        status,
+        "A job; waits for a change if asked to",
+        access="annotator",
+        answers={200: Task},
+        query=Waiting,
+    ),
+    Route("DELETE", "/api/jobs/{job}", kill, "Kill a job", access="user", answers={200: Task}),
+)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
+from api.native import paths
 from api.native.binding import answer
 from api.native.entities import Assessing, Selecting
 from api.native.model_calls import PROJECT
 from api.native.source_calls import named_rows
 from api.problems import bad_request
-from api.routes import Call
+from api.routes import Call, Route
 from api.tables import check_rows
+from node.answers import SelectionInfo
+from node.tasks import Task
 
 
 async def offered(call: Call) -> web.Response:
@@ -60,3 +63,33 @@ async def _rows(body: Selecting | Assessing) -> dict[str, Any]:
         return {}
     await check_rows(body.names, body.rows)
     return {"table": {"names": body.names, "rows": body.rows}}
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/api/selection",
+        offered,
+        "What a selection may be told: parameters, scores, algorithms of each task",
+        access="annotator",
+        answers={200: SelectionInfo},
+    ),
+    Route(
+        "POST",
+        paths.PROJECT + "/select",
+        select,
+        "Select a model by rows that were not learned (a job)",
+        access="user",
+        answers={202: Task},
+        body=Selecting,
+    ),
+    Route(
+        "POST",
+        paths.PROJECT + "/assess",
+        assess,
+        "Judge a model by rows that were not learned (a job)",
+        access="user",
+        answers={202: Task},
+        body=Assessing,
+    ),
+)

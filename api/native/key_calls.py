@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from api.native.binding import answer
-from api.native.entities import KeyInfo, NewKey, NewKeyInfo
-from api.routes import Call
+from api.native.entities import KeyInfo, Keys, NewKey, NewKeyInfo
+from api.native.paths import EMPTY
+from api.routes import Call, Route
 from node.keys import AccessKey
 
 
@@ -35,3 +38,32 @@ def _public(key: AccessKey) -> KeyInfo:
         last_used=key.last_used,
         last_used_from=key.last_used_from,
     )
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/api/keys",
+        listed,
+        "List the access keys, without secrets",
+        access="admin",
+        answers={200: Keys},
+    ),
+    Route(
+        "POST",
+        "/api/keys",
+        create,
+        "Make an access key",
+        access="admin",
+        answers={201: NewKeyInfo},
+        body=NewKey,
+    ),
+    Route(
+        "DELETE",
+        "/api/keys/{access_key}",
+        revoke,
+        "Revoke an access key",
+        access="admin",
+        answers={200: EMPTY},
+    ),
+)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
+from api.native import paths
 from api.native.binding import answer, answer_columns
-from api.native.entities import NewModel, Predicting, StoredModel
+from api.native.entities import Algorithms, Models, NewModel, Predicting, Predictions, StoredModel
+from api.native.paths import EMPTY
 from api.native.source_calls import named_rows
 from api.problems import bad_request
-from api.routes import Call
+from api.routes import Call, Route
 from api.tables import check_rows, table_from
-from node.answers import ProjectInfo
+from node.answers import AlgorithmInfo, ModelRecord, ProjectInfo
 from node.project_options import ProjectOptions
+from node.tasks import Task
 
 PROJECT = "project"
 MODEL = "model"
@@ -109,3 +112,63 @@ def letters(info: ProjectInfo) -> dict[str, str]:
     needs."""
     encoded = {} if info.encoder is None else info.encoder.columns
     return {attribute.name: attribute.type for attribute in info.attributes} | encoded
+
+
+ROUTES: Final = (
+    Route(
+        "GET",
+        "/api/algorithms",
+        algorithms,
+        "What may be fitted, with its parameters",
+        access="annotator",
+        answers={200: Algorithms},
+    ),
+    Route(
+        "GET",
+        "/api/algorithms/{algorithm}",
+        algorithm,
+        "One algorithm",
+        access="annotator",
+        answers={200: AlgorithmInfo},
+    ),
+    Route(
+        "POST",
+        paths.PROJECT + "/models",
+        fit,
+        "Fit a model",
+        access="user",
+        answers={201: ModelRecord},
+        body=NewModel,
+    ),
+    Route(
+        "GET", paths.PROJECT + "/models", models, "List the models", access="annotator", answers={200: Models}
+    ),
+    Route("GET", paths.MODEL, model, "A model", access="annotator", answers={200: ModelRecord}),
+    Route(
+        "PUT",
+        paths.MODEL,
+        import_model,
+        "Import a model that was fitted elsewhere",
+        access="user",
+        answers={201: ModelRecord},
+        body=StoredModel,
+    ),
+    Route(
+        "GET",
+        paths.MODEL + "/onnx",
+        onnx,
+        "A model as ONNX",
+        access="annotator",
+        answers={200: "An ONNX file."},
+    ),
+    Route("DELETE", paths.MODEL, delete_model, "Delete a model", access="user", answers={200: EMPTY}),
+    Route(
+        "POST",
+        paths.MODEL + "/predict",
+        predict,
+        "Predict rows, or a file (a job)",
+        access="annotator",
+        answers={200: Predictions, 202: Task},
+        body=Predicting,
+    ),
+)

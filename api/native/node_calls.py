@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib.metadata import version
+from typing import Final
 
 from aiohttp import hdrs, web
 
@@ -11,8 +12,8 @@ from api.app_keys import DOCUMENT, METRICS, NODE
 from api.docs_page import CONTENT_SECURITY_POLICY, PAGE
 from api.metrics import CONTENT_TYPE
 from api.native.binding import answer
-from api.native.entities import FilesInfo, NodeInfo
-from api.routes import Call
+from api.native.entities import FilesInfo, Health, NodeInfo
+from api.routes import Call, Route
 
 
 async def info(call: Call) -> web.Response:
@@ -58,3 +59,12 @@ async def docs(_request: web.Request) -> web.Response:
         content_type="text/html",
         headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY, "X-Content-Type-Options": "nosniff"},
     )
+
+
+ROUTES: Final = (
+    Route("GET", "/healthz", health, "Whether the node answers", access="open", answers={200: Health}),
+    Route("GET", "/metrics", metrics, "Counters for Prometheus", access="open", answers={200: "Exposition."}),
+    Route("GET", "/openapi.json", openapi, "This document", access="open", answers={200: "OpenAPI 3.1."}),
+    Route("GET", "/docs", docs, "This document as a page", access="open", answers={200: "HTML."}),
+    Route("GET", "/api/node", info, "The node", access="annotator", answers={200: NodeInfo}),
+)

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from aiohttp import web
 
+from api.native import paths
 from api.native.binding import answer
-from api.native.entities import ExportedProject, Freezing, Merging, NewProject, NewRows
+from api.native.entities import (
+    ExportedProject,
+    Freezing,
+    Merging,
+    NewProject,
+    NewRows,
+    Projects,
+    StatisticsInfo,
+)
 from api.native.model_calls import letters
+from api.native.paths import EMPTY
 from api.native.source_calls import named_rows
 from api.problems import bad_request
-from api.routes import Call
+from api.routes import Call, Route
 from api.tables import rows_from
 from federation.statistics import Schema, StatisticsError
-from node.answers import Snapshot
+from node.answers import ProjectInfo, Snapshot
 from node.errors import Unavailable
 from node.project_options import ProjectOptions
+from node.tasks import Task
 
 NAME = "project"
 
@@ -154,3 +165,88 @@ async def statistics(call: Call) -> web.Response:
     if moments is not None and info.split is not None and info.split in moments.schema:
         levels = await asyncio.to_thread(moments.level_counts, info.split)
     return answer(found | {"fused": fused, "problem": problem, "levels": levels})
+
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/api/projects",
+        create,
+        "Create a project",
+        access="user",
+        answers={201: ProjectInfo},
+        body=NewProject,
+    ),
+    Route("GET", "/api/projects", listed, "List the projects", access="annotator", answers={200: Projects}),
+    Route("GET", paths.PROJECT, info, "A project", access="annotator", answers={200: ProjectInfo}),
+    Route(
+        "POST",
+        paths.PROJECT + "/merge",
+        merge,
+        "Add what another project has learned",
+        access="user",
+        answers={200: ProjectInfo},
+        body=Merging,
+    ),
+    Route(
+        "POST",
+        paths.PROJECT + "/freeze",
+        freeze,
+        "Let it learn no more, or again",
+        access="user",
+        answers={200: ProjectInfo},
+        body=Freezing,
+        body_required=False,
+    ),
+    Route(
+        "GET",
+        paths.PROJECT + "/export",
+        export,
+        "Its statistics, to carry",
+        access="user",
+        answers={200: ExportedProject},
+    ),
+    Route(
+        "POST",
+        paths.PROJECT + "/import",
+        import_project,
+        "Make a project of exported statistics",
+        access="user",
+        answers={201: ProjectInfo},
+        body=ExportedProject,
+    ),
+    Route(
+        "DELETE",
+        paths.PROJECT,
+        delete,
+        "Delete a project with its models",
+        access="user",
+        answers={200: EMPTY},
+    ),
+    Route(
+        "POST",
+        paths.PROJECT + "/learn",
+        learn,
+        "Learn a file (a job) or rows",
+        access="user",
+        answers={200: ProjectInfo, 202: Task},
+        body=NewRows,
+    ),
+    Route(
+        "POST",
+        paths.PROJECT + "/forget",
+        forget,
+        "Forget a file (a job) or rows",
+        access="user",
+        answers={200: ProjectInfo, 202: Task},
+        body=NewRows,
+    ),
+    Route(
+        "GET",
+        paths.PROJECT + "/statistics",
+        statistics,
+        "Own and fused statistics, with digests",
+        access="annotator",
+        answers={200: StatisticsInfo},
+    ),
+)

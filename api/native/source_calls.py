@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
+from api.native import paths
 from api.native.binding import answer
-from api.native.entities import Browsing, NewSource, Source
+from api.native.entities import Browsing, NewSource, Source, Sources
+from api.native.paths import EMPTY
 from api.problems import bad_request
-from api.routes import Call
+from api.routes import Call, Route
+from node.answers import Listing, SourceInfo, SourceSample
 
 NAME = "source"
 
@@ -70,3 +73,77 @@ def named_rows(path: str | None, source: str | None, form: str | None = None) ->
     if source is not None:
         return {"source": source}
     return {} if path is None else {"path": path, "format": form}
+
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/api/sources",
+        create,
+        "Name a data source",
+        access="superuser",
+        answers={201: SourceInfo},
+        body=NewSource,
+    ),
+    Route("GET", "/api/sources", listed, "List the sources", access="annotator", answers={200: Sources}),
+    Route(
+        "POST",
+        "/api/sources/preview",
+        preview,
+        "The first rows of a table that has no name",
+        access="superuser",
+        answers={200: SourceSample},
+        body=Source,
+    ),
+    Route(
+        "POST",
+        "/api/sources/browse",
+        browse,
+        "Files and folders below a path of the machine, or of a bucket",
+        access="superuser",
+        answers={200: Listing},
+        body=Browsing,
+    ),
+    Route(
+        "GET",
+        paths.SOURCE,
+        info,
+        "A data source, its secrets hidden",
+        access="annotator",
+        answers={200: SourceInfo},
+    ),
+    Route(
+        "PUT",
+        paths.SOURCE,
+        replace,
+        "Let a name mean another table",
+        access="superuser",
+        answers={200: SourceInfo},
+        body=Source,
+    ),
+    Route("DELETE", paths.SOURCE, delete, "Delete a data source", access="superuser", answers={200: EMPTY}),
+    Route(
+        "GET",
+        paths.SOURCE + "/sample",
+        sample,
+        "Its first rows",
+        access="superuser",
+        answers={200: SourceSample},
+    ),
+    Route(
+        "PUT",
+        paths.PROJECT + "/sources/{source}",
+        attach,
+        "Make a data source one of a project's",
+        access="user",
+        answers={200: EMPTY},
+    ),
+    Route(
+        "DELETE",
+        paths.PROJECT + "/sources/{source}",
+        detach,
+        "Undo that",
+        access="user",
+        answers={200: EMPTY},
+    ),
+)
