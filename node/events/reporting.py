@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import md5
 from typing import Any
@@ -18,9 +18,7 @@ from node.errors import BadRequest
 from node.events.batch import Batch, Series
 from node.events.kinds import EventKind
 from node.events.owners import locked
-from node.events.series import series_of
-from node.events.summaries import Summary, summary_of
-from node.events.writing import write
+from node.events.writing import Known, write
 from node.store.schema import tasks, tracking_models
 
 MONITORS = (":monitor:machine", ":monitor:gpu")
@@ -63,9 +61,14 @@ def report(connection: sa.Connection, batch: Batch) -> Added:
     if closed:
         batch.series = {s: rows for s, rows in batch.series.items() if (s.task, s.of_model) not in closed}
         batch.logs = [row for row in batch.logs if (row[0], False) not in closed]
-    write(connection, batch)
-    for task, of_model in batch.counts:
-        _tell(connection, task, [series for series in batch.series if series.task == task], batch, of_model)
+    known = write(connection, batch)
+    reported: dict[tuple[str, bool], list[Series]] = {place: [] for place in batch.counts}
+    for series in batch.series:
+        reported[series.task, series.of_model].append(series)
+    for (task, of_model), own in reported.items():
+        iterations = [batch.series[series].rows[-1][0] for series in own if _advances(series)]
+        scalars = {series: known[series] for series in own if series in known}
+        _tell(connection, tracking_models if of_model else tasks, task, iterations, scalars)
     return Added(sum(batch.counts.values()), dict(refused))
 
 
@@ -83,56 +86,60 @@ def _closed(
     }
 
 
-def _tell(connection: sa.Connection, task: str, reported: list[Series], batch: Batch, of_model: bool) -> None:
+def _advances(series: Series) -> bool:
+    """Whether its iterations say how far a task has come."""
+    return series.kind is not EventKind.SINGLE and series.metric not in MONITORS
+
+
+# Built once: building them takes as long as carrying them out.
+_FIND = {
+    table: sa.select(table.c.last_iteration, table.c.document).where(table.c.id == sa.bindparam("owner_id"))
+    for table in (tasks, tracking_models)
+}
+_UPDATE = {
+    table: table.update().where(table.c.id == sa.bindparam("owner_id")) for table in (tasks, tracking_models)
+}
+
+
+def _tell(
+    connection: sa.Connection,
+    table: sa.Table,
+    owner: str,
+    iterations: Sequence[int],
+    scalars: Mapping[Series, Known],
+) -> None:
     """Bring a task's or model's last_update, last_iteration and last_metrics up to what a batch reported."""
-    table = tracking_models if of_model else tasks
-    mine = table.c.id == task
     values: dict[str, Any] = {"last_update": time.time()}
-    if not of_model:
+    if table is tasks:
         values["last_change"] = values["last_update"]
-    iterations = [
-        batch.series[series].rows[-1][0]
-        for series in reported
-        if series.kind is not EventKind.SINGLE and series.metric not in MONITORS
-    ]
-    if iterations:
-        last = table.c.last_iteration
-        newest = max(iterations)
-        values["last_iteration"] = sa.case((last >= newest, last), else_=newest)
-    scalars = {series for series in reported if series.kind in (EventKind.SCALAR, EventKind.SINGLE)}
-    if scalars:
-        document = dict(connection.scalar(sa.select(table.c.document).where(mine)) or {})
-        document["last_metrics"] = _last_metrics(
-            connection, task, scalars, document.get("last_metrics") or {}
-        )
-        document["unique_metrics"] = sorted(
-            f"{variant['metric']}/{variant['variant']}"
-            for variants in document["last_metrics"].values()
-            for variant in variants.values()
-        )
-        values["document"] = document
-    connection.execute(table.update().where(mine).values(values))
+    if iterations or scalars:
+        found = connection.execute(_FIND[table], {"owner_id": owner}).one()
+        if iterations:
+            values["last_iteration"] = max(*iterations, found.last_iteration or 0)
+        if scalars:
+            values["document"] = _with_metrics(found.document or {}, scalars)
+    connection.execute(_UPDATE[table], {"owner_id": owner} | values)
 
 
-def _last_metrics(
-    connection: sa.Connection, task: str, changed: set[Series], before: dict[str, Any]
-) -> dict[str, Any]:
-    """{md5 of metric: {md5 of variant: what is known of the series}}, in the order of the keys."""
-    found = {metric: dict(variants) for metric, variants in before.items()}
+def _with_metrics(document: Mapping[str, Any], scalars: Mapping[Series, Known]) -> dict[str, Any]:
+    """A document that tells what is known of some series: last_metrics is {md5 of metric: {md5 of variant:
+    ...}}, in the order of the keys."""
+    found = {metric: dict(variants) for metric, variants in (document.get("last_metrics") or {}).items()}
     room = MOST_LAST_METRICS - sum(len(variants) for variants in found.values())
-    names = {(series.metric, series.variant) for series in changed}
-    for row in series_of(connection, [task], [EventKind.SCALAR, EventKind.SINGLE]):
-        summary = summary_of(row)
-        if (row["metric"], row["variant"]) not in names or summary is None:
-            continue
-        variants = found.get(key_of(row["metric"]), {})
-        variant = key_of(row["variant"])
-        if variant not in variants:
+    fresh = False
+    for series, known in scalars.items():
+        metric, variant = key_of(series.metric), key_of(series.variant)
+        if variant not in found.get(metric, ()):
             if room == 0:
                 continue
             room -= 1
-        found[key_of(row["metric"])] = variants | {variant: last_metric(row, summary)}
-    return {metric: dict(sorted(found[metric].items())) for metric in sorted(found)}
+            fresh = True
+        found.setdefault(metric, {})[variant] = last_metric(series, known)
+    if not fresh:
+        return {**document, "last_metrics": found}
+    names = sorted(f"{v['metric']}/{v['variant']}" for variants in found.values() for v in variants.values())
+    ordered = {metric: dict(sorted(found[metric].items())) for metric in sorted(found)}
+    return {**document, "last_metrics": ordered, "unique_metrics": names}
 
 
 def key_of(name: str) -> str:
@@ -140,11 +147,12 @@ def key_of(name: str) -> str:
     return md5(name.encode(), usedforsecurity=False).hexdigest()
 
 
-def last_metric(row: Mapping[str, Any], summary: Summary) -> dict[str, Any]:
+def last_metric(series: Series, known: Known) -> dict[str, Any]:
     """What last_metrics says of a series."""
+    summary = known.summary
     told: dict[str, Any] = {
-        "metric": row["metric"],
-        "variant": row["variant"],
+        "metric": series.metric,
+        "variant": series.variant,
         "value": summary.last_value,
         "min_value": summary.min_value,
         "min_value_iteration": summary.min_iteration,
@@ -155,4 +163,4 @@ def last_metric(row: Mapping[str, Any], summary: Summary) -> dict[str, Any]:
         "mean_value": round(summary.mean, 2),
         "count": summary.count,
     }
-    return told | ({"x_axis_label": row["x_axis_label"]} if row["x_axis_label"] else {})
+    return told | ({"x_axis_label": known.x_axis_label} if known.x_axis_label else {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
 from typing import Any
@@ -38,35 +39,45 @@ _TOLD = ("worker", "x_axis_label", *_COUNTED)
 _LOG_COLUMNS = tuple(column.name for column in event_logs.c if column.name != "id")
 
 
-def write(connection: sa.Connection, batch: Batch) -> None:
-    """Insert what a batch has; a point of the same series and iteration (and key) is replaced."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a series of scalars after a batch."""
+
+    x_axis_label: str | None
+    summary: Summary
+
+
+def write(connection: sa.Connection, batch: Batch) -> dict[Series, Known]:
+    """Insert what a batch has; a point of the same series and iteration (and key) is replaced. Returns
+    what is known then of its series of scalars."""
     known = _series_rows(connection, batch.series)
     points: dict[sa.Table, list[tuple[Any, ...]]] = {}
-    updates, anew = [], []
+    updates: list[tuple[Any, ...]] = []
+    anew: list[Series] = []
+    scalars: dict[Series, Known] = {}
     for series, reported in batch.series.items():
         row = known[series]
         summary = summary_of(row)
         if POINTS[series.kind] is event_scalars:
             new = _new_points(connection, row["id"], summary, reported.rows)
             if new is None:
-                anew.append(row["id"])
+                anew.append(series)
             elif new:
                 summary = merged(summary, summarise(new))
-        updates.append(
-            (
-                reported.worker or row["worker"],
-                reported.x_axis_label or row["x_axis_label"],
-                *_columns(summary),
-                row["id"],
-            )
-        )
+        label = reported.x_axis_label or row["x_axis_label"]
+        if summary is not None:
+            scalars[series] = Known(label, summary)
+        updates.append((reported.worker or row["worker"], label, *_columns(summary), row["id"]))
         points.setdefault(POINTS[series.kind], []).extend(_of_series(row["id"], reported))
     for table, rows in points.items():
         _run(connection, _upsert(table), rows)
     _run(connection, _UPDATE, updates)
-    for number in anew:
-        _run(connection, _UPDATE_COUNTED, [(*_columns(_counted(connection, number)), number)])
+    for series in anew:
+        number = known[series]["id"]
+        scalars[series] = Known(scalars[series].x_axis_label, _counted(connection, number))
+        _run(connection, _UPDATE_COUNTED, [(*_columns(scalars[series].summary), number)])
     _run(connection, _INSERT_LOG, batch.logs)
+    return scalars
 
 
 def _of_series(number: int, reported: Reported) -> list[tuple[Any, ...]]:
@@ -88,8 +99,16 @@ def _series_rows(
     return found
 
 
+_c = event_series.c
+_FIND = sa.select(event_series).where(
+    (_c.task == sa.bindparam("task"))
+    & (_c.kind == sa.bindparam("kind"))
+    & _c.metric.in_(sa.bindparam("metrics", expanding=True))
+)
+"""Built once: building it takes as long as carrying it out."""
+
+
 def _find(connection: sa.Connection, wanted: Sequence[Series]) -> dict[Series, Mapping[str, Any]]:
-    c = event_series.c
     found: dict[Series, Mapping[str, Any]] = {}
     groups: dict[tuple[str, EventKind], dict[tuple[str, str], Series]] = {}
     for series in wanted:
@@ -97,10 +116,8 @@ def _find(connection: sa.Connection, wanted: Sequence[Series]) -> dict[Series, M
     for (task, kind), group in groups.items():
         metrics = sorted({metric for metric, _ in group})
         for start in range(0, len(metrics), IN_MOST):
-            query = sa.select(event_series).where(
-                (c.task == task) & (c.kind == kind.value) & c.metric.in_(metrics[start : start + IN_MOST])
-            )
-            for row in connection.execute(query).mappings():
+            some = {"task": task, "kind": kind.value, "metrics": metrics[start : start + IN_MOST]}
+            for row in connection.execute(_FIND, some).mappings():
                 series_of = group.get((row["metric"], row["variant"]))
                 if series_of is not None:
                     found[series_of] = dict(row)
