@@ -95,27 +95,20 @@ def task_id(number: int) -> str:
     return f"{number:032x}"
 
 
-async def serve(pipe: Connection, points: int) -> None:
-    """A node, told through the pipe to fill itself with tasks and `points` scalars."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with (
-            Node(NodeConfig(home=Path(folder) / "home")) as node,
-            Server(node, "127.0.0.1", 0) as server,
-        ):
-            counts = dict.fromkeys(("priority", "attempts", "current", "maximum"), 0)
-            rows = [
-                {"id": task_id(number), "kind": "external", "name": "bench", "owner": "admin"}
-                | {"status": "in_progress", "created": 1.0, "parameters": {}}
-                | counts
-                for number in range(max(20, points // (SERIES * LENGTH)))
-            ]
-            await node.store.write(lambda c: c.execute(tasks.insert(), rows))
-            place, key = urlsplit(server.url), node.first_key
-            pipe.send((place.hostname, place.port, key.access_key, key.secret_key))
-            while await asyncio.to_thread(pipe.recv) == "fill":
-                for row in rows:
-                    await node.events.add(events_of(row["id"]))
-                pipe.send(Path(folder, "home", "node.sqlite").stat().st_size)
+async def serve(pipe: Connection, home: Path, points: int) -> None:
+    """A node, told through the pipe to fill itself with `points` scalars of its tasks."""
+    async with Node(NodeConfig(home=home)) as node, Server(node, "127.0.0.1", 0) as server:
+        counts = dict.fromkeys(("priority", "attempts", "current", "maximum"), 0)
+        names = [task_id(number) for number in range(max(20, points // (SERIES * LENGTH)))]
+        row: dict[str, Any] = {"kind": "external", "name": "bench", "owner": "admin", "parameters": {}}
+        row |= {"status": "in_progress", "created": 1.0} | counts
+        await node.store.write(lambda c: c.execute(tasks.insert(), [row | {"id": name} for name in names]))
+        place, key = urlsplit(server.url), node.first_key
+        pipe.send((place.hostname, place.port, key.access_key, key.secret_key))
+        while await asyncio.to_thread(pipe.recv) == "fill":
+            for name in names:
+                await node.events.add(events_of(name))
+            pipe.send("filled")
 
 
 def events_of(task: str) -> list[dict[str, Any]]:
@@ -129,23 +122,22 @@ def events_of(task: str) -> list[dict[str, Any]]:
     ]
 
 
-def run_node(pipe: Connection, points: int) -> None:
-    asyncio.run(serve(pipe, points))
+def run_node(pipe: Connection, home: Path, points: int) -> None:
+    asyncio.run(serve(pipe, home, points))
 
 
 @contextmanager
-def served(points: int) -> Iterator[tuple[Peer, Connection]]:
+def served(home: Path, points: int) -> Iterator[tuple[Peer, Connection]]:
+    """A node in a process of its own, and the pipe to it."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=run_node, args=(theirs, points))
+    process = spawn.Process(target=run_node, args=(theirs, home, points))
     process.start()
     try:
         host, port, key, secret = ours.recv()
         token = b64encode(f"{key}:{secret}".encode()).decode()
-        yield (
-            Peer(host, port, {"Authorization": f"Basic {token}", "Content-Type": "application/json-lines"}),
-            ours,
-        )
+        headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json-lines"}
+        yield Peer(host, port, headers), ours
     finally:
         ours.send("end")
         process.join()
@@ -373,7 +365,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         command = options.mlflow or mlflow_command(folder / "environment")
-        with served(0) as (node, _), mlflow_served(command, folder) as mlflow:
+        with served(folder / "node", 0) as (node, _), mlflow_served(command, folder) as mlflow:
             compared = compare(node, mlflow, options.scalars)
     table = Table("work", "scalars/s", "MLflow", "times", f"goal {GOAL:g}")
     for item in compared:
@@ -386,11 +378,12 @@ def main() -> None:
     console.print(table)
     found, size, filled = [], 0, 0.0
     if options.points:
-        with served(options.points) as (node, pipe):
+        with tempfile.TemporaryDirectory() as name, served(Path(name), options.points) as (node, pipe):
             began = time.perf_counter()
             pipe.send("fill")
-            size = pipe.recv()
+            pipe.recv()
             filled = time.perf_counter() - began
+            size = Path(name, "node.sqlite").stat().st_size
             found = among_many(node, options.points)
         table = Table(f"among {options.points:,} scalars", "median ms", "worst ms", f"goal {GOAL_MS:g} ms")
         for item in found:

@@ -8,9 +8,8 @@ from typing import Any, Final
 from api.problems import Problem
 from node.errors import AlreadyExists, BadRequest, Forbidden, InUse, NodeError, NotFound, Unavailable
 from node.events.batch import EmptyBatch
-from node.events.owners import LockedModel, LockedTask, UnknownReporter, UnknownReportingModel
+from node.events.owners import LockedModel, LockedTask
 from node.events.reporting import NothingAdded
-from node.events.scrolls import UnknownScroll
 from node.tracking import errors as tracking
 from node.users import BadPreferences, UnknownUser
 
@@ -150,9 +149,6 @@ SUBCODES: Final[Mapping[type[NodeError], tuple[int, int]]] = {
     UnknownUser: (400, 301),
     EmptyBatch: (400, 17),
     NothingAdded: (400, 131),
-    UnknownScroll: (400, 1104),
-    UnknownReporter: (400, 101),
-    UnknownReportingModel: (400, 201),
     LockedTask: (400, 113),
     LockedModel: (400, 203),
     BadPreferences: (400, 305),

@@ -6,21 +6,14 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from node.errors import BadRequest, NotFound
+from node.errors import BadRequest
 from node.events.writing import IN_MOST
 from node.store.schema import tasks, tracking_models
 from node.tasks import TaskStatus
+from node.tracking.errors import UnknownModel, UnknownTask
 
 LOCKED = (TaskStatus.PUBLISHED.value, TaskStatus.PUBLISHING.value)
 """The states of tasks whose events change only for those who say that they know."""
-
-
-class UnknownReporter(NotFound):
-    """There is no such task."""
-
-
-class UnknownReportingModel(NotFound):
-    """There is no such model."""
 
 
 class LockedTask(BadRequest):
@@ -43,7 +36,7 @@ def locked(connection: sa.Connection, ids: Sequence[str], *, of_models: bool) ->
 
 
 def check_open(connection: sa.Connection, owner: str, *, of_model: bool, allow_locked: bool) -> None:
-    """Raise UnknownReporter, UnknownReportingModel, LockedTask or LockedModel."""
+    """Raise UnknownTask, UnknownModel, LockedTask or LockedModel."""
     names(connection, [owner], of_models=of_model)
     if not allow_locked and locked(connection, [owner], of_models=of_model)[owner]:
         refusal = LockedModel if of_model else LockedTask
@@ -51,7 +44,7 @@ def check_open(connection: sa.Connection, owner: str, *, of_model: bool, allow_l
 
 
 def names(connection: sa.Connection, ids: Sequence[str], *, of_models: bool) -> dict[str, str]:
-    """What these tasks or models are called. Raises UnknownReporter, UnknownReportingModel."""
+    """What these tasks or models are called. Raises UnknownTask, UnknownModel."""
     table = tracking_models if of_models else tasks
     found: dict[str, str] = {}
     for start in range(0, len(ids), IN_MOST):
@@ -59,7 +52,7 @@ def names(connection: sa.Connection, ids: Sequence[str], *, of_models: bool) -> 
         found |= {owner: name for owner, name in connection.execute(query)}  # noqa: C416 (rows are no pairs)
     missing = [owner for owner in ids if owner not in found]
     if missing:
-        refusal = UnknownReportingModel if of_models else UnknownReporter
+        refusal = UnknownModel if of_models else UnknownTask
         raise refusal(
             f"there is no {'model' if of_models else 'task'} {missing[0][:64]!r}", "list those that there are"
         )

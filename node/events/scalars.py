@@ -17,6 +17,9 @@ Axis = Literal["iter", "timestamp"]
 
 _c = event_scalars.c
 
+_LONG = 8
+"""Iterations in a bucket from which reading each as a range is quicker than sorting all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -92,27 +95,33 @@ def curves(
 def _drawn(
     connection: sa.Connection, number: int, axis: Axis, extent: Extent, length: int
 ) -> tuple[list[int], list[float]]:
-    if axis == "timestamp":
-        bucket = _c.timestamp - _modulo(_c.timestamp, length)
-        query = (
-            sa.select(bucket.label("x"), sa.func.avg(_c.value))
-            .where(_c.series == number)
-            .group_by(sa.literal_column("x"))
-            .order_by(sa.literal_column("x"))
-        )
-    elif length == 1:
+    query: sa.Select[Any]
+    if axis == "iter" and length == 1:
         query = sa.select(_c.iteration, _c.value).where(_c.series == number).order_by(_c.iteration)
+    elif axis == "iter" and length >= _LONG:
+        query = _by_ranges(number, extent, length)
     else:
-        query = _by_bucket(number, extent, length)
-    rows = connection.execute(query).all()
-    if not rows:
-        return [], []
-    x, y = zip(*rows, strict=True)
-    return list(x), list(y)
+        query = _by_groups(number, _c.iteration if axis == "iter" else _c.timestamp, extent, length)
+    rows = [row for row in connection.execute(query) if row[1] is not None]
+    return [row[0] for row in rows], [row[1] for row in rows]
 
 
-def _by_bucket(number: int, extent: Extent, length: int) -> sa.Select[Any]:
-    """The means of buckets of iterations, each read as a range of the clustered key: nothing is sorted."""
+def _by_groups(number: int, x: sa.ColumnElement[int], extent: Extent, length: int) -> sa.Select[Any]:
+    """The means of buckets, by sorting: quickest where they are many."""
+    rest = x % length
+    if extent.low < 0:  # SQL's remainder has the sign of what is divided
+        rest = (rest + length) % length
+    return (
+        sa.select((x - rest).label("x"), sa.func.avg(_c.value))
+        .where(_c.series == number)
+        .group_by(sa.literal_column("x"))
+        .order_by(sa.literal_column("x"))
+    )
+
+
+def _by_ranges(number: int, extent: Extent, length: int) -> sa.Select[Any]:
+    """The means of buckets of iterations, each read as a range of the clustered key: nothing is sorted. The
+    mean of a bucket without points is null."""
     begin = extent.low // length * length
     starts = sa.select(sa.literal(begin, sa.BigInteger).label("x")).cte("starts", recursive=True)
     starts = starts.union_all(sa.select(starts.c.x + length).where(starts.c.x <= extent.high - length))
@@ -121,13 +130,7 @@ def _by_bucket(number: int, extent: Extent, length: int) -> sa.Select[Any]:
         .where((_c.series == number) & (_c.iteration >= starts.c.x) & (_c.iteration < starts.c.x + length))
         .scalar_subquery()
     )
-    found = sa.select(starts.c.x, mean.label("y")).subquery()
-    return sa.select(found.c.x, found.c.y).where(found.c.y.is_not(None)).order_by(found.c.x)
-
-
-def _modulo(column: sa.ColumnElement[int], length: int) -> sa.ColumnElement[int]:
-    """The remainder that is never negative."""
-    return ((column % length) + length) % length
+    return sa.select(starts.c.x, mean).order_by(starts.c.x)
 
 
 def points(

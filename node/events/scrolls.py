@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
-from node.errors import NotFound
+from node.tracking.errors import UnknownScroll
 
 P = TypeVar("P")
 
@@ -17,10 +17,6 @@ LIFETIME = 3600.0
 
 MOST = 10_000
 """Places kept at most; the oldest goes first."""
-
-
-class UnknownScroll(NotFound):
-    """There is no such place: it was cleared, it is too old, or it belongs to another question."""
 
 
 class Scrolls:

@@ -244,7 +244,7 @@ class Events:
         return await self._store.write(clear)
 
     async def names(self, ids: Sequence[str], *, of_models: bool = False) -> dict[str, str]:
-        """What tasks or models are called. Raises UnknownReporter, UnknownReportingModel."""
+        """What tasks or models are called. Raises UnknownTask, UnknownModel."""
         return await self._store.read(lambda c: owners.names(c, ids, of_models=of_models))
 
     async def _read(
