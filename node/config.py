@@ -28,7 +28,8 @@ class NodeConfig:
     """Everything a node is told at its start.
 
     home: the node's folder, made 0700 if missing. http_port and files_port 0 take a free port. files_quota:
-    bytes that the file host may keep, None as many as the disk holds. An admin without `nats` runs the
+    bytes that the file host may keep, None as many as the disk holds; files_bucket: s3://BUCKET/PREFIX for
+    their contents, None the home folder. An admin without `nats` runs the
     embedded server (nats_port 0 takes a free port at the first start and keeps it). database_url None means
     SQLite in the home folder. workers: how many worker processes may run tasks at once.
     """
@@ -41,6 +42,7 @@ class NodeConfig:
     files_host: str = "127.0.0.1"
     files_port: int = 0
     files_quota: int | None = None
+    files_bucket: str | None = None
     nats: NatsAccess | None = None
     nats_host: str = "127.0.0.1"
     nats_port: int = 0

@@ -76,7 +76,7 @@ class Node:
         numbers = ThreadPoolExecutor(max(2, self.config.workers), thread_name_prefix="numbers")
         self._exit.callback(numbers.shutdown)
         self.events = Events(self.store)
-        self.files = open_file_store(self.config, self.store)
+        self.files = open_file_store(self.config, self.store, self.node_id)
         await self.files.open()
         self._exit.push_async_callback(self.files.close)
         self.task_projects = TaskProjects(self.store)

@@ -38,10 +38,11 @@ DEFAULT_HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class FilesOptions:
-    """What was said of the file host: its address and its quota, as they were written."""
+    """What was said of the file host: its address, its quota and its bucket, as they were written."""
 
     address: str | None = None
     quota: str | None = None
+    bucket: str | None = None
 
 
 def read_settings(
@@ -71,6 +72,7 @@ def read_settings(
         http_port=port,
         files_host=files_host,
         files_port=files_port,
+        files_bucket=files.bucket,
         files_quota=_size(files.quota, "--files-quota") if files.quota else None,
         nats=_nats_access(nats, nats_credentials) if nats else None,
         nats_host=nats_host,

@@ -11,6 +11,9 @@ from typing import BinaryIO, Protocol
 class BlobPlace(Protocol):
     """Keeps contents by their SHA-256. Its methods block: they are called in threads, one per digest."""
 
+    def prepare(self) -> None:
+        """Called once, before anything else. Raises NodeError if contents cannot be kept here."""
+
     def put(self, digest: str, file: Path) -> None:
         """Keep what `file` holds; durable on return. The file may be gone afterwards. Raises OSError."""
 
@@ -26,6 +29,9 @@ class DiskBlobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def prepare(self) -> None:
+        """Folders are made when they are needed."""
 
     def put(self, digest: str, file: Path) -> None:
         path = self.path(digest)

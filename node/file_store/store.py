@@ -84,13 +84,14 @@ class FileStore:
         return self._room.used
 
     async def open(self) -> None:
-        """Remove what an earlier process left half-way in or out."""
+        """Remove what an earlier process left half-way in or out. Raises NodeError without a place."""
 
         def empty() -> None:
             shutil.rmtree(self._incoming, ignore_errors=True)
             self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
 
         await self._run(empty)
+        await self._run(self._place.prepare)
         self._room.used = await self._store.read(rows.total)
         await self._sweep()
 

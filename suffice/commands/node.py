@@ -69,6 +69,14 @@ def start(
         str | None,
         typer.Option(metavar="SIZE", help="How much its file host keeps, such as 20GB. [default: no limit]"),
     ] = None,
+    files_bucket: Annotated[
+        str | None,
+        typer.Option(
+            metavar="s3://BUCKET/PREFIX",
+            help="Keep the files there. The keys are in AWS's environment variables. [default: its folder]",
+            show_default=False,
+        ),
+    ] = None,
     nats: Annotated[
         list[str] | None,
         typer.Option(
@@ -125,6 +133,7 @@ def start(
             *(["--http", http] if http else []),
             *(["--files", files] if files else []),
             *(["--files-quota", files_quota] if files_quota else []),
+            *(["--files-bucket", files_bucket] if files_bucket else []),
         ]
         for url in nats or ():
             arguments += ["--nats", url]
@@ -143,7 +152,7 @@ def start(
             role.value,
             name,
             http,
-            FilesOptions(files, files_quota),
+            FilesOptions(files, files_quota, files_bucket),
             tuple(nats or ()),
             nats_credentials,
             nats_address,
