@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.statistics import Attribute, AttributeType, Coded, Quantum, Schema, Table
+from federation.statistics import MAX_ORDER, Attribute, AttributeType, Coded, Quantum, Schema, Table
 from node.errors import BadRequest
 
 POWER_COLUMN: Final = "sml_project_power_column"
@@ -19,7 +19,6 @@ POWER_MAX: Final = "sml_project_power_max"
 POWER_STEPS: Final = "sml_project_power_steps"
 ORDER: Final = "sml_project_order"
 
-MAX_ORDER: Final = 10
 _USUAL: Final = {POWER_MIN: -2.0, POWER_MAX: 2.0, POWER_STEPS: 9}
 
 

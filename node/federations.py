@@ -348,8 +348,13 @@ class Federations:
             )
         agreed = driver.machine.charter.projects[shared_as]
         if agreed is None:  # without attributes, and without a word on what else is counted
-            agreed = Schema((), schema.extras, schema.split)
-        asked = replace(schema, extras=agreed.extras, split=schema.split or agreed.split)
+            agreed = replace(schema, attributes=())
+        asked = replace(
+            schema,
+            extras=agreed.extras,
+            split=schema.split or agreed.split,
+            order=schema.order or agreed.order,
+        )
         if schema.attributes and agreed.attributes and asked != agreed:
             raise BadRequest(
                 f"project {shared_as!r} of {federation!r} has another schema, agreed among its members",

@@ -121,9 +121,11 @@ class ProjectOptions:
         """
         given = given or Schema(())
         if self.order is not None:
+            if given.order not in (None, self.order):
+                raise SchemaError(f"the schema is of sequences of order {given.order}, not {self.order}")
             if given.attributes and given.attributes != NGRAM_SCHEMA.attributes:
                 raise SchemaError("sequences have a schema of their own: leave the schema out")
-            given = replace(given, attributes=NGRAM_SCHEMA.attributes)
+            given = replace(given, attributes=NGRAM_SCHEMA.attributes, order=self.order)
         asked = (given.extras | _DEFAULT_EXTRAS).union(extra for extra, on in self.extras.items() if on)
         extras = asked.difference(extra for extra, on in self.extras.items() if not on)
         split = self.split or given.split
@@ -163,8 +165,10 @@ class ProjectOptions:
             )
 
     def with_agreed(self, parameters: dict[str, Any], agreed: Schema) -> dict[str, Any]:
-        """The parameters of a project that learns by an agreed schema: also the powers that it tells of."""
-        return parameters if self.powers is not None else {**parameters, **Powers.agreed(agreed)}
+        """The parameters of a project that learns by an agreed schema: also the powers and the order of
+        sequences that it tells of."""
+        found = {} if self.powers is not None else Powers.agreed(agreed)
+        return {**parameters, **found} | ({} if agreed.order is None else {ORDER: agreed.order})
 
     @property
     def judged_by(self) -> frozenset[str]:

@@ -97,6 +97,7 @@ class Projects:
             counted, version = await self._fusion().adopt(federation, shared_as, counted)
             options.check_agreed(shared_as, federation, counted)
             parameters = options.with_agreed(parameters or {}, counted)
+            options = ProjectOptions.read(parameters)  # what is agreed must go with what was asked
             counted = counted if options.order is None else options.schema(counted)
         now = time.time()
         values = {
@@ -227,8 +228,9 @@ class Projects:
         if not row.schema.attributes:
             row.options.check_agreed(shared_as, federation, agreed)
             parameters = row.options.with_agreed(dict(row.parameters), agreed)
+            ProjectOptions.read(parameters)
             values |= {"schema": agreed.to_dict(), "fixed": bool(agreed.attributes), "parameters": parameters}
-        elif (row.schema.extras, row.schema.split) != (agreed.extras, agreed.split):
+        elif row.schema.asked != agreed.asked:
             raise BadRequest(
                 f"project {name!r} counts {_listed(row.schema)}, project {shared_as!r} of {federation!r} "
                 f"{_listed(agreed)}, as agreed among its members",
@@ -343,6 +345,7 @@ class Projects:
 
 def _listed(schema: Schema) -> str:
     counted = " and ".join(sorted(schema.extras)) or "no profiles"
+    counted += "" if schema.order is None else f", sequences of order {schema.order}"
     return counted if schema.split is None else f"{counted}, split by {schema.split!r}"
 
 

@@ -25,7 +25,8 @@ from api.symetry.lookups import entity_of, federated_project_of
 from api.symetry.views import line
 from node.answers import FederationInfo, LogLine, ProjectInfo
 from node.errors import AlreadyExists, NodeError, NotFound
-from node.project_options import LOWER_CASE
+from node.expansion import ORDER, POWER_COLUMN, POWER_MAX, POWER_MIN, POWER_STEPS
+from node.project_options import LOWER_CASE, ProjectOptions
 
 _SCHEDULE = re.compile(r"[mhd][0-9]{1,4}")
 _SCHEDULE_KEY: Final = "sync_sched"
@@ -55,6 +56,9 @@ _TAKEN: Final = frozenset(
         "nats_stream_max_memory",
     }
 )
+_OF_PROJECT: Final = frozenset({POWER_COLUMN, POWER_MIN, POWER_MAX, POWER_STEPS, ORDER})
+"""Options of the project that the federation shares; what its first member says is agreed with the schema."""
+
 _TAKEN_BY_JOIN: Final = _TAKEN | {_TOKEN, "fed_secret_key", "fed_rest_url", "fed_rest_host", "passwd"}
 
 
@@ -64,9 +68,10 @@ async def create(call: Call) -> web.Response:
     options = _options(call, _TAKEN)
     name = _needed(options, "fed_name")
     schedule = _schedule(options)
+    parameters = _of_project(options)
     await _check_free(call, query.pid)
     await call.node.federations.create(name, owner=call.key.user)
-    info = await _project(call, query.pid, name, schedule)
+    info = await _project(call, query.pid, name, {_SCHEDULE_KEY: schedule, **parameters})
     await call.node.federations.stop(name)
     return envelope(201, f"Project Created with id:{info.name}", {"smlInfo": await entity_of(call, info)})
 
@@ -79,13 +84,14 @@ async def create_join(call: Call) -> web.Response:
     query: NewFederationQuery = call.query
     options = _options(call, _TAKEN_BY_JOIN)
     token = _needed(options, _TOKEN)
+    parameters = _of_project(options)
     await _check_free(call, query.pid)
     joined = await call.node.federations.join(
         token,
         owner=call.key.user,
         password=options.get("passwd"),
         project=query.pid,
-        parameters={LOWER_CASE: True},
+        parameters=parameters,
         wait=_ADMISSION_SECONDS,
     )
     if joined.state not in ("joining", "active"):
@@ -107,7 +113,14 @@ async def _appeared(call: Call, pid: str) -> ProjectInfo | None:
     return None
 
 
-async def _project(call: Call, pid: str, federation: str, schedule: str) -> ProjectInfo:
+def _of_project(options: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters of the project: those that may be told here. Raises BadRequest for what cannot be."""
+    told = {name: value for name, value in options.items() if name in _OF_PROJECT}
+    ProjectOptions.read(told)
+    return {LOWER_CASE: True, **told}
+
+
+async def _project(call: Call, pid: str, federation: str, parameters: dict[str, Any]) -> ProjectInfo:
     """The project of a new federation; without it there shall be no federation either."""
     try:
         return await call.node.projects.create(
@@ -115,7 +128,7 @@ async def _project(call: Call, pid: str, federation: str, schedule: str) -> Proj
             owner=call.key.user,
             federation=federation,
             shared_as=federation,
-            parameters={_SCHEDULE_KEY: schedule, LOWER_CASE: True},
+            parameters=parameters,
         )
     except NodeError:
         await call.node.federations.leave(federation)
@@ -234,7 +247,7 @@ def _options(call: Call, taken: frozenset[str]) -> dict[str, str]:
     for key in options:
         if key.startswith(("aws_", "s3_")):
             raise bad_request(f"This node federates over NATS; [{key}] belongs to AWS.", "Leave it out.")
-        if key not in taken:
+        if key not in taken | _OF_PROJECT:
             raise bad_request(f"Federation option [{key[:200]}] is not available.", "Leave it out.")
     for key, what in (
         ("fed_use_smpc", "Secure multi-party computation"),

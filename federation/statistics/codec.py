@@ -42,6 +42,7 @@ from federation.statistics.schema import (
     EXTRA_BITS,
     MAX_ATTRIBUTES,
     MAX_NAME,
+    ORDER_BIT,
     Attribute,
     AttributeType,
     Extra,
@@ -198,10 +199,11 @@ class _Reader:
             type_ = AttributeType(letter)
             quantum = Quantum(twos, fives) if type_ is AttributeType.CONTINUOUS else None
             attributes.append(Attribute(name, type_, quantum))
-        return Schema(tuple(attributes), self.extras(), self.text(4 * MAX_NAME) or None)
-
-    def extras(self) -> frozenset[Extra]:
         bits = self.unpack("<B")
+        extras, split = self.extras(bits & ~ORDER_BIT), self.text(4 * MAX_NAME) or None
+        return Schema(tuple(attributes), extras, split, self.unpack("<B") if bits & ORDER_BIT else None)
+
+    def extras(self, bits: int) -> frozenset[Extra]:
         extras = frozenset(extra for extra, bit in EXTRA_BITS.items() if bits & bit)
         if bits != sum(EXTRA_BITS[extra] for extra in extras):
             raise MomentsFormatError(f"unknown extras {bits:#x}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_ATTRIBUTES: Final = 10_000
 MAX_NAME: Final = 200
+MAX_ORDER: Final = 10
 
 
 class AttributeType(StrEnum):
@@ -39,6 +40,7 @@ class Extra(StrEnum):
 
 
 EXTRA_BITS: Final = {Extra.PROFILES: 1, Extra.CONDITIONALS: 2}
+ORDER_BIT: Final = 4
 LETTERS: Final = "C, B, T, S, L, P or X"  # as error messages list them
 _GROUPED: Final = frozenset({AttributeType.CATEGORY, AttributeType.TEXT})
 
@@ -101,13 +103,15 @@ class Schema:
     """Attributes in their order of display, and how they are counted.
 
     `extras` are counted beside the strata; `split` names a category for each of whose levels the rows are
-    counted apart (it may be an attribute that has yet to come). Equality and digest do not depend on the
-    order of display. A schema without attributes agrees with any extras and split. Raises `SchemaError`.
+    counted apart (it may be an attribute that has yet to come); `order`, of sequences, how many tokens the
+    next depends on: their runs are one token longer. Equality and digest do not depend on the order of
+    display. A schema without attributes agrees with any of these. Raises `SchemaError`.
     """
 
     attributes: tuple[Attribute, ...]
     extras: frozenset[Extra] = frozenset()
     split: str | None = None
+    order: int | None = None
     _by_name: dict[str, Attribute] = field(init=False, repr=False)
     _numeric: tuple[Attribute, ...] = field(init=False, repr=False)
     _places: dict[str, int] = field(init=False, repr=False)
@@ -125,6 +129,8 @@ class Schema:
         places = {name: at for at, name in enumerate(sorted(attribute.name for attribute in numeric))}
         object.__setattr__(self, "_numeric", numeric)
         object.__setattr__(self, "_places", places)
+        if self.order is not None and not 1 <= self.order <= MAX_ORDER:
+            raise SchemaError(f"the order of sequences is 1 to {MAX_ORDER}, not {self.order}")
         if self.split is not None:
             _check_split(by_name.get(self.split) or Attribute(self.split, AttributeType.CATEGORY))
 
@@ -170,18 +176,22 @@ class Schema:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Schema):
             return NotImplemented
-        mine, theirs = (self._by_name, self.extras, self.split), (other._by_name, other.extras, other.split)
-        return mine == theirs
+        return self._by_name == other._by_name and self.asked == other.asked
 
     def __hash__(self) -> int:
-        return hash((frozenset(self.attributes), self.extras, self.split))
+        return hash((frozenset(self.attributes), self.asked))
+
+    @property
+    def asked(self) -> tuple[frozenset[Extra], str | None, int | None]:
+        """How the attributes are counted: extras, split and order."""
+        return self.extras, self.split, self.order
 
     def canonical(self) -> bytes:
         """The bytes that equal schemas share: attributes sorted by name, little-endian.
 
         u32 count, then for each: u16 length of the name, the name in UTF-8, its type's letter, i16 twos,
-        i16 fives (both 0 without a quantum). Then u8 extras: 1 = profiles, 2 = conditionals; u16 length
-        and the UTF-8 of the split, if any.
+        i16 fives (both 0 without a quantum). Then u8 extras: 1 = profiles, 2 = conditionals, 4 = there is an
+        order; u16 length and the UTF-8 of the split, if any; u8 order, where there is one.
         """
         parts = [struct.pack("<I", len(self.attributes))]
         for name in sorted(self._by_name):
@@ -191,8 +201,9 @@ class Schema:
             parts.append(struct.pack("<H", len(encoded)) + encoded + attribute.type.value.encode())
             parts.append(struct.pack("<hh", quantum.twos, quantum.fives))
         split = (self.split or "").encode()
-        extras = sum(EXTRA_BITS[extra] for extra in self.extras)
+        extras = sum(EXTRA_BITS[extra] for extra in self.extras) + (0 if self.order is None else ORDER_BIT)
         parts.append(struct.pack("<BH", extras, len(split)) + split)
+        parts.append(b"" if self.order is None else bytes([self.order]))
         return b"".join(parts)
 
     def digest(self) -> str:
@@ -220,6 +231,11 @@ class Schema:
             raise SchemaError(
                 f"one of two schemas is split by {self.split!r}, the other by {other.split!r}: learn both "
                 "with the same split, or take it out with Moments.unsplit"
+            )
+        if self.order != other.order:
+            raise SchemaError(
+                f"sequences are of the order {self.order} in one of two schemas, {other.order} in the other: "
+                "learn both with the same"
             )
         merged: list[Attribute] = []
         for attribute in self.attributes:
@@ -261,6 +277,7 @@ class Schema:
             ],
             **({"extras": sorted(self.extras)} if self.extras else {}),
             **({"split": self.split} if self.split is not None else {}),
+            **({"order": self.order} if self.order is not None else {}),
         }
 
     @classmethod
@@ -269,10 +286,12 @@ class Schema:
         listed = data.get("attributes") if isinstance(data, Mapping) else None
         if not isinstance(listed, list) or len(listed) > MAX_ATTRIBUTES:
             raise SchemaError(f'a schema is {{"attributes": [...]}} with at most {MAX_ATTRIBUTES} attributes')
-        extras, split = _extras_from(data.get("extras", [])), data.get("split")
+        extras, split, order = _extras_from(data.get("extras", [])), data.get("split"), data.get("order")
         if split is not None and not isinstance(split, str):
             raise SchemaError(f"split is the name of a category, not {str(split)[:80]!r}")
-        return cls(tuple(_attribute_from(item) for item in listed), extras, split)
+        if order is not None and type(order) is not int:
+            raise SchemaError(f"order is a whole number, not {str(order)[:80]!r}")
+        return cls(tuple(_attribute_from(item) for item in listed), extras, split, order)
 
     @classmethod
     def infer(cls, table: Table, precision: int = 40) -> Schema:

@@ -123,6 +123,48 @@ async def test_a_federation_through_symetry(pair, iris):
     assert not (await peer.node.federations.status("iris")).pulse
 
 
+async def test_members_learn_sequences_of_the_order_that_the_federation_s_schema_says(pair):
+    admin, peer = pair
+    wrong = await admin.symetry("POST", "/fedml/create?pid=a", {"fed_name": "s", "sml_project_order": "0"})
+    assert wrong.status == 400 and await admin.node.federations.list() == []
+    body = {"fed_name": "s", "sml_project_order": "1"}
+    made = await admin.symetry("POST", "/fedml/create?pid=a", body)
+    assert made.json["values"]["smlInfo"]["type"] == "sequence"
+    request = {"passwd": "pw", "fed_rest_host": "x"}
+    told = (await admin.symetry("POST", "/fedml/a/getInvitation", request)).json["values"]
+    invitation = json.loads(decrypt(password_key("pw"), told["encryptedGroupInfo"]))
+    joined = await peer.symetry("POST", "/fedml/createJoin?pid=b", invitation)
+    info = joined.json["values"]["smlInfo"]
+    assert (info["type"], info["params"]["sml_project_order"]) == ("sequence", "1")
+    frame = {"attributeNames": ["w"], "attributeTypes": ["S"], "data": [["sun"], ["rain"]] * 8}
+    for it, pid in ((admin, "a"), (peer, "b")):
+        assert (await it.symetry("GET", f"/fedml/{pid}/startPulse")).status == 200
+        assert (await it.symetry("POST", f"/projects/{pid}/learn", frame)).status == 200
+
+    async def fused():
+        return (await peer.native("GET", "/api/projects/b/statistics")).json["fused"]
+
+    assert (await until(fused, lambda found: found and found["rows"] == 30))["rows"] == 30
+    context = {"inputAttributeNames": ["ngram"], "targets": []}
+    started = await peer.symetry("POST", "/projects/b/build?modelid=m&algo=mc", context)
+    assert (await peer.symetry.finished(started)).status == 200
+    other = {"name": "c", "federation": "s", "shared_as": "s", "parameters": {"sml_project_order": 2}}
+    await peer.native("DELETE", "/api/projects/b")
+    refused = await peer.native("POST", "/api/projects", other)
+    assert refused.status == 400 and "agreed among its members" in refused.error["message"]
+    window = other | {"parameters": {"sml_project_rolling_window_size": 5}}
+    refused = await peer.native("POST", "/api/projects", window)
+    assert refused.status == 400 and "do not go together" in refused.error["message"]
+
+
+async def test_the_powers_of_a_federation_s_project_are_told_with_its_map(pair):
+    admin, _ = pair
+    powers = {"sml_project_power_column": "x", "sml_project_power_min": "-1", "sml_project_power_steps": "3"}
+    made = await admin.symetry("POST", "/fedml/create?pid=a", {"fed_name": "s"} | powers)
+    assert made.status == 201, made.text
+    assert powers.items() <= made.json["values"]["smlInfo"]["params"].items()
+
+
 async def test_a_federation_through_native(pair):
     admin, peer = pair
     made = await admin.native("POST", "/api/federations", {"name": "air", "approval": "manual"})

@@ -1,6 +1,7 @@
 """Runs of tokens: counted as Python counts them, in any tokens, and added up like any statistic."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.statistics import (
+    NGRAM,
     NGRAM_SCHEMA,
     Attribute,
     AttributeType,
@@ -81,3 +83,19 @@ def test_what_cannot_be_counted_is_refused() -> None:
         ngram_table(table, ["u"], 1)
     with pytest.raises(SchemaError, match="'ngram' is not in the schema"):
         ngrams(Moments(Schema((Attribute("t", AttributeType.TEXT),))))
+
+
+def test_the_order_is_part_of_a_schema_and_of_its_bytes() -> None:
+    """A schema without one has the bytes that it always had."""
+    first, second = (replace(NGRAM_SCHEMA, order=order) for order in (1, 2))
+    assert len({NGRAM_SCHEMA.digest(), first.digest(), second.digest()}) == 3
+    for schema in (first, second):
+        assert Schema.from_dict(schema.to_dict()) == schema != NGRAM_SCHEMA
+        moments = Moments(schema).learn(Table({NGRAM: Coded.of(["a|b", "b|a"])}))
+        assert Moments.from_bytes(moments.to_bytes()).schema == schema
+        assert moments + moments - moments == moments
+    with pytest.raises(SchemaError, match="order 1 in one of two schemas, 2 in the other"):
+        first.union(second)
+    for wrong in (0, 11, True, "1"):
+        with pytest.raises(SchemaError):
+            Schema.from_dict(NGRAM_SCHEMA.to_dict() | {"order": wrong})
