@@ -76,6 +76,7 @@ async def _caller(node: Node, request: web.Request, endpoint: Endpoint) -> Calle
 async def _call(
     node: Node, request: web.Request, endpoint: Endpoint, caller: Caller | None, version: Version
 ) -> ClearmlCall[Request]:
+    wire.check_encoding(request)
     data, items = await wire.parse_body(request, await request.app[BODIES].read(request))
     if items is not None and not endpoint.batch:
         raise ApiError(400, 12, "this endpoint takes no batches")

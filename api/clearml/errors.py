@@ -135,7 +135,7 @@ SUBCODES: Final[Mapping[type[NodeError], tuple[int, int]]] = {
     tracking.NoDefaultQueue: (400, 707),
     tracking.SeveralDefaultQueues: (400, 708),
     tracking.NameTaken: (400, 801),
-    tracking.NameTooShort: (400, 12),
+    tracking.NameTooShort: (400, 800),
     tracking.InvalidProjectName: (400, 12),
     tracking.LocationNotEditable: (400, 408),
     tracking.PathTooDeep: (400, 409),

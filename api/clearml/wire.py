@@ -74,13 +74,17 @@ def endpoint_name(request: web.Request) -> str:
     return match[1]
 
 
+def check_encoding(request: web.Request) -> None:
+    """Raise `ApiError` 415 for a compressed body: clients of ClearML send none."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() not in ("", "identity"):
+        raise ApiError(415, 0, "send the body as it is")
+
+
 async def parse_body(request: web.Request, data: bytes) -> tuple[dict[str, Any], list[Any] | None]:
     """The body's object with the arguments of query and form merged in, and the items if it is NDJSON.
 
-    Raises `ApiError` (415 for a compressed body) and `Problem` 400.
+    Raises `ApiError` and `Problem` 400.
     """
-    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() not in ("", "identity"):
-        raise ApiError(415, 0, "send the body as it is")
     body: dict[str, Any] = {}
     items: list[Any] | None = None
     arguments = list(request.query.items())

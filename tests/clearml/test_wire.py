@@ -127,11 +127,7 @@ async def test_numbers_and_names_of_the_client_come_back(anonymous):
     ],
 )
 async def test_a_body_that_cannot_be_read_is_refused(anonymous, body, headers, code):
-    reply = await anonymous.send("debug.ping", body, headers=headers)
-    if headers.get("Content-Encoding"):
-        assert reply.status in (400, 415)
-    else:
-        assert reply.code == code
+    assert (await anonymous.send("debug.ping", body, headers=headers)).code == code
 
 
 async def test_bodies_are_read_whatever_they_are_said_to_be(admin):
