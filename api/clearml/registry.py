@@ -7,7 +7,18 @@ from typing import Any, Final
 
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request, Version, parse_version
 from api.clearml.errors import ApiError
-from api.clearml.services import auth, debug, events, login, projects, server, users
+from api.clearml.services import (
+    auth,
+    debug,
+    events,
+    login,
+    projects,
+    server,
+    task_edits,
+    task_steps,
+    tasks,
+    users,
+)
 
 
 async def endpoints(call: ClearmlCall[Request]) -> dict[str, Any]:
@@ -28,6 +39,9 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *projects.ENDPOINTS,
     *server.ENDPOINTS,
     Endpoint("server.endpoints", endpoints, "The endpoints that there are", access="admin"),
+    *task_edits.ENDPOINTS,
+    *task_steps.ENDPOINTS,
+    *tasks.ENDPOINTS,
     *users.ENDPOINTS,
 )
 

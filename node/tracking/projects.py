@@ -27,11 +27,10 @@ from node.tracking.errors import (
     NoParentToLeave,
     PathTooDeep,
 )
+from node.tracking.names import SHORTEST
 
 MAX_DEPTH = 10
 """Projects within each other at most."""
-
-SHORTEST_NAME = 3
 
 HIDING = frozenset({".datasets", ".pipelines", ".reports"})
 """Folders that clients make for what is no task of a person; they and what is in them are hidden."""
@@ -200,10 +199,10 @@ def touch(connection: sa.Connection, key: str | None, now: float) -> None:
 def checked_name(name: str) -> str:
     """A project's name without blanks around its parts. Raises InvalidProjectName, PathTooDeep."""
     parts = [part.strip() for part in name.strip().strip("/").split("/")]
-    if not all(parts) or len(parts[-1]) < SHORTEST_NAME:
+    if not all(parts) or len(parts[-1]) < SHORTEST:
         raise InvalidProjectName(
             f"{name[:200]!r} cannot be a project's name",
-            f"give parts that are not empty, the last of at least {SHORTEST_NAME} characters",
+            f"give parts that are not empty, the last of at least {SHORTEST} characters",
         )
     if len(parts) > MAX_DEPTH:
         raise PathTooDeep(f"{name[:200]!r} has {len(parts)} parts", f"give {MAX_DEPTH} at most")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import unquote
 
 from pydantic import Field
 
@@ -90,9 +91,7 @@ class CompletedRequest(StepRequest):
 
 async def completed(call: ClearmlCall[CompletedRequest]) -> dict[str, Any]:
     body = call.body
-    fields = await call.node.tasks.completed(
-        body.task, call.user.login, publish=body.publish, **body.how()
-    )
+    fields = await call.node.tasks.completed(body.task, call.user.login, publish=body.publish, **body.how())
     return {**_told(call, fields), **({"published": 1} if body.publish else {})}
 
 
@@ -115,7 +114,6 @@ async def publish(call: ClearmlCall[Any], task: str) -> dict[str, Any]:
 class QueueFields(HowRequest):
     queue: str | None = None
     queue_name: str | None = None
-    verify_watched_queue: bool = False
 
 
 class EnqueueRequest(QueueFields):
@@ -127,11 +125,11 @@ class EnqueueManyRequest(QueueFields):
 
 
 async def enqueue(call: ClearmlCall[EnqueueRequest]) -> dict[str, Any]:
-    return {**await _enqueued(call, call.body.task), **await _watched(call)}
+    return await _enqueued(call, call.body.task)
 
 
 async def enqueue_many(call: ClearmlCall[EnqueueManyRequest]) -> dict[str, Any]:
-    return {**await many(call.body.ids, lambda key: _enqueued(call, key)), **await _watched(call)}
+    return await many(call.body.ids, lambda key: _enqueued(call, key))
 
 
 async def _enqueued(call: ClearmlCall[Any], task: str) -> dict[str, Any]:
@@ -140,14 +138,6 @@ async def _enqueued(call: ClearmlCall[Any], task: str) -> dict[str, Any]:
         task, call.user.login, queue=body.queue, queue_name=body.queue_name, **body.how()
     )
     return {"queued": 1, **_told(call, fields)}
-
-
-async def _watched(call: ClearmlCall[Any]) -> dict[str, Any]:
-    """Whether a worker listens on the queue, if that was asked."""
-    body = call.body
-    if not body.verify_watched_queue:
-        return {}
-    return {"queue_watched": await call.node.trackers.is_watched(body.queue, body.queue_name)}
 
 
 class DequeueRequest(StepRequest):
@@ -160,9 +150,7 @@ class DequeueManyRequest(BatchRequest):
 
 async def dequeue(call: ClearmlCall[Any], task: str) -> dict[str, Any]:
     body = call.body
-    fields = await call.node.tasks.dequeue(
-        task, call.user.login, to=body.new_status, **body.how(force=False)
-    )
+    fields = await call.node.tasks.dequeue(task, call.user.login, to=body.new_status, **body.how(force=False))
     return {"dequeued": 1, **_told(call, fields)}
 
 
@@ -227,9 +215,15 @@ async def _removed(call: ClearmlCall[Any], done: dict[str, Any]) -> dict[str, An
     """The answer of what was removed; files of the node's own that it had go too, if that was asked."""
     urls = done.pop("urls")
     if call.body.delete_external_artifacts:
-        await call.node.files.delete_urls([url for listed in urls.values() for url in listed])
+        await _delete_files(call, [url for listed in urls.values() for url in listed])
     done["events"] = {"deleted": done.get("events", 0)}
     return {**done, "urls": urls} if call.body.return_file_urls else done
+
+
+async def _delete_files(call: ClearmlCall[Any], urls: list[str]) -> None:
+    """Delete those of the files that this node serves."""
+    own = call.node.files_url.rstrip("/") + "/"
+    await call.node.files.delete([unquote(url.removeprefix(own)) for url in urls if url.startswith(own)])
 
 
 class TaskRequest(Request):
