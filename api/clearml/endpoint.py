@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from api.clearml.errors import ApiError
+from api.problems import MOST_DETAILS
 from api.routes import Access
 from node.node import Node
 from node.sessions import Caller
@@ -30,6 +32,22 @@ class Request(BaseModel):
         if isinstance(value, dict):
             return {name: item for name, item in value.items() if item is not None}
         return value
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        """Raises `ApiError` 400/12, which names the first few mistakes by their places."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise ApiError(400, 12, _mistakes(error)) from None
+
+
+def _mistakes(error: ValidationError) -> str:
+    """The first few mistakes, each named by its place; never what was sent."""
+    mistakes = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'request'}: {item['msg']}" for item in mistakes[:MOST_DETAILS]
+    )
 
 
 R = TypeVar("R", bound=Request)

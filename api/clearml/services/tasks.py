@@ -134,7 +134,7 @@ async def update_batch(call: ClearmlCall[Request]) -> dict[str, Any]:
     """NDJSON, each line an update. All lines are understood before the first is carried out."""
     if not call.items:
         raise ApiError(400, 17)
-    updates = [UpdateRequest.model_validate(item) for item in call.items]
+    updates = [UpdateRequest.read(item) for item in call.items]
     for one in updates:
         await _updated(call, one)
     return {"updated": len(updates)}
