@@ -60,7 +60,7 @@ class BayesModel:
     columns: tuple[InputColumn, ...]
 
     def predict(self, table: Table) -> dict[str, NDArray[Any]]:
-        """{"res": the likeliest class, "Prob": its probability, `target$class`: that of each, …}.
+        """{"res": the likeliest class, "Prob": its probability, …}; see `classes.outcome` for the others.
 
         Raises `ModelError` for columns that the table lacks or of the wrong kind, infinite values, values
         other than 0 and 1 of a 0/1 attribute, and levels that were not there when the model was fitted.
@@ -224,11 +224,13 @@ def _levels(
 
 def _normal(values: FloatArray, means: Sequence[float], variances: Sequence[float]) -> FloatArray:
     """ln of the normal density in each class (rows, k); 0 where the value is missing."""
-    spread = np.array(variances)
-    terms: FloatArray = -0.5 * (
-        np.log(2.0 * np.pi * spread) + (values[:, None] - np.array(means)) ** 2 / spread
-    )
-    return np.where(np.isnan(values)[:, None], 0.0, terms)
+    return log_density((values[:, None] - np.array(means)) ** 2, np.array(variances))
+
+
+def log_density(squares: FloatArray, variances: FloatArray) -> FloatArray:
+    """ln of normal densities from squared distances from the mean; 0 for a missing one."""
+    terms: FloatArray = -0.5 * (np.log(2.0 * np.pi * variances) + squares / variances)
+    return np.where(np.isnan(squares), 0.0, terms)
 
 
 def _binary(column: InputColumn, table: Table, probabilities: Sequence[float]) -> FloatArray:

@@ -164,13 +164,16 @@ def outcome(
     """What a classifier answers, from scores (rows, k) that are log-posteriors up to a term of each row.
 
     "res" is the likeliest class, a number where the classes are 0 and 1, else its name; `target$class` the
-    probability of each. Also returns the probabilities (rows, k) themselves.
+    probability of each. Of 0 and 1 there is also "resZ", the log-odds of 1, which rank rows whose
+    probabilities float64 cannot tell apart. Also returns the probabilities (rows, k) themselves.
     """
     posterior = special.softmax(scores, axis=1)
     best = scores.argmax(axis=1)
     labels = np.array([0.0, 1.0]) if numeric else np.array(classes)
     answers: dict[str, NDArray[np.generic]] = {"res": labels[best]}
     answers |= {f"{target}${label}": posterior[:, at] for at, label in enumerate(classes)}
+    if numeric:
+        answers["resZ"] = scores[:, 1] - scores[:, 0]
     return answers, posterior
 
 

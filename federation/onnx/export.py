@@ -120,23 +120,23 @@ def _mlda(graph: Graph, model: Any) -> None:
     means = np.array([column.mean for column in model.columns])
     shifts = np.array(model.intercepts) - np.array(model.weights) @ means
     scores = _weighted(graph, model, model.weights, model.reference_levels)
-    posterior = _outcome(graph, model, graph.node("Add", scores, graph.constant(shifts)))
-    _probabilities(graph, model, posterior)
+    scores = graph.node("Add", scores, graph.constant(shifts))
+    _probabilities(graph, model, scores, _outcome(graph, model, scores))
 
 
 def _mqda(graph: Graph, model: Any) -> None:
     """ln π - ½ (ln |C| + (x - m)·C⁻¹(x - m)) of each class."""
     matrix = graph.design(model.columns, model.reference_levels)
-    scores = []
+    each = []
     parts = zip(model.class_means, model.factors, model.log_determinants, model.priors, strict=True)
     for mean, factor, determinant, prior in parts:
         centred = graph.node("Sub", matrix, graph.constant(mean))
         whitened = graph.node("MatMul", centred, graph.constant(factor))
         distances = _row_sums(graph, graph.node("Mul", whitened, whitened), keep=True)
         halves = graph.node("Mul", distances, graph.constant(-0.5))
-        scores.append(graph.node("Add", halves, graph.constant(np.log(prior) - 0.5 * determinant)))
-    posterior = _outcome(graph, model, graph.node("Concat", *scores, axis=1))
-    _probabilities(graph, model, posterior)
+        each.append(graph.node("Add", halves, graph.constant(np.log(prior) - 0.5 * determinant)))
+    scores = graph.node("Concat", *each, axis=1)
+    _probabilities(graph, model, scores, _outcome(graph, model, scores))
 
 
 def _reconstruction(graph: Graph, model: Any) -> None:
@@ -174,7 +174,7 @@ def _bayes(graph: Graph, model: Any) -> None:
         scores = graph.node("Add", part, scores)
     posterior = _outcome(graph, model, scores)
     graph.output("Prob", graph.node("ReduceMax", posterior, graph.constant(np.array([1])), keepdims=0))
-    _probabilities(graph, model, posterior)
+    _probabilities(graph, model, scores, posterior)
 
 
 def _normal(graph: Graph, attribute: str, means: Any, variances: Any) -> str:
@@ -214,9 +214,11 @@ def _outcome(graph: Graph, model: Any, scores: str) -> str:
     return graph.node("Softmax", scores, axis=1)
 
 
-def _probabilities(graph: Graph, model: Any, posterior: str) -> None:
+def _probabilities(graph: Graph, model: Any, scores: str, posterior: str) -> None:
     for at, label in enumerate(model.classes):
         graph.output(f"{model.target}${label}", graph.column(posterior, at))
+    if model.numeric:
+        graph.output("resZ", graph.node("Sub", graph.column(scores, 1), graph.column(scores, 0)))
 
 
 def _weighted(graph: Graph, model: Any, weights: Any, expanded: Mapping[str, str | None]) -> str:

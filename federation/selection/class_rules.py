@@ -6,7 +6,6 @@ each input says for itself.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -15,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from federation.models.bayes import fit_bayes
+from federation.models.bayes import SMOOTHING, BayesModel, fit_bayes, log_density
 from federation.models.classes import class_sums, target_of
 from federation.models.design import Design, design
 from federation.models.mqda import by_class
+from federation.models.prediction import numbers
 from federation.models.unknown_levels import known_only
+from federation.models.within_class import numeric_within, of_all_rows
 from federation.selection.gram import NEARLY_DEPENDENT, Places, blocks_of, expanded, solver
 from federation.selection.strategies import Subset
 from federation.statistics import Missing, Moments, Table
@@ -124,23 +125,57 @@ def naive_bayes(
 ) -> ClassRule | None:
     """Naive Bayes; see `models.bayes`. None if what the inputs say would take too much memory.
 
-    Variances are smoothed by the largest one of all inputs, not only of those in the subset.
+    Scores are those of the subset's own model to the last bit: variances are smoothed by the largest one of
+    its inputs, and what the inputs say is added up in the same order.
     """
     model = fit_bayes(moments, target, inputs, **parameters)
     if table.rows * len(inputs) * len(model.classes) > MOST_EVIDENCE:
         return None
     known = known_only(model, table)[0]
-    said = {name: np.ascontiguousarray(terms.T) for name, terms in model.evidence(known)}
-    terms = [said[name] for name in inputs]
-    priors = np.array([math.log(prior) if prior > 0.0 else -math.inf for prior in model.priors])[:, None]
+    said = {name: terms.T for name, terms in model.evidence(known) if name not in model.normal}
+    normal = _Normals.of(moments, model, known, parameters.get("var_smoothing", SMOOTHING))
+    order = {name: at for at, name in enumerate([*(c.term for c in model.columns), *model.categories])}
+    with np.errstate(divide="ignore"):  # a level without rows
+        priors = np.log(np.array(model.priors))[:, None]
 
     def scores(subset: Subset) -> FloatArray:
-        total = priors + terms[subset[0]]
-        for i in subset[1:]:
-            total += terms[i]
+        names = sorted((inputs[i] for i in subset), key=order.__getitem__)
+        added = normal.smoothing_of(names)
+        total: FloatArray = priors + np.zeros((1, table.rows))
+        for name in names:
+            total += normal.evidence(name, added) if name in model.normal else said[name]
         return total
 
     return ClassRule(model.classes, scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Normals:
+    """The continuous inputs of naive Bayes: squared distances from the means of the classes (classes, rows),
+    variances in the classes (classes, 1) and of all rows."""
+
+    squares: Mapping[str, FloatArray]
+    within: Mapping[str, FloatArray]
+    whole: Mapping[str, float]
+    smoothing: float
+
+    @classmethod
+    def of(cls, moments: Moments, model: BayesModel, table: Table, smoothing: float) -> _Normals:
+        names = list(model.normal)
+        within = numeric_within(moments, target_of(moments, model.target, names), names).variances()
+        whole = of_all_rows(moments, names).variances()[0].tolist()
+        squares = {
+            name: (numbers(name, table) - np.array(model.normal[name][0])[:, None]) ** 2 for name in names
+        }
+        each = zip(names, within.T[:, :, None], strict=True)
+        return cls(squares, dict(each), dict(zip(names, whole, strict=True)), smoothing)
+
+    def smoothing_of(self, names: Sequence[str]) -> float:
+        """What is added to the variances of a model of these inputs."""
+        return self.smoothing * max((self.whole[name] for name in names if name in self.whole), default=0.0)
+
+    def evidence(self, name: str, added: float) -> FloatArray:
+        return log_density(self.squares[name], self.within[name] + added)
 
 
 CLASS_RULES: Final[Mapping[str, tuple[Callable[..., ClassRule | None], frozenset[str]]]] = {

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from federation.assessment import AssessmentError, Score, Task, observed, outcome, score_named, task_of
 from federation.models import Model, ModelError
@@ -55,7 +54,7 @@ class Judge:
         if self.task != "binary":
             return self.score.gain(truth, scores.argmax(axis=0))
         if self.score.of == "score":
-            return self.score.gain(self.truth, special.expit(scores[1] - scores[0]))
+            return self.score.gain(self.truth, scores[1] - scores[0])
         return self.score.gain(self.truth, (scores[1] > scores[0]).astype(np.float64))
 
     def of_model(self, model: Model) -> float:

@@ -52,7 +52,7 @@ def test_two_classes_are_those_of_lda(labelled: Labelled, learned: Learned, tabu
     two, many = fit("lda", moments, "kind", inputs), fit("mlda", moments, "kind", inputs)
     np.testing.assert_allclose(np.subtract(*many.weights[::-1]), two.weights, rtol=1e-12)
     np.testing.assert_array_equal(many.predict(table)["res"], two.predict(table)["resU"])
-    assert set(many.predict(table)) == {"res", "kind$0", "kind$1"}
+    assert set(many.predict(table)) == {"res", "kind$0", "kind$1", "resZ"}
     indicator = fit("mlda", learned(columns), "kind$benign", inputs)
     np.testing.assert_allclose(indicator.weights, many.weights, rtol=1e-12)
 

@@ -52,6 +52,12 @@ def cancer() -> Split:
 
 
 @pytest.fixture(scope="session")
+def cancer_named() -> Split:
+    """All 30 inputs, and the target as a category."""
+    return split_of(datasets.load_breast_cancer(), text=True)
+
+
+@pytest.fixture(scope="session")
 def wine() -> Split:
     return split_of(datasets.load_wine(), text=True)
 

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score, root_mean_squared_error
 from statsmodels.api import OLS, add_constant
 from statsmodels.tools.eval_measures import aicc as statsmodels_aicc
 
+from federation.assessment import assess
 from federation.models import ModelError, fit
 from federation.selection import Candidate, Progress, auto_select, select, settings_of
 from federation.selection.class_rules import CLASS_RULES
@@ -65,7 +66,7 @@ def test_subsets_from_the_gram_matrix_score_as_their_own_models(
         ("mlda", {}, ["mf1_w", "mf1", "mkappa", "accuracy"]),
         ("mlda", {"missing": "mean"}, ["mkappa"]),
         ("bayes", {"var_smoothing": 0.0}, ["mf1_w", "mkappa"]),
-        ("bayes", {"laplace_factor": 3.0, "var_smoothing": 0.0}, ["auc", "mcc"]),
+        ("bayes", {"laplace_factor": 3.0}, ["auc", "mcc"]),
         ("mlda", {}, ["auc", "f1"]),
         ("mqda", {}, ["mkappa", "mf1"]),
         ("mqda", {"missing": "mean"}, ["auc", "mcc"]),
@@ -93,6 +94,24 @@ def test_classifiers_from_what_was_gathered_once_score_as_their_own_models(
         assert rule is not None
         fast = ClassScorer(rule, chosen, exact)
         assert fast.gains(subsets) == pytest.approx(exact.gains(subsets), abs=1e-9), metric
+
+
+def test_naive_bayes_is_ranked_alike_by_its_selection_and_its_assessment(cancer_named: Split) -> None:
+    """By log-odds: of most rows the probability is 1 to float64, and would be a tie."""
+    data, target = cancer_named, "y$benign"
+    found = select("bayes", data.moments, target, data.names, data.validation)
+    assert assess(found.model, target, data.validation).scores["auc"] == found.score
+    assert found.score == max(candidate.score for candidate in found.candidates)
+    every = judge(data.validation, target, "auc", None)
+    exact = RefittingScorer(data.moments, data.names, Setting("bayes", {}), every)
+    rule = CLASS_RULES["bayes"][0](data.moments, target, data.names, {}, every.table)
+    assert rule is not None
+    subsets = [tuple(range(size)) for size in range(1, 31)]
+    assert ClassScorer(rule, every, exact).gains(subsets) == exact.gains(subsets)
+    predicted = fit("bayes", data.moments, target, data.names).predict(data.validation)
+    odds, certain = predicted["resZ"], predicted[f"{target}$1"] == 1.0
+    assert certain.sum() > np.unique(predicted[f"{target}$1"][certain]).size
+    assert np.unique(odds[certain]).size == certain.sum()
 
 
 def test_brute_force_finds_what_scikit_learn_finds_among_all_subsets(diabetes: Split) -> None:
