@@ -22,7 +22,6 @@ _CHUNK: Final = 1 << 14  # rows that a thread takes at a time, at most
 _LEAST: Final = 1 << 10  # rows that are worth a thread
 _SPLIT_ROWS: Final = 1 << 18  # rows that are sorted by level at a time
 _WORTH_THREADS: Final = 1 << 18  # values: below this, starting threads takes longer than learning
-_FEW_COLUMNS: Final = 24  # up to here a block is so quickly done that threads mostly wait for the interpreter
 _KEPT_LEVELS: Final = 1024  # of one attribute: more are summed table by table
 
 
@@ -102,8 +101,7 @@ class _Summing:
         """Count every row; `numbers` are those of the rows in error messages."""
         rows = Rows(self._schema, table, numbers)
         self._know(rows)
-        few = len(rows.numeric) <= _FEW_COLUMNS and not self._schema.extras
-        worth = rows.count * len(self._schema) > _WORTH_THREADS and not few
+        worth = rows.count * len(self._schema) > _WORTH_THREADS
         with threads(rows.count // _LEAST if worth else 1) as count:
             chunk = _chunk(rows.count, count)
             while len(self._workers) < count:

@@ -16,10 +16,10 @@ Number = TypeVar("Number", np.float64, np.int32)
 
 def table_of(record: Any, schema: Schema) -> Table:
     columns: dict[str, Column] = {}
-    for name in record.schema.names:
-        array = record.column(name)
-        if hasattr(array, "combine_chunks"):  # of a table; a batch has one piece anyway
-            array = array.combine_chunks()
+    for name, held in zip(record.schema.names, record.columns, strict=True):
+        array = held
+        if hasattr(held, "num_chunks"):  # of a table; a batch has one piece anyway
+            array = held.chunk(0) if held.num_chunks == 1 else held.combine_chunks()
         letter = schema[name].type.value if name in schema else DATE
         try:
             if name not in schema:

@@ -61,8 +61,11 @@ def column_of(attribute: str) -> str | None:
 
 def made_from(column: str, attributes: Iterable[str], columns: Iterable[str]) -> tuple[str, ...]:
     """Which of the attributes are made from this column of a table that has these columns."""
+    parts = [name for name in attributes if column_of(name) == column]
+    if not parts:
+        return ()
     there = frozenset(columns)
-    return tuple(name for name in attributes if name not in there and column_of(name) == column)
+    return tuple(name for name in parts if name not in there)
 
 
 def guess_parts(column: str, times: Times, *, dated: bool = True) -> tuple[Attribute, ...]:

@@ -152,7 +152,7 @@ class ParquetSource:
 
     def sample(self) -> Any:
         with naming(self, 1):
-            for batch in self._file.iter_batches(_rows(SAMPLE_ROWS, len(self.names)), use_threads=False):
+            for batch in self._file.iter_batches(batch_rows(SAMPLE_ROWS, len(self.names)), use_threads=False):
                 return batch
         raise SourceError(f"{self.path.name} has no rows")
 
@@ -167,12 +167,12 @@ class ParquetSource:
             file = parquet.ParquetFile(
                 self.path, read_dictionary=coded, pre_buffer=False, buffer_size=PARQUET_BUFFER
             )
-            for batch in file.iter_batches(_rows(PARQUET_BATCH, len(columns)), columns=columns):
+            for batch in file.iter_batches(batch_rows(PARQUET_BATCH, len(columns)), columns=columns):
                 done += batch.num_rows
                 yield Part(partial(_same, batch), done, total)
 
 
-def _rows(most: int, columns: int) -> int:
+def batch_rows(most: int, columns: int) -> int:
     """How many rows to read at a time of so many columns: a batch's cells, but at least 1,000."""
     return max(1000, min(most, -(-BATCH_CELLS // max(1, columns))))
 

@@ -105,7 +105,9 @@ class _Guess:
     def __init__(
         self, source: Source, types: Mapping[str, str], known: Schema, precision: int, remarks: list[str]
     ) -> None:
-        self._names, self._sample = source.names, source.sample()
+        sample = source.sample()
+        self._sample = dict(zip(sample.schema.names, sample.columns, strict=True))
+        self._names = frozenset(source.names)
         self._types, self._known, self._precision = types, known, precision
         self._remarks = remarks
 
@@ -121,7 +123,7 @@ class _Guess:
             return tuple(known[part] for part in parts)
         if letter is None and _ROW_LABELS.fullmatch(name):
             return self._ignored(f"column {name!r} is ignored: it numbers the rows; rename it to learn it")
-        column = self._sample.column(name)
+        column = self._sample[name]
         if letter == DATE or (letter is None and is_dated(column.type)):
             return self._parts(name, column)
         return self._guess(name, column, letter)

@@ -87,7 +87,6 @@ def _tiny_blocks() -> Iterator[None]:
         patch.setattr(learner, "_LEAST", 2)
         patch.setattr(learner, "_KEPT_LEVELS", 3)
         patch.setattr(learner, "_WORTH_THREADS", 0)
-        patch.setattr(learner, "_FEW_COLUMNS", 0)
         patch.setattr(cores, "_cores", lambda: 3)
         patch.setattr(accumulate, "_FOLD_AFTER", 2)
         patch.setattr(accumulate, "_DENSE_LEVELS", 3)
