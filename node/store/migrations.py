@@ -152,7 +152,14 @@ def _track_tasks(operations: Operations) -> None:
             before = column.name
         batch.add_column(sa.Column("document", document, nullable=False, server_default="{}"))
         batch.create_index("tasks_by_tracking_project", ["project_id", "last_update"])
-        batch.create_index("tasks_by_last_update", ["last_update"])
+        batch.drop_index("tasks_by_status")
+        batch.create_index("tasks_by_status", ["status", "last_update"])
+        if ordered:
+            listed = "last_update company status type owner project_id queue created started completed "
+            listed += "active_duration status_changed last_change last_iteration last_worker parent name "
+            batch.create_index("tasks_listed", [*listed.split(), "comment", "id"])
+        else:
+            batch.create_index("tasks_by_last_update", ["last_update"])
         batch.create_index("tasks_by_name", ["name"])
         batch.create_index("tasks_by_parent", ["parent"])
     operations.execute(

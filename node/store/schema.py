@@ -166,6 +166,29 @@ window_pieces = Table(
     sqlite_autoincrement=True,
 )
 
+LISTED = (
+    "last_update",
+    "company",
+    "status",
+    "type",
+    "owner",
+    "project_id",
+    "queue",
+    "created",
+    "started",
+    "completed",
+    "active_duration",
+    "status_changed",
+    "last_change",
+    "last_iteration",
+    "last_worker",
+    "parent",
+    "name",
+    "comment",
+    "id",
+)
+"""The columns of tasks that lists are filtered and ordered by."""
+
 # All work: the node's own jobs, and (of the kind "external") what clients and agents run. The columns from
 # `name` on, and `document` with the rest, are ClearML's view of it: see node.tracking.
 tasks = Table(
@@ -212,10 +235,13 @@ tasks = Table(
     Column("error", Text),
     # Last, so that the columns before it are read without it.
     Column("document", _DOCUMENT, nullable=False, server_default="{}"),
-    Index("tasks_by_status", "status"),
+    Index("tasks_by_status", "status", "last_update"),
     Index("tasks_by_project", "project"),
     Index("tasks_by_tracking_project", "project_id", "last_update"),
-    Index("tasks_by_last_update", "last_update"),
+    # PostgreSQL keeps documents apart from their rows. SQLite does not: what is listed by other columns is
+    # sought and put in order in this index, which has them all, and no document is read in vain.
+    Index("tasks_by_last_update", "last_update").ddl_if(dialect="postgresql"),
+    Index("tasks_listed", *LISTED).ddl_if(dialect="sqlite"),
     Index("tasks_by_name", "name"),
     Index("tasks_by_parent", "parent"),
 )

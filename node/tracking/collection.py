@@ -32,7 +32,8 @@ class Collection:
     keys, in which any dot may stand. The rest is what requests may ask for: `lists` by value, `patterns` by
     regular expression, `ranges` by limits, `times` by date conditions, `equals` by equality, `search` in
     full text; a name that ends with * is a beginning. hidden: the system tag of what is listed only if asked
-    for, by search_hidden or one of `unhiding`; tree: the field whose projects include their subprojects.
+    for, by search_hidden or one of `unhiding`; tree: the field whose projects include their subprojects;
+    of_type: the fields that only documents of one type have.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Collection:
     hidden: str = "hidden"
     unhiding: tuple[str, ...] = ("id",)
     tree: str | None = None
+    of_type: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def one(self) -> str:
@@ -147,6 +149,7 @@ TASKS = Collection(
     equals=("runtime.*",),
     search=("name", "id", "comment", "report"),
     tree="project",
+    of_type=MappingProxyType({"report": "report"}),
 )
 
 MODELS = Collection(

@@ -26,6 +26,9 @@ Document = dict[str, Any]
 
 WHOLE = Projection()
 
+MAX_LABEL = 500
+"""Characters of a label at most: what is found by an index must fit in one of its pages."""
+
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -262,9 +265,10 @@ def _label(connection: sa.Connection, collection: Collection, key: str, document
     rows = []
     for field in collection.labels:
         for value in dict.fromkeys(_values(document, field.split("."))):
-            if not isinstance(value, str) or value.startswith(OPERATOR):
+            if not isinstance(value, str) or value.startswith(OPERATOR) or len(value) > MAX_LABEL:
                 raise BadFieldValue(
-                    f"{value!r} cannot be one of {field}", f"use texts that do not begin with {OPERATOR}"
+                    f"{str(value)[:100]!r} cannot be one of {field}",
+                    f"use texts of {MAX_LABEL} characters at most that do not begin with {OPERATOR}",
                 )
             rows.append({"collection": collection.name, "id": key, "field": field, "value": value})
     if rows:

@@ -32,6 +32,9 @@ class Field(Protocol):
     def one_of(self, values: Sequence[str]) -> Condition:
         """Whether it has one of these values at least."""
 
+    def none_of(self, values: Sequence[str]) -> Condition:
+        """Whether it has none of these values."""
+
     def every(self, values: Sequence[str]) -> Condition:
         """Whether it has all of these values."""
 
@@ -58,7 +61,9 @@ def field_of(collection: Collection, path: str) -> Field:
         return ColumnField(column)
     if path in collection.labels:
         return LabelField(collection, path)
-    return JsonField(collection.table.c.document, tuple(readings(collection, path)))
+    whose = collection.of_type.get(path)
+    own = None if whose is None else collection.table.c.type == whose
+    return JsonField(collection.table.c.document, tuple(readings(collection, path)), own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,9 @@ class ColumnField:
 
     def one_of(self, values: Sequence[str]) -> Condition:
         return self.column.in_(values)
+
+    def none_of(self, values: Sequence[str]) -> Condition:
+        return lacks(self.one_of(values))
 
     def every(self, values: Sequence[str]) -> Condition:
         return self.column.in_(values) if len(set(values)) == 1 else sa.false()
@@ -104,6 +112,9 @@ class ProjectTree:
     def one_of(self, values: Sequence[str]) -> Condition:
         return self.column.in_(values) | self.column.in_(_below(values))
 
+    def none_of(self, values: Sequence[str]) -> Condition:
+        return lacks(self.one_of(values))
+
     def every(self, values: Sequence[str]) -> Condition:
         return sa.and_(*(self.one_of([value]) for value in values))
 
@@ -120,13 +131,20 @@ def _below(projects: Sequence[str]) -> sa.Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class LabelField:
-    """A list of labels, which are rows of their own."""
+    """A list of labels, which are rows of their own.
+
+    Who has a label is looked up in the set of those who have it, and that set never chooses the rows (hence
+    the id as an expression): rows are read in the order wanted, and only until enough are found.
+    """
 
     collection: Collection
     name: str
 
     def one_of(self, values: Sequence[str]) -> Condition:
-        return self._one(labels.c.value.in_(values))
+        return self._has(labels.c.value.in_(values))
+
+    def none_of(self, values: Sequence[str]) -> Condition:
+        return self._id().not_in(self._who(labels.c.value.in_(values)))
 
     def every(self, values: Sequence[str]) -> Condition:
         return sa.and_(sa.true(), *(self.one_of([value]) for value in values))
@@ -135,39 +153,47 @@ class LabelField:
         return self.one_of([value]) if isinstance(value, str) else sa.false()
 
     def empty(self) -> Condition:
-        return sa.not_(self._one())
+        return self._id().not_in(self._who())
 
     def matches(self, pattern: Pattern) -> Condition:
-        return self._one(pattern.found_in(labels.c.value))
+        return self._has(pattern.found_in(labels.c.value))
 
     def number(self) -> ColumnElement[Any]:
         return sa.null()
 
     def order(self, *, descending: bool) -> list[ColumnElement[Any]]:
         pick = sa.func.max if descending else sa.func.min
-        value = sa.select(pick(json_sql.Codepoints(labels.c.value))).where(*self._mine()).scalar_subquery()
+        mine = (*self._field(), labels.c.id == self._id())
+        value = sa.select(pick(json_sql.Codepoints(labels.c.value))).where(*mine).scalar_subquery()
         return [(value.desc() if descending else value.asc()).nulls_last()]
 
-    def _mine(self) -> list[Condition]:
-        return [
-            labels.c.collection == self.collection.name,
-            labels.c.id == self.collection.table.c.id,
-            labels.c.field == self.name,
-        ]
+    def _id(self) -> sa.Column[Any]:
+        return self.collection.table.c.id
 
-    def _one(self, *conditions: Condition) -> Condition:
-        return sa.exists().where(*self._mine(), *conditions)
+    def _field(self) -> tuple[Condition, Condition]:
+        return labels.c.collection == self.collection.name, labels.c.field == self.name
+
+    def _who(self, *conditions: Condition) -> sa.Select[Any]:
+        return sa.select(labels.c.id).where(*self._field(), *conditions)
+
+    def _has(self, condition: Condition) -> Condition:
+        return self._id().concat("").in_(self._who(condition))
 
 
 @dataclass(frozen=True, slots=True)
 class JsonField:
-    """A value in the document. paths: the ways to read where it is; the first that leads to one counts."""
+    """A value in the document. paths: the ways to read where it is; the first that leads to one counts. own:
+    what holds for the documents that have such a value; no others need be read."""
 
     document: sa.Column[Any]
     paths: tuple[json_sql.Path, ...]
+    own: Condition | None = None
 
     def one_of(self, values: Sequence[str]) -> Condition:
         return self._text().in_(values)
+
+    def none_of(self, values: Sequence[str]) -> Condition:
+        return lacks(self.one_of(values))
 
     def every(self, values: Sequence[str]) -> Condition:
         return self._text().in_(values) if len(set(values)) == 1 else sa.false()
@@ -183,7 +209,8 @@ class JsonField:
         return sa.and_(*(json_sql.missing_at(self.document, path) for path in self.paths))
 
     def matches(self, pattern: Pattern) -> Condition:
-        return pattern.found_in(self._text())
+        found = pattern.found_in(self._text())
+        return found if self.own is None else sa.and_(self.own, found)
 
     def number(self) -> ColumnElement[Any]:
         return self._first(json_sql.number_at)

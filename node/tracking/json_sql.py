@@ -61,6 +61,13 @@ class Includes(FunctionElement[bool]):
     inherit_cache = True
 
 
+class IncludesAnyCase(FunctionElement[bool]):
+    """(text, pattern of LIKE): whether it is like that, small ASCII letters being as good as capitals."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+
+
 class Found(FunctionElement[bool]):
     """(pattern, text): whether the regular expression is found in the text."""
 
@@ -119,6 +126,16 @@ def _includes(element: Includes, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(Includes, "postgresql")
 def _includes_pg(element: Includes, compiler: SQLCompiler, **kw: Any) -> str:
     return "(strpos({}, {}) > 0)".format(*_sql(element, compiler, **kw))
+
+
+@compiles(IncludesAnyCase)
+def _includes_any_case(element: IncludesAnyCase, compiler: SQLCompiler, **kw: Any) -> str:
+    return "({} LIKE {} ESCAPE '~')".format(*_sql(element, compiler, **kw))
+
+
+@compiles(IncludesAnyCase, "postgresql")
+def _includes_any_case_pg(element: IncludesAnyCase, compiler: SQLCompiler, **kw: Any) -> str:
+    return "({} ILIKE {} ESCAPE '~')".format(*_sql(element, compiler, **kw))
 
 
 @compiles(Found)

@@ -32,6 +32,8 @@ class Valued(Protocol):
 
     def one_of(self, values: Sequence[str]) -> Condition: ...
 
+    def none_of(self, values: Sequence[str]) -> Condition: ...
+
     def every(self, values: Sequence[str]) -> Condition: ...
 
     def empty(self) -> Condition: ...
@@ -54,7 +56,7 @@ def list_condition(valued: Valued, name: str, value: Any) -> Condition:
     groups = [
         *([valued.one_of(terms.some)] if terms.some else []),
         *([valued.every(terms.every)] if terms.every else []),
-        *([lacks(valued.one_of(terms.excluded))] if terms.excluded else []),
+        *([valued.none_of(terms.excluded)] if terms.excluded else []),
     ]
     condition = sa.true() if not groups else (sa.or_ if terms.combine == "any" else sa.and_)(*groups)
     return (
@@ -135,7 +137,7 @@ def _group(
     if None in exclude:
         found.append(sa.not_(valued.empty()))
     if unwanted:
-        found.append(lacks(valued.every(unwanted) if context == "any" else valued.one_of(unwanted)))
+        found.append(lacks(valued.every(unwanted)) if context == "any" else valued.none_of(unwanted))
     return found
 
 

@@ -90,7 +90,7 @@ def _company(collection: Collection, request: Mapping[str, Any], company: str) -
 def _hidden(collection: Collection, request: Mapping[str, Any]) -> list[Condition]:
     if request.get("search_hidden") or any(request.get(name) for name in collection.unhiding):
         return []
-    return [sa.not_(LabelField(collection, "system_tags").one_of([collection.hidden]))]
+    return [LabelField(collection, "system_tags").none_of([collection.hidden])]
 
 
 def _conditions(collection: Collection, request: Mapping[str, Any]) -> Iterator[Condition]:

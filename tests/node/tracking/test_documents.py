@@ -183,6 +183,7 @@ def test_a_name_is_taken_once(connection: sa.Connection) -> None:
     [
         {"tags": ["__$all"]},
         {"tags": [1]},
+        {"tags": ["x" * 501]},
         {"name": 5},
         {"name": "\ud800"},
         {"name": "a\x00"},
@@ -303,7 +304,7 @@ def test_a_project_may_stand_for_all_below_it(connection: sa.Connection) -> None
 
 def test_words_are_looked_for_in_all_texts_and_the_best_match_is_first(connection: sa.Connection) -> None:
     add(connection, "1", name="Forest of trees", comment="boosted")
-    add(connection, "2", name="forest", report="The forest boosts")
+    add(connection, "2", name="forest", type="report", report="The forest boosts")
     add(connection, "3", name="linear")
     assert listed(connection, search_text="FOREST", order_by=["-@text_score"]) == ["2", "1"]
     assert listed(connection, search_text="forest linear") == ["1", "2", "3"]

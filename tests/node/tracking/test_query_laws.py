@@ -191,7 +191,25 @@ def lists(draw: st.DrawFn) -> tuple[dict[str, Any], Holds]:
 
 
 PATTERNS = st.sampled_from(
-    ("a", "^a", "b$", r"^a\.b$", r"x\-1", "^A b$", "[ab]", "^$", "a|é", r"é\$", r"^\d+$", ".", "(?i)A B")
+    (
+        "a",
+        "^a",
+        "b$",
+        r"^a\.b$",
+        r"x\-1",
+        "^A b$",
+        "[ab]",
+        "^$",
+        "a|é",
+        r"é\$",
+        r"^\d+$",
+        ".",
+        "(?i)A B",
+        "x-?1$",
+        "a*b+",
+        r"\.b$",
+        "1[0e]",
+    )
 )
 
 

@@ -71,6 +71,7 @@ async def test_a_task_is_made_with_what_it_is_given(tasks: Tasks) -> None:
     [
         ({"name": "ab"}, errors.NameTooShort),
         ({"name": None}, errors.NameTooShort),
+        ({"name": "x" * 1001}, errors.BadFieldValue),
         ({"project": "nowhere"}, errors.UnknownProject),
         ({"parent": "nobody"}, errors.UnknownTask),
         ({"script": "print(1)"}, errors.BadFieldValue),
