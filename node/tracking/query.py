@@ -22,6 +22,7 @@ from node.tracking.collection import Collection
 from node.tracking.conditions import date_condition, range_condition
 from node.tracking.errors import BadFieldValue, InvalidRequest, UnknownScroll
 from node.tracking.fields import ColumnField, Condition, LabelField, ProjectTree, field_of
+from node.tracking.json_sql import Codepoints
 from node.tracking.lists import Valued, filter_condition, list_condition
 from node.tracking.patterns import read_pattern
 from node.tracking.projection import Projection, read_projection
@@ -160,6 +161,8 @@ def _order(collection: Collection, value: Any, search: Search | None) -> tuple[C
             order.append(search.score.desc())
         else:
             order += field_of(collection, name.removeprefix("-")).order(descending=name.startswith("-"))
+    if not names:  # as an expression, or SQLite walks along the ids, whatever else is asked for
+        return (Codepoints(collection.table.c.id.concat("")),)
     if not {"id", "-id"}.intersection(names):
         order += ColumnField(collection.table.c.id).order(descending=False)
     return tuple(order)
