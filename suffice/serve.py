@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -142,6 +143,9 @@ async def _run(config: NodeConfig, as_json: bool) -> None:
 
             emit({**ready, "home": config.home}, False, show_ready)
             sys.stdout.flush()
+        # What is there by now stays: no collection needs to look through it again.
+        gc.collect()
+        gc.freeze()
         await asyncio.Event().wait()
 
 

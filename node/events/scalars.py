@@ -102,8 +102,9 @@ def _drawn(
         query = _by_ranges(number, extent, length)
     else:
         query = _by_groups(number, _c.iteration if axis == "iter" else _c.timestamp, extent, length)
-    rows = [row for row in connection.execute(query) if row[1] is not None]
-    return [row[0] for row in rows], [row[1] for row in rows]
+    # As the driver has them: objects made for each of very many rows keep the garbage collector busy.
+    rows = connection.execute(query).cursor.fetchall()
+    return [row[0] for row in rows if row[1] is not None], [row[1] for row in rows if row[1] is not None]
 
 
 def _by_groups(number: int, x: sa.ColumnElement[int], extent: Extent, length: int) -> sa.Select[Any]:
@@ -155,13 +156,13 @@ def points(
             .where(here)
             .order_by(_c.iteration)
             .limit(size - returned)
-        ).all()
+        ).cursor.fetchall()
         if found:
-            iterations, stamps, values = (list(column) for column in zip(*found, strict=True))
-            x = {"iter": iterations, "timestamp": stamps}
-            variants[row["variant"]] = {axis: x[axis] for axis in place.axes} | {"y": values}
+            x = {"iter": [point[0] for point in found], "timestamp": [point[1] for point in found]}
+            y = {"y": [point[2] for point in found]}
+            variants[row["variant"]] = {axis: x[axis] for axis in place.axes} | y
             returned += len(found)
-            after = (row["id"], iterations[-1])
+            after = (row["id"], found[-1][0])
     total = sum(row["count"] for row in rows) if count else None
     return Points(variants, returned, total), replace(place, after=after)
 

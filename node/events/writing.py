@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import repeat
 from typing import Any
 
 import sqlalchemy as sa
@@ -68,7 +67,7 @@ def write(connection: sa.Connection, batch: Batch) -> dict[Series, Known]:
         if summary is not None:
             scalars[series] = Known(label, summary)
         updates.append((reported.worker or row["worker"], label, *_columns(summary), row["id"]))
-        points.setdefault(POINTS[series.kind], []).extend(_of_series(row["id"], reported))
+        points.setdefault(POINTS[series.kind], []).extend((row["id"], *point) for point in reported.rows)
     for table, rows in points.items():
         _run(connection, _upsert(table), rows)
     _run(connection, _UPDATE, updates)
@@ -78,13 +77,6 @@ def write(connection: sa.Connection, batch: Batch) -> dict[Series, Known]:
         _run(connection, _UPDATE_COUNTED, [(*_columns(scalars[series].summary), number)])
     _run(connection, _INSERT_LOG, batch.logs)
     return scalars
-
-
-def _of_series(number: int, reported: Reported) -> list[tuple[Any, ...]]:
-    if reported.rows and len(reported.rows[0]) == 3:  # the many: scalars, and vectors
-        iterations, values, stamps = zip(*reported.rows, strict=True)
-        return list(zip(repeat(number), iterations, values, stamps))
-    return [(number, *row) for row in reported.rows]
 
 
 def _series_rows(

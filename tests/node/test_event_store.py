@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.events import SINGLE_ITERATION, EventKind, Events, NothingAdded, Variants
+from node.events import SINGLE_ITERATION, EventKind, Events, NothingAdded, Variants, deleting
 from node.events.batch import EmptyBatch, MixedBatch
 from node.events.buckets import Extent, interval, intervals
 from node.events.paging import Reading
@@ -409,3 +409,18 @@ async def test_nothing_is_left_of_a_deleted_task(events: Events, store: Store) -
         ]
     )
     assert counts == [2, 10, 1]
+
+
+async def test_deletion_gives_the_space_back_and_takes_no_long_turn(
+    events: Events, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deleting, "AT_ONCE", 1000)
+    path = tmp_path / "node.sqlite"
+    await store.reclaim()
+    empty = path.stat().st_size
+    await events.add([scalar(i, i / 7, variant=v) for v in "abc" for i in range(10_000)])
+    [curve] = await events.curves([A], "iter", 100, [Variants("loss", ("b",))])
+    assert len(curve.x) == 100
+    assert await events.delete(A)
+    assert await events.curves([A], "iter", 100) == []
+    assert path.stat().st_size < empty + 50_000
