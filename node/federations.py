@@ -7,21 +7,17 @@ import builtins
 import contextlib
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from federation.charter import Approval
-from federation.errors import FusionError, LocalProtocolError
-from federation.fusion import Fused
 from federation.identity import Identity
 from federation.invitation import Invitation
 from federation.lifecycle import State
 from federation.member import Federation
 from federation.outputs import Output
-from federation.statistics import Schema
 from node import federation_rows as rows
 from node.admittance import Admittance
 from node.answers import (
@@ -29,17 +25,16 @@ from node.answers import (
     IssuedInvitation,
     JoinRequestInfo,
     LogLine,
-    Share,
-    SharedProject,
-    Statistics,
     SyncStats,
 )
 from node.broker import Broker, entropy
-from node.errors import AlreadyExists, BadRequest, NodeError, NotFound, Unavailable
+from node.errors import AlreadyExists, BadRequest, Unavailable
 from node.events import Events
+from node.federated_projects import FederatedProjects
 from node.federation_driver import FederationDriver
+from node.federation_drivers import FederationDrivers
 from node.federation_rows import FederationRow
-from node.federation_status import STATES, federation_info, shares_of
+from node.federation_status import federation_info
 from node.learning import refusing
 from node.projects import Projects
 from node.store import Store
@@ -61,10 +56,10 @@ class Federations:
         self, identity: Identity, member_name: str, store: Store, broker: Broker, projects: Projects
     ) -> None:
         self._identity, self._member_name = identity, member_name
-        self._store, self._broker, self._projects = store, broker, projects
-        self._drivers: dict[str, FederationDriver] = {}
+        self._store, self._broker, self._local = store, broker, projects
+        self._drivers = FederationDrivers()
+        self.projects = FederatedProjects(identity.node_id, self._drivers, projects)
         self._admittance = Admittance(broker, identity.node_id, self._drivers)
-        self._digests: dict[tuple[str, str], tuple[tuple[Share, ...], str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
     async def open(self, events: Events, *, restored: bool = False) -> None:
@@ -131,7 +126,7 @@ class Federations:
         self, name: str, *, password: str | None = None, lifetime: float = 7200.0
     ) -> IssuedInvitation:
         """A one-time invitation, as a string to paste."""
-        driver = self._find(name)
+        driver = self._drivers.find(name)
         guest = NKey.generate()
         made: builtins.list[Invitation] = []
 
@@ -206,13 +201,13 @@ class Federations:
         return list((await self.status(name)).requests)
 
     async def approve(self, name: str, request: str) -> None:
-        await self._call(name, lambda machine: machine.approve(request, now=time.time()))
+        await self._drivers.ask(name, lambda machine: machine.approve(request, now=time.time()))
 
     async def refuse(self, name: str, request: str) -> None:
-        await self._call(name, lambda machine: machine.refuse(request, now=time.time()))
+        await self._drivers.ask(name, lambda machine: machine.refuse(request, now=time.time()))
 
     async def expel(self, name: str, node_id: str) -> None:
-        await self._call(name, lambda machine: machine.expel(node_id, now=time.time()))
+        await self._drivers.ask(name, lambda machine: machine.expel(node_id, now=time.time()))
 
     async def leave(self, name: str) -> None:
         """Leave, or forget a federation that this node is not, or no longer, a member of.
@@ -220,12 +215,12 @@ class Federations:
         Who was expelled while away is told so by nobody: leaving once more, with the broker out of reach,
         forgets the federation without waiting for its admin.
         """
-        driver = self._find(name)
+        driver = self._drivers.find(name)
         gives_up = driver.machine.state is State.LEAVING and not driver.connected
         if gives_up or driver.machine.state not in (State.MEMBER, State.LEAVING):
             await self._forget(driver)
             return
-        await self._call(name, lambda machine: machine.leave(now=time.time()))
+        await self._drivers.ask(name, lambda machine: machine.leave(now=time.time()))
 
     # --- synchronising ------------------------------------------------------------------------------------
 
@@ -238,14 +233,14 @@ class Federations:
         await self._pulse(name, False)
 
     async def _pulse(self, name: str, on: bool) -> None:
-        driver = self._find(name)
+        driver = self._drivers.find(name)
         driver.row.pulse = on
         await driver.step(lambda _: [], lambda _: None)
         driver.share()
 
     async def sync(self, name: str) -> FederationInfo:
         """Contribute now, read everything again, and wait until all is sent."""
-        driver = self._find(name)
+        driver = self._drivers.find(name)
         with refusing():
             await driver.resync()
         with contextlib.suppress(TimeoutError):
@@ -254,16 +249,16 @@ class Federations:
         return await self.status(name)
 
     async def sync_stats(self, name: str) -> SyncStats:
-        return await self._find(name).sync_stats()
+        return await self._drivers.find(name).sync_stats()
 
     async def sync_log(self, name: str) -> LogLines:
         """What happened, oldest first."""
-        self._find(name)
+        self._drivers.find(name)
         return await self._store.read(lambda c: rows.log(c, name))
 
     async def error_log(self, name: str) -> LogLines:
         """What was refused or failed, oldest first."""
-        self._find(name)
+        self._drivers.find(name)
         return await self._store.read(lambda c: rows.log(c, name, "error"))
 
     # --- looking ------------------------------------------------------------------------------------------
@@ -274,101 +269,11 @@ class Federations:
 
     async def status(self, name: str) -> FederationInfo:
         """Raises NotFound."""
-        driver = self._find(name)
+        driver = self._drivers.find(name)
         status = await driver.look(lambda machine: machine.status())
         member = driver.machine.state in (State.MEMBER, State.LEAVING)
-        shared = [await self._shared(driver, project) for project in status.projects] if member else []
+        shared = [await self.projects.show(driver, project) for project in status.projects] if member else []
         return federation_info(driver, status, shared)
-
-    async def _shared(self, driver: FederationDriver, project: str) -> SharedProject:
-        local = await self._projects.contribution(driver.row.name, project)
-        local_name = None if local is None else local[0].name
-
-        def look(machine: Federation) -> SharedProject:
-            try:
-                fused = machine.fused(project)
-            except FusionError as error:
-                return SharedProject(project, local_name, None, None, (), getattr(error, "missing", ()))
-            shares = shares_of(fused)
-            known, digest = self._digests.get((driver.row.name, project), ((), ""))
-            if known != shares:
-                digest = fused.moments.digest()
-                self._digests[driver.row.name, project] = (shares, digest)
-            return SharedProject(project, local_name, fused.moments.rows, digest, shares)
-
-        return await driver.look(look)
-
-    # --- for the projects ---------------------------------------------------------------------------------
-
-    async def fused(self, federation: str, shared_as: str) -> Statistics:
-        """The sum of the members' contributions. Raises Unavailable naming who is missing."""
-        driver = self._find(federation)
-        if driver.row.pulse:
-            await driver.contribute()  # so that an answer contains what was learned before the question
-        with refusing():
-            fused = await driver.look(lambda machine: machine.fused(shared_as))
-        return Statistics(fused.moments, shares_of(fused))
-
-    async def of_member(self, federation: str, shared_as: str, member: str) -> Statistics:
-        """What one member, told by its id or its name, has contributed. Raises BadRequest, Unavailable."""
-        driver = self._find(federation)
-
-        def look(machine: Federation) -> Fused:
-            known = {item.name: node_id for node_id, item in machine.charter.members.items()}
-            return machine.of_member(shared_as, known.get(member, member))
-
-        with refusing():
-            found = await driver.look(look)
-        return Statistics(found.moments, shares_of(found))
-
-    async def adopt(self, federation: str, shared_as: str, schema: Schema) -> tuple[Schema, int]:
-        """Make sure the federation has this project; its agreed schema, and the version to go on from.
-
-        A schema without attributes leaves them open, or takes the agreed ones. Raises NotFound if there is no
-        such project and this node is not its admin, BadRequest if other attributes are agreed.
-        """
-        driver = self._find(federation)
-        if driver.refusal is not None:
-            raise BadRequest(driver.refusal, "ask its admin for a new invitation")
-        if driver.machine.state is not State.MEMBER:
-            raise Unavailable(
-                f"this node is not a member of {federation!r} (it is {STATES[driver.machine.state]})",
-                "wait until it is admitted",
-            )
-        known = driver.machine.charter.projects
-        if shared_as not in known:
-            if not driver.machine.is_admin:
-                raise NotFound(
-                    f"federation {federation!r} has no project {shared_as!r}; "
-                    f"it has: {', '.join(sorted(known)) or 'none'}",
-                    "its admin makes it by creating a project of that name in the federation",
-                )
-            await self._call(
-                federation, lambda machine: machine.set_project(shared_as, schema, now=time.time())
-            )
-        agreed = driver.machine.charter.projects[shared_as]
-        if agreed is None:  # without attributes, and without a word on what else is counted
-            agreed = replace(schema, attributes=())
-        asked = replace(
-            schema,
-            extras=agreed.extras,
-            split=schema.split or agreed.split,
-            order=schema.order or agreed.order,
-        )
-        if schema.attributes and agreed.attributes and asked != agreed:
-            raise BadRequest(
-                f"project {shared_as!r} of {federation!r} has another schema, agreed among its members",
-                "leave the schema out: the agreed one is taken",
-            )
-        status = await driver.look(lambda machine: machine.status())
-        me = next(member for member in status.members if member.node_id == self._identity.node_id)
-        held = me.contributions.get(shared_as)
-        return agreed, 0 if held is None else held.version
-
-    def changed(self, federation: str, shared_as: str) -> None:
-        driver = self._drivers.get(federation)
-        if driver is not None:
-            driver.share()
 
     def problems(self) -> dict[str, str]:
         """What is wrong, by federation."""
@@ -387,9 +292,9 @@ class Federations:
             identity=self._identity,
             store=self._store,
             broker=self._broker,
-            projects=self._projects,
+            projects=self._local,
             on_roster=self._admittance.update,
-            on_admitted=self._take_part,
+            on_admitted=self.projects.take_part,
         )
 
     async def _add(
@@ -420,49 +325,7 @@ class Federations:
         await self._store.write(lambda c: rows.delete(c, driver.row.name))
         del self._drivers[driver.row.name]
 
-    def _find(self, name: str) -> FederationDriver:
-        driver = self._drivers.get(name)
-        if driver is None:
-            raise NotFound(
-                f"this node is in no federation {name!r}", "list the federations, create it, or join it"
-            )
-        return driver
-
     def _check_free(self, name: str) -> None:
         driver = self._drivers.get(name)
         if driver is not None and not driver.ended:
             raise AlreadyExists(f"this node is in a federation {name!r} already", "leave it first")
-
-    async def _call(self, name: str, call: Callable[[Federation], Sequence[Output]]) -> None:
-        driver = self._find(name)
-        try:
-            with refusing():
-                await driver.step(call)
-        except LocalProtocolError as error:
-            raise BadRequest(str(error)) from None
-
-    async def _take_part(self, driver: FederationDriver) -> None:
-        """The project named when joining: made, or attached, once there is something to attach it to."""
-        project = driver.row.broker.get("project")
-        shared = sorted(driver.machine.charter.projects)
-        if not project or not shared:
-            return
-        try:
-            try:
-                info = await self._projects.info(project)
-            except NotFound:
-                await self._projects.create(
-                    project,
-                    owner=driver.row.owner,
-                    federation=driver.row.name,
-                    shared_as=shared[0],
-                    parameters=driver.row.broker.get("parameters"),
-                )
-            else:
-                if info.federation is None:
-                    await self._projects.share(project, driver.row.name, shared[0])
-        except NodeError as error:
-            await driver.log("error", f"project {project!r} does not take part: {error.message}")
-        # Stored, or a restart would make the project again though it was deleted since.
-        driver.row.broker = {**driver.row.broker, "project": None}
-        await driver.step(lambda _: [], lambda _: None)

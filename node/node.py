@@ -90,7 +90,7 @@ class Node:
         await self._broker.start()
         self._exit.push_async_callback(self._broker.stop)
         self.federations = Federations(self.identity, self.name, self.store, self._broker, self.projects)
-        self.projects.fusion = self.federations
+        self.projects.fusion = self.federations.projects
         self._exit.push_async_callback(self.federations.close)
         restored = self.config.restored_path
         await self.federations.open(self.events, restored=restored.exists())
