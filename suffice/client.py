@@ -20,6 +20,7 @@ from typing import IO, Any
 from urllib.parse import urlencode
 
 from suffice.encoder_client import EncoderCalls
+from suffice.federation_client import FederationCalls
 from suffice.source_client import SourceCalls
 from suffice.wire import (
     ANSWER_SECONDS,
@@ -28,6 +29,7 @@ from suffice.wire import (
     Json,
     NodeRefused,
     SufficeError,
+    given,
     part,
 )
 
@@ -83,7 +85,7 @@ class Job:
         return self.status in FINISHED
 
 
-class Client(EncoderCalls, SourceCalls):
+class Client(FederationCalls, EncoderCalls, SourceCalls):
     """One node, one access key. Not bound to a connection: usable from several threads, nothing to close.
 
     ``url`` is the node's address (``http://host:port``); raises :class:`SufficeError` if it is not one.
@@ -107,53 +109,6 @@ class Client(EncoderCalls, SourceCalls):
         """Write a backup of the node, as it runs, to a file (for an admin)."""
         self._save("/api/backup", file)
 
-    # Federations
-
-    def create_federation(self, name: str, *, approval: str = "automatic", quorum: int | None = None) -> Json:
-        return self._post("/api/federations", {"name": name, "approval": approval, "quorum": quorum})
-
-    def federations(self) -> list[Json]:
-        return self._list("/api/federations", "federations")
-
-    def federation(self, name: str) -> Json:
-        return self._get(f"/api/federations/{part(name)}")
-
-    def invite(self, name: str, *, password: str | None = None, lifetime: int | None = None) -> Json:
-        """A one-time ``invitation`` to paste, its ``id`` and when it ``expires``; lifetime in seconds."""
-        return self._post(
-            f"/api/federations/{part(name)}/invitations", _given(password=password, lifetime=lifetime)
-        )
-
-    def join(self, invitation: str, *, password: str | None = None, wait: float | None = None) -> Json:
-        """The federation, ``joining`` or ``active``: the node waits up to ``wait`` seconds to be admitted."""
-        body = _given(invitation=invitation, password=password, wait=wait)
-        return self._post("/api/federations/join", body)
-
-    def wait_until_admitted(self, name: str, *, timeout: float) -> Json:
-        """The federation, once this node's request to join is decided, or after ``timeout`` seconds."""
-        deadline = time.monotonic() + timeout
-        while (found := self.federation(name))["state"] == "joining" and time.monotonic() < deadline:
-            time.sleep(0.1)
-        return found
-
-    def requests(self, name: str) -> list[Json]:
-        return self._list(f"/api/federations/{part(name)}/requests", "requests")
-
-    def approve(self, name: str, request: str) -> Json:
-        return self._post(f"/api/federations/{part(name)}/requests/{part(request)}/approve")
-
-    def refuse(self, name: str, request: str) -> Json:
-        return self._post(f"/api/federations/{part(name)}/requests/{part(request)}/refuse")
-
-    def expel(self, name: str, node_id: str) -> Json:
-        return self._object("DELETE", f"/api/federations/{part(name)}/members/{part(node_id)}")
-
-    def leave(self, name: str) -> Json:
-        return self._post(f"/api/federations/{part(name)}/leave")
-
-    def sync(self, name: str) -> Json:
-        return self._post(f"/api/federations/{part(name)}/sync")
-
     # Projects
 
     def create_project(
@@ -166,7 +121,7 @@ class Client(EncoderCalls, SourceCalls):
         parameters: Json | None = None,
         encoder: str | None = None,
     ) -> Json:
-        body = _given(
+        body = given(
             name=name,
             federation=federation,
             schema=schema,
@@ -212,7 +167,7 @@ class Client(EncoderCalls, SourceCalls):
         types: Mapping[str, str] | None = None,
     ) -> Job:
         """Start learning a file (a path on the node's machine), or a data source by its name."""
-        body = _given(path=path, source=source, types=types)
+        body = given(path=path, source=source, types=types)
         return Job.from_dict(self._post(f"/api/projects/{part(name)}/learn", body))
 
     def forget(
@@ -224,14 +179,14 @@ class Client(EncoderCalls, SourceCalls):
         types: Mapping[str, str] | None = None,
     ) -> Job:
         """Start forgetting a file that was learned (a path on the node's machine), or a data source."""
-        body = _given(path=path, source=source, types=types)
+        body = given(path=path, source=source, types=types)
         return Job.from_dict(self._post(f"/api/projects/{part(name)}/forget", body))
 
     def learn_encoder(
         self, name: str, path: str | None = None, *, source: str | None = None, forget: bool = False
     ) -> Job:
         """Start learning (or forgetting) a file (a path on the node's machine), or a data source."""
-        return Job.from_dict(self.change_encoder(name, _given(path=path, source=source), forget=forget))
+        return Job.from_dict(self.change_encoder(name, given(path=path, source=source), forget=forget))
 
     def metrics(self) -> Json:
         """What may be explored, ``metrics`` and ``drift``: names, summaries, what each takes."""
@@ -274,7 +229,7 @@ class Client(EncoderCalls, SourceCalls):
         algorithm: str = "mlr",
         parameters: Mapping[str, Any] | None = None,
     ) -> Json:
-        body = _given(
+        body = given(
             name=model,
             algorithm=algorithm,
             target=target,
@@ -343,7 +298,7 @@ class Client(EncoderCalls, SourceCalls):
     ) -> Job:
         """Start selecting a model, of one algorithm or for a task, by a file (on the node's machine) or a
         data source."""
-        body = _given(
+        body = given(
             model=model,
             target=target,
             inputs=list(inputs),
@@ -366,7 +321,7 @@ class Client(EncoderCalls, SourceCalls):
     ) -> Job:
         """Start judging a model by a file with the target (on the node's machine), or a data source; figures
         are Plotly's."""
-        body = _given(model=model, path=path, source=source, figures=figures)
+        body = given(model=model, path=path, source=source, figures=figures)
         return Job.from_dict(self._post(f"/api/projects/{part(name)}/assess", body))
 
     def predict_file(
@@ -387,7 +342,7 @@ class Client(EncoderCalls, SourceCalls):
         With ``flags``, instead: which rows are anomalies by the scores of them all, the job's result's
         columns id, res, q95, q98, q99 and evt; ``score`` names the output they are by.
         """
-        body = _given(path=path, source=source, output=output, impute=impute, flags=flags, score=score)
+        body = given(path=path, source=source, output=output, impute=impute, flags=flags, score=score)
         return Job.from_dict(self._post(f"/api/projects/{part(name)}/models/{part(model)}/predict", body))
 
     # Jobs
@@ -447,8 +402,3 @@ class Client(EncoderCalls, SourceCalls):
 def _listed(key: str, names: Sequence[str]) -> list[tuple[str, str]]:
     """One parameter a name and an empty one: a single name would be cut at its commas."""
     return [(key, name) for name in (*names, "")] if names else []
-
-
-def _given(**arguments: Any) -> Json:
-    """The arguments that were given: a node's defaults are the node's own."""
-    return {key: value for key, value in arguments.items() if value is not None}

@@ -137,6 +137,11 @@ class Wire:
             connection.close()
 
 
+def given(**arguments: Any) -> Json:
+    """The arguments that were given: a node's defaults are the node's own."""
+    return {key: value for key, value in arguments.items() if value is not None}
+
+
 def part(name: str) -> str:
     """A name as a part of a path."""
     return quote(name, safe="")

@@ -6,7 +6,6 @@ Secrets never show in a `repr`, on a command line or in a log, and are written 0
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,27 +95,6 @@ def connect_options(credentials: Credentials | None) -> dict[str, Any]:
             if not path.is_file():
                 raise CredentialError(f"there is no credentials file {path}")
             return {"user_credentials": str(path)}
-
-
-def credentials_of(settings: Mapping[str, str]) -> Credentials | None:
-    """From settings: `nkey` (a seed's file), `creds` (a file), `token`, or `user` and `password`; or none."""
-    given = {name: value for name, value in settings.items() if value}
-    if unknown := set(given) - {"nkey", "creds", "token", "user", "password"}:
-        raise CredentialError(
-            f"unknown credentials {sorted(unknown)}: use nkey, creds, token, user, password"
-        )
-    match given:
-        case {"nkey": path, **rest} if not rest:
-            return NKey.from_seed(Path(path).read_text())
-        case {"creds": path, **rest} if not rest:
-            return CredentialsFile(Path(path))
-        case {"token": token, **rest} if not rest:
-            return Token(token)
-        case {"user": user, "password": password, **rest} if not rest:
-            return UserPassword(user, password)
-        case _ if not given:
-            return None
-    raise CredentialError("give one kind of credentials: nkey, creds, token, or user and password")
 
 
 def split_url(url: str) -> tuple[list[str], Credentials | None]:

@@ -99,10 +99,6 @@ class Parameters(BaseModel):
         return dict(self.__pydantic_extra__)
 
 
-class StringList(Entity):
-    values: list[str]
-
-
 class KSVDMap(Entity):
     """One map of numbers for each question."""
 

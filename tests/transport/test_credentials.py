@@ -14,7 +14,6 @@ from transport.credentials import (
     NKey,
     Token,
     UserPassword,
-    credentials_of,
     split_url,
 )
 from transport.nats_bus import NatsBus
@@ -69,17 +68,6 @@ def test_a_url_that_is_none_is_refused_without_its_secret(url: str) -> None:
     with pytest.raises(CredentialError) as caught:
         split_url(url)
     assert "s3cret" not in str(caught.value)
-
-
-def test_one_kind_of_credentials_is_taken_from_settings(tmp_path: Path) -> None:
-    key = NKey.load_or_create(tmp_path / "bus.nk")
-    assert credentials_of({}) is None
-    assert credentials_of({"nkey": str(tmp_path / "bus.nk"), "token": ""}) == key
-    assert credentials_of({"creds": "x.creds"}) == CredentialsFile(Path("x.creds"))
-    assert credentials_of({"user": "ann", "password": "x"}) == UserPassword("ann", "x")
-    for settings in ({"user": "ann"}, {"token": "t", "creds": "c"}, {"passwort": "x"}):
-        with pytest.raises(CredentialError):
-            credentials_of(settings)
 
 
 async def test_an_existing_server_is_used_with_user_and_password(plain_server: str) -> None:
