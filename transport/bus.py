@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 MAX_PAYLOAD = 2**30  # bytes of one value that is put
 MAX_WAITING_MESSAGES = 4096  # of one subscription
@@ -124,6 +124,19 @@ class Subscription(_Arrivals[Message]):
         self._bytes = 0
 
 
+class Mark(NamedTuple):
+    """Which commit a value is: the store's `sequence`-th, at `time` (RFC 3339 in UTC without Z, or empty).
+
+    A store that was restored from a copy counts once more through numbers that were known: hence the time.
+    """
+
+    sequence: int
+    time: str = ""
+
+
+_NOTHING = Mark(0)
+
+
 class Watch(_Arrivals[str]):
     """The subjects whose latest value is new, each once however often it changed in the meantime.
 
@@ -133,21 +146,23 @@ class Watch(_Arrivals[str]):
     def __init__(self, on_close: Callable[[], Awaitable[None]]) -> None:
         super().__init__(on_close)
         self._new: dict[str, None] = {}
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, Mark] = {}
 
-    def offer(self, subject: str, sequence: int) -> None:
-        """For the bus: the value of `subject` was committed as the store's `sequence`-th."""
-        if not self._closed and sequence > self._seen.get(subject, 0):
-            self._seen[subject] = sequence
+    def offer(self, subject: str, mark: Mark) -> None:
+        """For the bus: this is the commit of the value of `subject`."""
+        seen = self._seen.get(subject, _NOTHING)
+        if not self._closed and (mark.sequence > seen.sequence or mark.time > seen.time):
+            self._seen[subject] = mark
             self._new[subject] = None
             self._wake.set()
 
-    def offer_all(self, listing: dict[str, int]) -> None:
-        """For the bus: everything there is, as {subject: sequence}, after something may have been missed."""
-        if max(listing.values(), default=0) < max(self._seen.values(), default=0):
+    def offer_all(self, listing: dict[str, Mark]) -> None:
+        """For the bus: everything there is, after something may have been missed."""
+        newest = max((mark.sequence for mark in self._seen.values()), default=0)
+        if max((mark.sequence for mark in listing.values()), default=0) < newest:
             self._seen.clear()  # the store began anew: its sequences say nothing about the old ones
-        for subject, sequence in listing.items():
-            self.offer(subject, sequence)
+        for subject, mark in listing.items():
+            self.offer(subject, mark)
 
     def _waiting(self) -> bool:
         return bool(self._new)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from nats.aio.msg import Msg
 
 from transport import subjects
-from transport.bus import BusUnavailable
+from transport.bus import BusUnavailable, Mark
 
 _WRONG_LAST_SEQUENCE = {10071, 10164}
 _NAME_IN_USE = 10058
@@ -29,8 +29,12 @@ class Conflict(Exception):  # noqa: N818
 class Stored:
     """A message in the stream: its place in the order of commits (from 1), and its payload."""
 
-    sequence: int
+    mark: Mark
     payload: bytes
+
+    @property
+    def sequence(self) -> int:
+        return self.mark.sequence
 
 
 class Requester(Protocol):
@@ -69,7 +73,7 @@ async def last(requester: Requester, subject: str) -> Stored | None:
     reply = await requester.request(f"$JS.API.DIRECT.GET.{subjects.stream(federation)}.{subject}")
     if _status(reply) == "404":
         return None
-    return Stored(_sequence(reply), reply.data)
+    return Stored(mark(reply), reply.data)
 
 
 async def store(
@@ -94,19 +98,19 @@ def gone_soon() -> dict[str, str]:
     return {"Nats-TTL": "1s"}
 
 
-async def listing(requester: Requester, pattern: str) -> dict[str, int]:
-    """{subject: sequence} of every state subject with a value that the pattern matches."""
+async def listing(requester: Requester, pattern: str) -> dict[str, Mark]:
+    """{subject: its commit} of every state subject with a value that the pattern matches."""
     if subjects.is_literal(pattern):
         stored = await last(requester, pattern)
-        return {pattern: stored.sequence} if stored else {}
+        return {pattern: stored.mark} if stored else {}
     api = f"$JS.API.DIRECT.GET.{subjects.stream(subjects.federation_of(pattern))}"
-    found: dict[str, int] = {}
+    found: dict[str, Mark] = {}
     start = 1
     while True:
         query = {"seq": start, "next_by_subj": pattern, "batch": _BATCH, "max_bytes": _BATCH_BYTES}
         *messages, end = await requester.request_batch(api, json.dumps(query).encode())
         for message in messages:
-            found[_header(message, "Nats-Subject")] = _sequence(message)
+            found[_header(message, "Nats-Subject")] = mark(message)
         if _status(end) == "404":
             return found
         if _status(end) != "204" or not messages:
@@ -133,6 +137,11 @@ def _configuration(federation: str) -> dict[str, Any]:
         "allow_msg_ttl": True,
         "republish": {"src": kept, "dest": subjects.changed(kept), "headers_only": True},
     }
+
+
+def mark(message: Msg) -> Mark:
+    """Which commit a message of the stream is, or an announcement of one."""
+    return Mark(_sequence(message), _header(message, "Nats-Time-Stamp").removesuffix("Z"))
 
 
 def _json(reply: Msg) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 from transport import subjects
-from transport.bus import MAX_PAYLOAD, BusUnavailable, Message, PayloadTooLarge, Subscription, Watch
+from transport.bus import MAX_PAYLOAD, BusUnavailable, Mark, Message, PayloadTooLarge, Subscription, Watch
 
 MAX_MESSAGE = 2**20  # bytes of a published message, as a NATS server's default
 
@@ -40,7 +40,7 @@ class MemoryBroker:
         self.values[subject] = (self._sequence, payload)
         for watch, pattern in self.watches.items():
             if subjects.matches(pattern, subject):
-                watch.offer(subject, self._sequence)
+                watch.offer(subject, Mark(self._sequence))
 
 
 class MemoryBus:
@@ -121,7 +121,7 @@ class MemoryBus:
         self._open.add(watch)
         self._broker.watches[watch] = pattern
         values = self._broker.values.items()
-        watch.offer_all({name: at for name, (at, _) in values if subjects.matches(pattern, name)})
+        watch.offer_all({name: Mark(at) for name, (at, _) in values if subjects.matches(pattern, name)})
         return watch
 
     async def close(self) -> None:

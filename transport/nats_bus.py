@@ -160,8 +160,8 @@ class NatsBus:
 
         async def announced(message: Msg) -> None:
             headers = message.headers or {}
-            with suppress(KeyError, ValueError):
-                watch.offer(headers["Nats-Subject"], int(headers["Nats-Sequence"]))
+            with suppress(KeyError, ValueError, BusUnavailable):
+                watch.offer(headers["Nats-Subject"], jetstream.mark(message))
 
         watch = Watch(forget)
         heard = subjects.changed(pattern)

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from api.access import check_role
 from api.app_keys import NODE
-from api.clearml.identity import identify
+from api.clearml.identity import COOKIE, identify
 from api.files.downloads import download
 from api.files.removal import delete, delete_many
 from api.files.uploads import upload
@@ -25,6 +25,7 @@ from api.routes import Access
 from node.errors import NodeError
 from node.file_store import QuotaExceeded
 from node.node import Node
+from node.sessions import Caller
 
 CHALLENGE: Final = 'Basic realm="suffice files", charset="UTF-8"'
 
@@ -53,7 +54,7 @@ async def _ping(_request: web.Request) -> web.Response:
 
 def _for(needed: Access, handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        caller = await identify(request.app[NODE], request, "files")
+        caller = _viewer(request) or await identify(request.app[NODE], request, "files")
         if caller is None:
             raise Problem(401, "unauthorized", "No key was shown.", "Send a key by HTTP Basic, or a token.")
         check_role(caller.role, needed)
@@ -61,6 +62,13 @@ def _for(needed: Access, handler: Handler) -> Handler:
         return await handler(request)
 
     return handle
+
+
+def _viewer(request: web.Request) -> Caller | None:
+    """Who looks at a page that shows a file. Reading changes nothing, so the page may be at another port."""
+    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD) or hdrs.AUTHORIZATION in request.headers:
+        return None
+    return request.app[NODE].sessions.by_token(request.cookies.get(COOKIE, ""))
 
 
 async def _close(_request: web.Request, response: web.StreamResponse) -> None:

@@ -46,12 +46,8 @@ class Archive:
         told = [{"name": part.name, "size": part.size, "sha256": part.sha256} for part in parts]
         manifest = json.dumps({"format": FORMAT, **about, "parts": told}).encode()
         self._parts = (Part(MANIFEST, len(manifest), "", lambda: io.BytesIO(manifest)), *parts)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the tar."""
         blocks = sum(len(_header(part)) + part.size + len(_padding(part.size)) for part in self._parts)
-        return blocks + 2 * tarfile.BLOCKSIZE
+        self.size = blocks + 2 * tarfile.BLOCKSIZE  # bytes of the tar
 
     def chunks(self) -> Iterator[bytes]:
         """The tar, in pieces. Raises OSError, also if a part is not as long as it was."""

@@ -74,6 +74,8 @@ async def test_a_token_opens_it_as_a_key_does_and_ends_with_it(host: Any) -> Non
     assert (await host.node.files.find("a")).owner == "ada"
     browser = type(host)(host.node, host.url, host.session, {"Cookie": f"clearml_token_basic={token}"})
     assert (await browser("GET", "/a")).body == b"1"
+    assert (await browser("GET", "/a", Sec_Fetch_Site="same-site")).body == b"1"  # a picture in a page
+    assert (await browser("DELETE", "/a", Sec_Fetch_Site="same-site")).status == 401
     assert (await browser("DELETE", "/a", Origin="http://elsewhere.example")).status == 401
     assert (await browser("DELETE", "/a", Authorization="Bearer nonsense")).status == 401
     await host.node.keys.revoke(key.access_key)
