@@ -20,10 +20,10 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-SMALL_BLOCK: Final = 2048  # rows: a block of 100 columns stays near the cache; up to 4,096 are exact
-LARGE_BLOCK: Final = 8192  # rows: for few columns the calls cost more than the work; up to 8,192 are exact
+# Not powers of two: numbers that far apart fall into the same few lines of a cache.
+SMALL_BLOCK: Final = 2040  # rows: a block of 100 columns stays near the cache; up to 4,096 are exact
+LARGE_BLOCK: Final = 8184  # rows: for few columns the calls cost more than the work; up to 8,192 are exact
 DIGIT: Final = 20  # bits
-_LINE: Final = 8  # numbers in a line of the cache
 _WORTH_THREE: Final = 64  # columns: below this, one large product is faster than three small ones
 _HIGHEST_NORM: Final = 25.5  # log2 of the norm that the highest digit may have; rounding adds less than 0.5
 
@@ -31,13 +31,6 @@ _HIGHEST_NORM: Final = 25.5  # log2 of the norm that the highest digit may have;
 def block_for(columns: int) -> int:
     """How many rows to take at a time."""
     return SMALL_BLOCK if columns >= _WORTH_THREE else LARGE_BLOCK
-
-
-def room(rows: int, columns: int) -> FloatArray:
-    """An array not yet filled, (rows, columns), whose rows do not lie powers of two apart: in a cache what
-    stands below one another would fall into the same few places.
-    """
-    return np.empty((rows, columns + _LINE))[:, :columns]
 
 
 def norms(integers: FloatArray) -> FloatArray:
@@ -58,6 +51,11 @@ def digits_for(logs: FloatArray) -> IntArray:
 def _add_exactly(total: IntArray, part: FloatArray) -> None:
     """Add in int64: a sum over blocks may exceed what a float64 holds exactly."""
     np.add(total, part, out=total, dtype=np.int64, casting="unsafe")
+
+
+def _matrix(cells: FloatArray, rows: int, columns: int) -> FloatArray:
+    """The first cells as a matrix whose rows follow one another without gaps: numpy is faster with these."""
+    return cells[: rows * columns].reshape(rows, columns)
 
 
 class Stack:
@@ -86,20 +84,21 @@ class Stack:
             np.searchsorted(lower, upper)
             for lower, upper in zip(self.columns, self.columns[1:], strict=False)
         ]
-        self._rows = room(self.height, block)
-        self._source = room(len(digits), block)
-        self._change = room(len(digits), block)
+        self._rows = np.empty(self.height * block)
+        self._by_row: FloatArray | None = None
+        self._source = np.empty(len(digits) * block)
+        self._change = np.empty(len(digits) * block)
         d = len(digits)
         self._three = d >= _WORTH_THREE and self.height == 1 + 2 * d and len(self.columns) == 2
         if self._three:
-            self._both = room(1 + d, block)
+            self._both = np.empty((1 + d) * block)
             self._products = [np.empty((size, size)) for size in (1 + d, d, 1 + d)]
         else:
             self._products = [np.empty((self.height, self.height))]
 
     def integers(self, n: int) -> FloatArray:
         """Where the block's integers go, (d, n); `split` replaces them by their lowest digits."""
-        return self._rows[self.spans[0], :n]
+        return _matrix(self._rows, self.height, n)[self.spans[0]]
 
     def fits(self, digits: IntArray, masked: BoolArray) -> bool:
         """Whether these digits and masks have room."""
@@ -107,22 +106,24 @@ class Stack:
 
     def split(self, n: int, counted: BoolArray | None, missing: BoolArray | None) -> FloatArray:
         """The filled matrix (height, n); rows not `counted` must hold zeros, and so must missing values."""
-        self._rows[0, :n] = 1.0 if counted is None else counted
+        filled = _matrix(self._rows, self.height, n)
+        filled[0] = 1.0 if counted is None else counted
         if missing is not None:
-            masks = self._rows[self._masks, :n]
+            masks = filled[self._masks]
             np.logical_not(
                 missing if self.masked.all() else missing[self.masked], out=masks, casting="unsafe"
             )
             if counted is not None:
                 masks[:, ~counted] = 0.0
         for level, within in enumerate(self._next):
-            lower, higher = self._rows[self.spans[level], :n], self._rows[self.spans[level + 1], :n]
+            lower, higher = filled[self.spans[level]], filled[self.spans[level + 1]]
             count = len(within)
-            change = self._change[:count, :n]
+            change = _matrix(self._change, count, n)
             whole = count == len(lower)
-            source = (
-                lower if whole else np.take(lower, within, axis=0, out=self._source[:count, :n], mode="clip")
-            )
+            source = lower
+            if not whole:
+                source = _matrix(self._source, count, n)
+                np.take(lower, within, axis=0, out=source, mode="clip")
             np.multiply(source, 2.0**-DIGIT, out=higher)
             np.rint(higher, out=higher)
             np.multiply(higher, -(2.0**DIGIT), out=change)
@@ -131,7 +132,7 @@ class Stack:
             else:
                 change += source
                 lower[within] = change
-        return self._rows[:, :n]
+        return filled
 
     def multiply(self, filled: FloatArray, gram: IntArray) -> None:
         """Add the products of every two rows of the filled matrix to `gram` (height, height).
@@ -146,7 +147,7 @@ class Stack:
         # LHᵀ + HLᵀ = (L+H)(L+H)ᵀ - LLᵀ - HHᵀ: three products of half the height for one of the whole
         # (Karatsuba). The norm of a row of L+H is below 2**26.5, so this is as exact as the rest.
         n, half = filled.shape[1], self.spans[1].start
-        low, high, both = filled[:half], filled[half:], self._both[:, :n]
+        low, high, both = filled[:half], filled[half:], _matrix(self._both, half, n)
         both[0] = filled[0]
         np.add(low[1:], high, out=both[1:])
         of_low, of_high, of_both = self._products
@@ -160,10 +161,12 @@ class Stack:
 
     def by_row(self, filled: FloatArray) -> FloatArray:
         """The filled matrix row by row, (n, height + …), and after it the elementwise products of every two
-        digits of a column, in the order of `pairs`.
+        digits of a column, in the order of `pairs`; to be used up before the next block is split.
         """
-        products = sum(len(self.columns[b]) for _, b in self.pairs)
-        rows = np.empty((filled.shape[1], self.height + products))
+        if self._by_row is None:
+            products = sum(len(self.columns[b]) for _, b in self.pairs)
+            self._by_row = np.empty((self.block, self.height + products))
+        rows = self._by_row[: filled.shape[1]]
         rows[:, : self.height] = filled.T
         start = self.height
         for a, b in self.pairs:

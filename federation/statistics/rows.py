@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from federation.statistics.accumulate import CodeArray
-from federation.statistics.digits import FloatArray
+from federation.statistics.digits import FloatArray, IntArray
 from federation.statistics.errors import LearnError
 from federation.statistics.schema import Attribute, AttributeType, Schema
 from federation.statistics.stratum import Levelled
@@ -68,13 +68,13 @@ class Rows:
             column = self._binary[int(np.flatnonzero(wrong[:, at])[0])]
             raise self._error(column, start + at, "is neither 0 nor 1, but the column is binary")
 
-    def refuse_infinite(self, integers: FloatArray, start: int) -> None:
-        """Raise `LearnError` for the first infinite value, if there is one."""
+    def refuse_infinite(self, integers: FloatArray, columns: IntArray, start: int) -> None:
+        """Raise `LearnError` for the first infinite value of these columns, (k, n), if there is one."""
         wrong = np.isinf(integers)
         if not wrong.any():
             return
         at = int(np.flatnonzero(wrong.any(axis=0))[0])
-        column = int(np.flatnonzero(wrong[:, at])[0])
+        column = int(columns[np.flatnonzero(wrong[:, at])[0]])
         if np.isinf(self.values[column][start + at]):
             raise self._error(column, start + at, "is infinite; leave it empty if it is missing")
         unit = self.numeric[column].unit

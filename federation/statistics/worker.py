@@ -86,8 +86,9 @@ class Worker:
                 gap |= column < 0
         holes = np.flatnonzero(np.isnan(logs) | (logs == np.inf))
         if holes.size:
-            rows.refuse_infinite(integers, start)
-            gap |= np.isnan(integers[holes]).any(axis=0)
+            held = integers if len(holes) == len(integers) else integers[holes]
+            rows.refuse_infinite(held, holes, start)
+            gap |= np.isnan(held).any(axis=0)
         if not gap.any():
             self._complete.add(n, logs, codes)
             return None
