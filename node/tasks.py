@@ -38,36 +38,11 @@ _FINISHED = frozenset(
 _S = TaskStatus
 
 TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
-    # A created task may be filled in and finished by its author without ever being queued.
-    _S.CREATED: frozenset({_S.QUEUED, _S.IN_PROGRESS, _S.STOPPED, _S.FAILED}),
-    # Back to created: taken out of the queue.
-    _S.QUEUED: frozenset({_S.CREATED, _S.IN_PROGRESS, _S.STOPPED, _S.FAILED}),
+    _S.QUEUED: frozenset({_S.IN_PROGRESS, _S.STOPPED, _S.FAILED}),
     # Back to queued: the worker or the node died, the work starts anew.
-    _S.IN_PROGRESS: frozenset({_S.QUEUED, _S.STOPPED, _S.FAILED, _S.COMPLETED, _S.CREATED}),
-    # Stopped and failed work may be reset, continued, queued again or accepted as it is.
-    _S.STOPPED: frozenset(
-        {
-            _S.CREATED,
-            _S.QUEUED,
-            _S.IN_PROGRESS,
-            _S.COMPLETED,
-            _S.CLOSED,
-            _S.FAILED,
-            _S.PUBLISHING,
-            _S.PUBLISHED,
-        }
-    ),
-    _S.FAILED: frozenset({_S.CREATED, _S.QUEUED, _S.IN_PROGRESS, _S.STOPPED, _S.CLOSED}),
-    _S.COMPLETED: frozenset(
-        {_S.CREATED, _S.QUEUED, _S.IN_PROGRESS, _S.CLOSED, _S.PUBLISHING, _S.PUBLISHED, _S.FAILED}
-    ),
-    _S.CLOSED: frozenset({_S.CREATED, _S.QUEUED, _S.IN_PROGRESS, _S.PUBLISHING, _S.PUBLISHED, _S.FAILED}),
-    _S.PUBLISHING: frozenset({_S.PUBLISHED, _S.STOPPED, _S.FAILED}),
-    # Published is for ever.
-    _S.PUBLISHED: frozenset(),
-    _S.UNKNOWN: frozenset(),
+    _S.IN_PROGRESS: frozenset({_S.QUEUED, _S.STOPPED, _S.FAILED, _S.COMPLETED}),
 }
-
+"""What the node's job manager makes of a job; what else becomes of tasks is told in `node.tracking`."""
 
 EXTERNAL = "external"
 """The kind of a task that clients and agents run, not the node's own job manager."""
@@ -85,7 +60,7 @@ class IllegalTransitionError(ValueError):
 
 def check_transition(before: TaskStatus, after: TaskStatus) -> None:
     """Raise `IllegalTransitionError` unless a task may go from `before` to `after`."""
-    if after not in TRANSITIONS[before]:
+    if after not in TRANSITIONS.get(before, ()):
         raise IllegalTransitionError(f"a task that is {before.value} cannot become {after.value}")
 
 

@@ -36,6 +36,9 @@ READERS = 4
 MAX_RECALLED = 1024
 """Answers of `recall` kept at most."""
 
+FREE_PAGES = 256
+"""Free pages of the file that are left for what comes next: 1 MB."""
+
 PAGES_AT_ONCE = 2000
 """Freed pages of the file that one write hands back at most, so that no other waits long behind it."""
 
@@ -134,9 +137,9 @@ class Store:
         return found
 
     async def reclaim(self) -> None:
-        """Give the space of what was deleted back to the disk, beside other writes. (PostgreSQL does it by
-        itself.)"""
-        if self._url.get_backend_name() != "sqlite":
+        """Give the space of what was deleted back to the disk, beside other writes, unless it is very little.
+        (PostgreSQL does it by itself.)"""
+        if self._url.get_backend_name() != "sqlite" or await self.read(_free_pages) < FREE_PAGES:
             return
 
         def free(connection: sa.Connection) -> int:
@@ -144,7 +147,7 @@ class Store:
             cursor = connection.connection.cursor()
             cursor.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
             cursor.fetchall()
-            return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
+            return _free_pages(connection)
 
         while await self.write(free):
             pass
@@ -239,6 +242,10 @@ class Store:
 def _settle_all(writes: list[_Write]) -> None:
     for write in writes:
         write.settle()
+
+
+def _free_pages(connection: sa.Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
 
 
 def _in_transaction(connection: sa.Connection) -> bool:

@@ -225,14 +225,18 @@ class Tasks:
     async def reset(self, key: str, user: str, *, clear_all: bool = False, **how: Any) -> dict[str, Any]:
         """Make it as before it ran (see `task_removal.reset`). how: force, reason, message."""
         await self._end_job(key, Step.RESET, force=how.get("force", False))
-        return await self._act(
+        gone = await self._act(
             key, lambda c, task: task_removal.reset(c, task, user, clear_all=clear_all, **how)
         )
+        await self._store.reclaim()
+        return gone
 
     async def delete(self, key: str, *, force: bool = False, models: bool = True) -> dict[str, Any]:
         """Remove it and what goes with it (see `task_removal.delete`). Raises UndeletableTask."""
         await self._end_job(key, Step.DELETE, force=force)
-        return await self._act(key, lambda c, task: task_removal.delete(c, task, force=force, models=models))
+        gone = await self._act(key, lambda c, task: task_removal.delete(c, task, force=force, models=models))
+        await self._store.reclaim()
+        return gone
 
     async def _act(self, key: str, act: Act[T]) -> T:
         """Do something to a task in one write. Raises UnknownTask, ReadOnlyDocument and what `act` raises."""

@@ -125,7 +125,7 @@ def run(core: JobCore, *events) -> None:
 
 
 def test_only_neighbouring_states_of_a_task_are_allowed() -> None:
-    assert set(TRANSITIONS) == set(TaskStatus)
+    assert TRANSITIONS.keys() == {Q, R}
     check_transition(Q, R)
     with pytest.raises(IllegalTransitionError, match="published cannot become queued"):
         check_transition(TaskStatus.PUBLISHED, Q)

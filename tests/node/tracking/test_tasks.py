@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -438,3 +439,11 @@ async def test_a_change_of_status_is_told_and_changes_the_project(tasks: Tasks, 
             told = [(await heard.get()).body["status"] for _ in range(2)]
     assert told == ["in_progress", "completed"]
     assert (await store.read(lambda c: documents.get(c, PROJECTS, "p")))["last_update"] > 1.0
+
+
+async def test_a_deleted_task_gives_its_space_back_to_the_disk(tasks: Tasks, tmp_path: Path) -> None:
+    key = await made(tasks, script={"diff": "x" * 8_000_000})
+    await tasks.delete(await made(tasks))
+    full = (tmp_path / "node.sqlite").stat().st_size
+    await tasks.delete(key)
+    assert (tmp_path / "node.sqlite").stat().st_size < full / 4
