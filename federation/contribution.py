@@ -83,9 +83,9 @@ class Contribution:
 def schema_problem(agreed: Schema | None, offered: Schema) -> str | None:
     """What in `offered` disagrees with the project's agreed schema, or None.
 
-    The same names, types, extras, split and order are needed. A finer quantum is welcome: rescaling to it is
-    exact. A coarser one is not, because the values were already rounded to it. An open project takes any
-    attributes: its schema has none, or is None and then takes any extras too.
+    The same names, types, extras, split, order and separator are needed. A finer quantum is welcome:
+    rescaling to it is exact. A coarser one is not, because the values were already rounded to it. An open
+    project takes any attributes: its schema has none, or is None and then takes any extras too.
     """
     if agreed is None:
         return None
@@ -95,6 +95,8 @@ def schema_problem(agreed: Schema | None, offered: Schema) -> str | None:
         return f"is split by {offered.split!r}, agreed is {agreed.split!r}"
     if offered.attributes and offered.order != agreed.order:
         return f"has sequences of order {offered.order}, agreed is {agreed.order}"
+    if offered.attributes and offered.separator != agreed.separator:
+        return f"separates levels by {offered.separator!r}, agreed is {agreed.separator!r}"
     if not agreed.attributes:
         return None
     missing = sorted(set(agreed.names) - set(offered.names))

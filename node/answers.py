@@ -131,7 +131,8 @@ class ProjectInfo:
 
     rows, version and digest are those of this node's own statistics; `federation` and `shared_as` are None
     for a local project. `extras`: what is counted beside sums and products (`Extra`); split: the category
-    for whose levels it is counted apart. created and changed are unix seconds.
+    for whose levels it is counted apart; separator: between a category and its level in names. created and
+    changed are unix seconds.
     """
 
     name: str
@@ -150,6 +151,7 @@ class ProjectInfo:
     encoder: EncoderUse | None = None
     extras: tuple[str, ...] = ()
     split: str | None = None
+    separator: str = "$"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from federation.errors import FusionError
 from federation.fusion import Fused
 from federation.lifecycle import State
 from federation.member import Federation
-from federation.statistics import Schema
+from federation.statistics import SEPARATOR, Schema
 from node.answers import Share, SharedProject, Statistics
 from node.errors import BadRequest, NodeError, NotFound, Unavailable
 from node.federation_driver import FederationDriver
@@ -80,6 +80,7 @@ class FederatedProjects:
             extras=agreed.extras,
             split=schema.split or agreed.split,
             order=schema.order or agreed.order,
+            separator=agreed.separator if schema.separator == SEPARATOR else schema.separator,
         )
         if schema.attributes and agreed.attributes and asked != agreed:
             raise BadRequest(

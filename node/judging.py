@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from federation.statistics import Moments, Table
+from federation.statistics import Moments, Schema, Table
 from node.answers import ParameterInfo, ScoreInfo, SelectionInfo
 from node.modelling import described
 
@@ -81,8 +81,7 @@ def select(
         **(wanted.parameters or {}),
     )
     chosen = found.chosen
-    kinds = {attribute.name: attribute.type.value for attribute in moments.schema.attributes}
-    fitted = described(found.model, chosen.inputs, kinds, time.perf_counter() - begun)
+    fitted = described(found.model, chosen.inputs, moments.schema, time.perf_counter() - begun)
     how = {
         "metric": found.metric,
         "task": found.task,
@@ -103,7 +102,7 @@ def select(
 
 
 def assess(
-    model: Mapping[str, Any], target: str, table: Table, task: str | None, *, draw: bool
+    model: Mapping[str, Any], target: str, table: Table, task: str | None, *, separator: str, draw: bool
 ) -> dict[str, Any]:
     """The assessment as its `to_dict()`, and if asked for its Plotly figures.
 
@@ -112,11 +111,11 @@ def assess(
     from federation import assessment, models, selection
 
     kind = None if task is None else selection.task_named(task)
-    found = assessment.assess(models.from_dict(model), target, table, kind).to_dict()
+    found = assessment.assess(models.from_dict(model), target, table, kind, separator).to_dict()
     return {"assessment": found} | ({"figures": assessment.figures(found)} if draw else {})
 
 
-def columns_of(names: Sequence[str], known: Mapping[str, str]) -> list[str]:
+def columns_of(names: Sequence[str], known: Schema) -> list[str]:
     """The attributes whose columns a table must have for these inputs and targets, each once."""
     from node.modelling import attribute_of
 

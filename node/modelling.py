@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.statistics import Coded, Column, Moments, Table
+from federation.statistics import AttributeType, Coded, Column, Moments, Schema, Table
 from node.answers import AlgorithmInfo, Fitted, ParameterInfo
 from node.errors import BadRequest, NotFound
 
@@ -60,26 +60,25 @@ def fit(
     begun = time.perf_counter()
     model = models.fit(algorithm, moments, target, inputs, **parameters)
     seconds = time.perf_counter() - begun
-    kinds = {attribute.name: attribute.type.value for attribute in moments.schema.attributes}
-    return described(model, inputs, kinds, seconds)
+    return described(model, inputs, moments.schema, seconds)
 
 
-def described(model: Model, inputs: Sequence[str], kinds: Mapping[str, str], seconds: float) -> Fitted:
-    """A model as plain data; `kinds` are the types of the attributes that are known."""
-    return Fitted(model.to_dict(), tuple(model.predict(_no_rows(inputs, kinds))), seconds)
+def described(model: Model, inputs: Sequence[str], known: Schema, seconds: float) -> Fitted:
+    """A model as plain data; `known` are the attributes that it may have as inputs."""
+    return Fitted(model.to_dict(), tuple(model.predict(_no_rows(inputs, known))), seconds)
 
 
-def revive(record: Mapping[str, Any], inputs: Sequence[str], kinds: Mapping[str, str]) -> Fitted:
+def revive(record: Mapping[str, Any], inputs: Sequence[str], known: Schema) -> Fitted:
     """A model from elsewhere, once it was seen to be one: it is read, and predicts a row of nothing.
 
-    `kinds` gives the types of the attributes that are known here. Raises ModelError.
+    `known` are the attributes that are known here. Raises ModelError.
     """
     from federation import models
     from federation.models.errors import ModelError
 
     model = models.from_dict(record)
     try:
-        outputs = model.predict(_no_rows(inputs, kinds, rows=1))
+        outputs = model.predict(_no_rows(inputs, known, rows=1))
         if not all(len(values) == 1 for values in outputs.values()):
             raise ValueError("not one value a row")
     except Exception as error:  # whatever wrong numbers in it lead to
@@ -124,8 +123,8 @@ def completed(table: Table, inputs: Sequence[str], imputing: Moments | None) -> 
 
     if imputing is None:
         return table
-    kinds = {attribute.name: attribute.type.value for attribute in imputing.schema.attributes}
-    return impute(imputing, table, list(dict.fromkeys(attribute_of(name, kinds) for name in inputs)))
+    known = imputing.schema
+    return impute(imputing, table, list(dict.fromkeys(attribute_of(name, known) for name in inputs)))
 
 
 def advance(
@@ -146,12 +145,12 @@ def one_target(moments: Moments, targets: Sequence[str]) -> str:
     """The category whose levels the targets are, all of them. Raises ModelError."""
     from federation.models.errors import ModelError, listed
 
-    kinds = {attribute.name: attribute.type.value for attribute in moments.schema.attributes}
-    categories = {attribute_of(name, kinds) for name in targets}
+    schema = moments.schema
+    categories = {attribute_of(name, schema) for name in targets}
     category = next(iter(categories))
-    if len(categories) > 1 or kinds.get(category) != "T":
+    if len(categories) > 1 or category not in schema or schema[category].type is not AttributeType.CATEGORY:
         raise ModelError(f"{len(targets)} targets, {listed(targets)}: give one, or all levels of a category")
-    lacking = {f"{category}$" + level for level in moments.level_counts(category)} - set(targets)
+    lacking = {schema.indicator(category, level) for level in moments.level_counts(category)} - set(targets)
     if lacking:
         raise ModelError(
             f"the targets are not all levels of {category!r}, {listed(sorted(lacking))} lacking: "
@@ -168,20 +167,20 @@ def code(model: Mapping[str, Any], name: str, language: str) -> str:
     return scoring_code(models.from_dict(model), name, language)
 
 
-def attribute_of(name: str, kinds: Mapping[str, str]) -> str:
+def attribute_of(name: str, known: Schema) -> str:
     """The attribute whose column an input needs: itself, or the category of `category$level`."""
     end = len(name)
-    while name[:end] not in kinds and (end := name.rfind("$", 0, end)) > 0:
+    while name[:end] not in known and (end := name.rfind(known.separator, 0, end)) > 0:
         pass
     return name[:end] if end > 0 else name
 
 
-def _no_rows(inputs: Sequence[str], kinds: Mapping[str, str], rows: int = 0) -> Table:
+def _no_rows(inputs: Sequence[str], known: Schema, rows: int = 0) -> Table:
     """A table of a model's inputs whose every cell is missing."""
     columns: dict[str, Column] = {}
     for name in inputs:
-        attribute = attribute_of(name, kinds)
-        is_text = kinds.get(attribute, "C") not in ("C", "B")
+        attribute = attribute_of(name, known)
+        is_text = attribute in known and not known[attribute].numeric
         columns[attribute] = (
             Coded(np.full(rows, -1, dtype=np.int32), ()) if is_text else np.full(rows, np.nan)
         )

@@ -87,8 +87,7 @@ def outputs_of(
     imputing: Moments | None = None,
 ) -> Iterator[tuple[Batch, dict[str, NDArray[Any]]]]:
     """A file's batches and the model's outputs for their rows. Raises SourceError naming column and row."""
-    kinds = {attribute.name: attribute.type.value for attribute in known.attributes}
-    columns = list(dict.fromkeys(modelling.attribute_of(name, kinds) for name in inputs))
+    columns = list(dict.fromkeys(modelling.attribute_of(name, known) for name in inputs))
     letters: dict[str, str] | None = None
     if options.order is not None:
         columns = list(model.get("columns") or source.names)

@@ -139,9 +139,9 @@ class ProjectModels:
     ) -> ModelRecord:
         """Store a model that was fitted elsewhere, marked as such. Raises BadRequest if it is not one."""
         rows.check_name(model)
-        kinds = {a.name: a.type.value for a in (await self._projects.row(name)).schema.attributes}
+        known = (await self._projects.row(name)).schema
         with refusing():
-            read = await self._learning.think(modelling.revive, fitted, inputs, kinds)
+            read = await self._learning.think(modelling.revive, fitted, inputs, known)
         record = ModelRecord(
             project=name,
             name=model,

@@ -36,6 +36,7 @@ PRECISION: Final = "precision"
 PROFILES: Final = "enableHistogram"
 CONDITIONALS: Final = "conditionals"
 SPLIT: Final = "partitionSplit"
+SEPARATOR: Final = "categorySeparator"
 LOWER_CASE: Final = "lower_case"
 
 EMBEDDED: Final = "sml_project_rolling_window_use_embedded"
@@ -46,7 +47,7 @@ WITHOUT_EFFECT: Final = frozenset({"sml_project_autosave", "sml_project_learn_me
 The schedule belongs to a federation and is only remembered here."""
 
 KNOWN: Final = (
-    frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, CONDITIONALS, SPLIT, LOWER_CASE, EMBEDDED})
+    frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, CONDITIONALS, SPLIT, LOWER_CASE, EMBEDDED, SEPARATOR})
     | {POWER_COLUMN, POWER_MIN, POWER_MAX, POWER_STEPS, ORDER}
     | WITHOUT_EFFECT
 )
@@ -67,6 +68,7 @@ class ProjectOptions:
     extras: what is to be counted beside sums and products, and what not; profiles are by default. split: a
     category for each of whose levels statistics are kept apart. powers: those of a column to learn beside it.
     order: how many tokens the next depends on, if rows are sequences: then runs of tokens are learned.
+    separator: what stands between a category and its level in names, if not the usual.
     encoding: what the project's encoder makes of its columns, before all that."""
 
     row_filter: RowFilter | None = None
@@ -78,6 +80,7 @@ class ProjectOptions:
     encoding: Encoding | None = None
     powers: Powers | None = None
     order: int | None = None
+    separator: str | None = None
 
     @classmethod
     def read(cls, parameters: Mapping[str, Any], encoding: Encoding | None = None) -> ProjectOptions:
@@ -112,6 +115,7 @@ class ProjectOptions:
             encoding,
             Powers.read(parameters),
             order,
+            _separator(parameters.get(SEPARATOR)),
         )
 
     def schema(self, given: Schema | None) -> Schema:
@@ -137,7 +141,7 @@ class ProjectOptions:
                     f"powers of {self.powers.column!r} are to be learned, which is not in the schema: add it"
                 )
             given = self.powers.beside(given, np.zeros(0), given, self.precision)
-        return replace(given, extras=extras, split=split)
+        return replace(given, extras=extras, split=split, separator=self.separator or given.separator)
 
     def check_agreed(self, project: str, federation: str, agreed: Schema) -> None:
         """Raise BadRequest if what was asked for is not what the members of a federation count."""
@@ -156,6 +160,12 @@ class ProjectOptions:
                 "leave the option out: the agreed one is taken",
             )
 
+        if self.separator not in (None, agreed.separator):
+            raise BadRequest(
+                f"project {project!r} of {federation!r} separates levels by {agreed.separator!r}, as agreed "
+                f"among its members: {SEPARATOR} {self.separator!r} is not possible",
+                "leave the option out: the agreed one is taken",
+            )
         lacking = self.powers.names.difference(agreed.names) if self.powers is not None else ()
         if lacking and agreed.attributes:
             raise BadRequest(
@@ -250,6 +260,16 @@ def flag(name: str, value: Any) -> bool:
     if found is None:
         raise BadRequest(f"{name} {str(value)[:80]!r} is neither true nor false", "use true or false")
     return found
+
+
+def _separator(value: Any) -> str | None:
+    """A character; None for none. Raises BadRequest."""
+    if value in (None, ""):
+        return None
+    try:
+        return Schema((), separator=str(value)).separator
+    except SchemaError as error:
+        raise BadRequest(f"{SEPARATOR}: {error}", "use one such as $ or |") from None
 
 
 def _window(value: Any) -> int:

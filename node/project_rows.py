@@ -61,6 +61,7 @@ class ProjectRow:
             encoder=self.encoder,
             extras=tuple(sorted(self.schema.extras)),
             split=self.schema.split,
+            separator=self.schema.separator,
         )
 
 

@@ -106,8 +106,7 @@ class ProjectTasks:
         imputing = None
         if given.get("impute"):
             moments = (await self._projects.statistics(project)).moments
-            kinds = {a.name: a.type.value for a in moments.schema.attributes}
-            wanted = {attribute_of(name, kinds) for name in record.inputs}
+            wanted = {attribute_of(name, moments.schema) for name in record.inputs}
             part = moments.restrict([name for name in moments.schema.names if name in wanted])
             imputing = await asyncio.to_thread(part.to_bytes)
         asked = ("output", "flags", "score", "figures")

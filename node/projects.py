@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from federation.statistics import Extra, Moments, Schema, Table
+from federation.statistics import SEPARATOR, Extra, Moments, Schema, Table
 from node import project_rows as rows
 from node.answers import ProjectInfo, Share, Snapshot, Statistics
 from node.encoding import restored
@@ -346,6 +346,7 @@ class Projects:
 def _listed(schema: Schema) -> str:
     counted = " and ".join(sorted(schema.extras)) or "no profiles"
     counted += "" if schema.order is None else f", sequences of order {schema.order}"
+    counted += "" if schema.separator == SEPARATOR else f", levels separated by {schema.separator!r}"
     return counted if schema.split is None else f"{counted}, split by {schema.split!r}"
 
 

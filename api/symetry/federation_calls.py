@@ -26,7 +26,7 @@ from api.symetry.views import line
 from node.answers import FederationInfo, LogLine, ProjectInfo
 from node.errors import AlreadyExists, NodeError, NotFound
 from node.expansion import ORDER, POWER_COLUMN, POWER_MAX, POWER_MIN, POWER_STEPS
-from node.project_options import LOWER_CASE, ProjectOptions
+from node.project_options import LOWER_CASE, SEPARATOR, ProjectOptions
 
 _SCHEDULE = re.compile(r"[mhd][0-9]{1,4}")
 _SCHEDULE_KEY: Final = "sync_sched"
@@ -56,7 +56,7 @@ _TAKEN: Final = frozenset(
         "nats_stream_max_memory",
     }
 )
-_OF_PROJECT: Final = frozenset({POWER_COLUMN, POWER_MIN, POWER_MAX, POWER_STEPS, ORDER})
+_OF_PROJECT: Final = frozenset({POWER_COLUMN, POWER_MIN, POWER_MAX, POWER_STEPS, ORDER, SEPARATOR})
 """Options of the project that the federation shares; what its first member says is agreed with the schema."""
 
 _TAKEN_BY_JOIN: Final = _TAKEN | {_TOKEN, "fed_secret_key", "fed_rest_url", "fed_rest_host", "passwd"}

@@ -96,7 +96,7 @@ def _named(ids: Sequence[str], names: Sequence[str], project: ProjectInfo) -> li
     if names:
         known = {attribute.name for attribute in project.attributes}
         for name in names:
-            if name not in known and name.split("$", 1)[0] not in known:
+            if name not in known and name.split(project.separator, 1)[0] not in known:
                 raise bad_request(f"Project [{project.name}] has no attribute [{name}].", "See its info.")
         return list(names)
     return [_by_index(text, project) for text in ids]
@@ -138,6 +138,7 @@ def project_entity(
         attribute_types=[attribute.type for attribute in info.attributes],
         params=params,
         partition_column=info.split or "",
+        category_separator=info.separator,
         type=_type(info),
         histogram_enabled="profiles" in info.extras,
         creation_date=milliseconds(info.created),

@@ -17,7 +17,7 @@ from federation.assessment.outcome import Observed, Outcome, observed, outcome
 from federation.assessment.scores import SCORES, Task
 from federation.models import Model
 from federation.models.unknown_levels import known_only
-from federation.statistics import Table
+from federation.statistics import SEPARATOR, Table
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,9 @@ class Assessment:
         return plain
 
 
-def assess(model: Model, target: str, table: Table, task: Task | None = None) -> Assessment:
+def assess(
+    model: Model, target: str, table: Table, task: Task | None = None, separator: str = SEPARATOR
+) -> Assessment:
     """Predict the rows of `table` in which `target` is present, and compare.
 
     The task is by default what the truth looks like: text is many classes, 0 and 1 are two, other numbers a
@@ -54,14 +56,14 @@ def assess(model: Model, target: str, table: Table, task: Task | None = None) ->
     target's. Raises `AssessmentError` if target or answer are not there or do not fit each other, and what
     the model raises for a table that it cannot predict.
     """
-    truth = observed(table, target)
+    truth = observed(table, target, separator)
     rows = np.flatnonzero(truth.present)
     judged, unknown = known_only(model, table if truth.present.all() else table.take(rows))
     predictions = model.predict(judged)
     chosen = task or task_of(truth, predictions)
-    answer = outcome(predictions, target, chosen)
+    answer = outcome(predictions, target, chosen, separator)
     actual = truth.values[rows]
-    _check(truth, actual, answer, chosen)
+    _check(truth, actual, answer, chosen, separator)
     scores, remarks = _scores(actual, answer, chosen)
     of_task: dict[str, Any] = {}
     if chosen == "regression":
@@ -82,10 +84,10 @@ def task_of(truth: Observed, predictions: Mapping[str, NDArray[Any]]) -> Task:
     return "binary" if truth.zero_one else "regression"
 
 
-def _check(truth: Observed, actual: NDArray[Any], answer: Outcome, task: Task) -> None:
+def _check(truth: Observed, actual: NDArray[Any], answer: Outcome, task: Task, separator: str) -> None:
     if task != "multiclass" and not truth.numeric:
         raise AssessmentError(
-            f"target {truth.name!r} holds text: assess {truth.name}$LEVEL, one of its levels"
+            f"target {truth.name!r} holds text: assess one of its levels, {truth.name}{separator}LEVEL"
         )
     if task == "binary" and not truth.zero_one:
         raise AssessmentError(

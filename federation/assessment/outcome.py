@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from federation.assessment.errors import AssessmentError
 from federation.assessment.scores import Task
-from federation.statistics import Coded, Table
+from federation.statistics import SEPARATOR, Coded, Table
 
 FloatArray = NDArray[np.float64]
 
-SEPARATOR: Final = "$"
 MIDDLE: Final = 0.5  # a regression of a 0/1 target takes for 1 what is nearer to 1
 
 
@@ -46,12 +45,12 @@ class Outcome:
     score: FloatArray | None
 
 
-def observed(table: Table, target: str) -> Observed:
+def observed(table: Table, target: str, separator: str = SEPARATOR) -> Observed:
     """The target's column, or for `category$level` 1 in the rows of that level and 0 in the others.
 
     Raises `AssessmentError` if the table has no such column, if it is empty or infinite somewhere.
     """
-    found = _column(table, target)
+    found = _column(table, target, separator)
     if isinstance(found, Coded):
         values: NDArray[Any] = np.array(found.decode(), dtype=object)
         present = found.codes >= 0
@@ -67,7 +66,9 @@ def observed(table: Table, target: str) -> Observed:
     return Observed(target, values, present)
 
 
-def outcome(predictions: Mapping[str, NDArray[Any]], target: str, task: Task) -> Outcome:
+def outcome(
+    predictions: Mapping[str, NDArray[Any]], target: str, task: Task, separator: str = SEPARATOR
+) -> Outcome:
     """A model's answer among the columns of its `predict`.
 
     The value is "res". Two classes are ranked by "resZ", else by the probability of class 1, else by the
@@ -87,22 +88,22 @@ def outcome(predictions: Mapping[str, NDArray[Any]], target: str, task: Task) ->
     value = value.astype(np.float64)
     if task == "regression":
         return Outcome(value, None)
-    of_class_one = predictions.get(f"{target}{SEPARATOR}1")
+    of_class_one = predictions.get(f"{target}{separator}1")
     score = np.asarray(predictions.get("resZ", value if of_class_one is None else of_class_one))
     return Outcome((value >= MIDDLE).astype(np.float64), score.astype(np.float64))
 
 
-def _column(table: Table, target: str) -> Coded | FloatArray:
+def _column(table: Table, target: str, separator: str) -> Coded | FloatArray:
     if target in table.columns:
         return table.columns[target]
-    end = target.find(SEPARATOR)
+    end = target.find(separator)
     while end >= 0:
         column = table.columns.get(target[:end])
         if isinstance(column, Coded):
             level = target[end + 1 :]
             place = column.levels.index(level) if level in column.levels else len(column.levels)
             return np.where(column.codes < 0, np.nan, (column.codes == place).astype(np.float64))
-        end = target.find(SEPARATOR, end + 1)
+        end = target.find(separator, end + 1)
     raise AssessmentError(
         f"the table has no column {target!r}, the target (it has {', '.join(table.names[:12])}): "
         "give rows that tell what happened"

@@ -115,7 +115,7 @@ def compared(moments: Moments, categories: Sequence[str]) -> Table:
 
 def _groups(moments: Moments, name: str) -> list[str]:
     if is_category(moments, name):
-        return [f"{name}${level}" for level in moments.level_counts(name)]
+        return [moments.schema.indicator(name, level) for level in moments.level_counts(name)]
     return [name]
 
 

@@ -13,7 +13,6 @@ from federation.explore.metric import Metric, needed, numeric
 from federation.explore.samples import is_category
 from federation.explore.sums import column
 from federation.models.algorithm import Parameter, number, whole
-from federation.models.design import SEPARATOR
 from federation.models.errors import ModelError
 from federation.statistics import Histogram, Moments
 
@@ -66,9 +65,11 @@ def conditional_density(
             "category that the schema is split by" + (f", {split!r}" if split else " (this one is not split)")
         )
     start, stop = _edges(name, moments.histogram(name), low, high)
-    parts = moments.parts() if chosen is None else {chosen.level: moments.part(str(chosen.level))}
+    parts = moments.parts() if chosen is None else {str(chosen.level): moments.part(str(chosen.level))}
     return {
-        f"{split}{SEPARATOR}{level}": _binned(part.histogram(name), needed("bins", bins), start, stop)
+        moments.schema.indicator(split, level): _binned(
+            part.histogram(name), needed("bins", bins), start, stop
+        )
         for level, part in parts.items()
     }
 

@@ -58,7 +58,7 @@ def parts(moments: Moments, name: str, groups: Sequence[str]) -> list[Sample]:
     for group in groups:
         if is_category(moments, group):
             found += [
-                Sample(f"{group}${level}", sums.count, sums.total, sums.squares)
+                Sample(moments.schema.indicator(group, level), sums.count, sums.total, sums.squares)
                 for level, sums in level_sums(moments, of, group).items()
                 if sums.count > 0
             ]

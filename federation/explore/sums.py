@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from federation.models.design import SEPARATOR, category_and_level
+from federation.models.design import category_and_level
 from federation.models.errors import ModelError, listed
 from federation.statistics import AttributeType, Extra, Moments
 
@@ -70,7 +70,8 @@ def column(moments: Moments, name: str) -> Column:
             return Column(name, None)
         if schema[name].type is AttributeType.CATEGORY:
             raise ModelError(
-                f"attribute {name!r} is a category: explore one of its levels, as in '{name}{SEPARATOR}level'"
+                f"attribute {name!r} is a category: explore one of its levels, as in "
+                f"{schema.indicator(name, 'level')!r}"
             )
         if schema[name].type is AttributeType.TEXT:
             raise ModelError(f"attribute {name!r} is text: explore a category, or an encoding of it")

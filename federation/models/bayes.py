@@ -30,7 +30,7 @@ from federation.models.within_class import (
     numeric_within,
     of_all_rows,
 )
-from federation.statistics import AttributeType, Moments, Table
+from federation.statistics import SEPARATOR, AttributeType, Moments, Table
 
 FloatArray = NDArray[np.float64]
 
@@ -58,6 +58,7 @@ class BayesModel:
     rows: int
     laplace_factor: float
     columns: tuple[InputColumn, ...]
+    separator: str = SEPARATOR
 
     def predict(self, table: Table) -> dict[str, NDArray[Any]]:
         """{"res": the likeliest class, "Prob": its probability, …}; see `classes.outcome` for the others.
@@ -68,7 +69,9 @@ class BayesModel:
         scores = np.log(np.array(self.priors)) + np.zeros((table.rows, 1))
         for _, terms in self.evidence(table):
             scores += terms
-        answers, posterior = outcome(self.target, self.classes, scores, numeric=self.numeric)
+        answers, posterior = outcome(
+            self.target, self.classes, scores, numeric=self.numeric, separator=self.separator
+        )
         return {"res": answers.pop("res"), "Prob": posterior.max(axis=1)} | answers
 
     def evidence(self, table: Table) -> Iterator[tuple[str, FloatArray]]:
@@ -117,6 +120,7 @@ def fit_bayes(
     names = _Inputs.of(moments, inputs)
     cells = {name: levels_within(moments, found, name) for name in names.categories}
     return BayesModel(
+        separator=moments.schema.separator,
         algorithm="bayes",
         target=target,
         classes=found.classes,

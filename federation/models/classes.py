@@ -159,7 +159,7 @@ def class_sums(
 
 
 def outcome(
-    target: str, classes: Sequence[str], scores: FloatArray, *, numeric: bool
+    target: str, classes: Sequence[str], scores: FloatArray, *, numeric: bool, separator: str
 ) -> tuple[dict[str, NDArray[np.generic]], FloatArray]:
     """What a classifier answers, from scores (rows, k) that are log-posteriors up to a term of each row.
 
@@ -171,7 +171,7 @@ def outcome(
     best = scores.argmax(axis=1)
     labels = np.array([0.0, 1.0]) if numeric else np.array(classes)
     answers: dict[str, NDArray[np.generic]] = {"res": labels[best]}
-    answers |= {f"{target}${label}": posterior[:, at] for at, label in enumerate(classes)}
+    answers |= {f"{target}{separator}{label}": posterior[:, at] for at, label in enumerate(classes)}
     if numeric:
         answers["resZ"] = scores[:, 1] - scores[:, 0]
     return answers, posterior

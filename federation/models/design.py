@@ -27,7 +27,6 @@ from federation.statistics import (
 )
 from federation.statistics.centred import column_means
 
-SEPARATOR: Final = "$"
 LARGEST: Final = (
     1e280  # a sum of squares above it has products whose rounding errors double-doubles cannot hold
 )
@@ -181,12 +180,7 @@ def about_zero(sums: Design) -> tuple[DoubleDouble, DoubleDouble, DoubleDouble]:
 
 def category_and_level(schema: Schema, name: str) -> tuple[str, str] | None:
     """The category and the level that `category$level` names; None if it names neither."""
-    end = name.find(SEPARATOR)
-    while end >= 0:
-        if name[:end] in schema and schema[name[:end]].type is AttributeType.CATEGORY:
-            return name[:end], name[end + 1 :]
-        end = name.find(SEPARATOR, end + 1)
-    return None
+    return schema.level(name)
 
 
 def _columns(
@@ -208,7 +202,7 @@ def _columns(
         category = _category_of(moments.schema, name)
         stop = start + 1
         if category == name:
-            levels = {f"{name}{SEPARATOR}{level}" for level in moments.level_counts(name)}
+            levels = {moments.schema.indicator(name, level) for level in moments.level_counts(name)}
             stop = start
             while stop < len(names) and names[stop] in levels:
                 stop += 1
@@ -266,7 +260,7 @@ def check_names(schema: Schema, target: str | None, inputs: Sequence[str], *, cl
     if not classes and target in schema and schema[target].type is AttributeType.CATEGORY:
         raise ModelError(
             f"target {target!r} is a category: choose one of its levels as a 0/1 target, as in "
-            f"'{target}{SEPARATOR}level'"
+            f"{schema.indicator(target, 'level')!r}"
         )
     same = (target, _category_of(schema, target))
     clash = [name for name, category in categories.items() if name in same or category == target]

@@ -106,7 +106,7 @@ def _inputs(moments: Moments, centred: Centred, attributes: Sequence[str]) -> li
     for name in attributes:
         stop, levels = start + 1, None
         if not moments.schema[name].numeric:
-            known = {f"{name}$" + level for level in moments.level_counts(name)}
+            known = {moments.schema.indicator(name, level) for level in moments.level_counts(name)}
             stop = start
             while stop < len(centred.names) and centred.names[stop] in known:
                 stop += 1

@@ -24,7 +24,7 @@ from federation.models.linear_algebra import solver
 from federation.models.prediction import design_matrix
 from federation.models.record import to_record
 from federation.models.wide_arithmetic import times, wide
-from federation.statistics import DoubleDouble, Missing, Moments, Table
+from federation.statistics import SEPARATOR, DoubleDouble, Missing, Moments, Table
 
 FloatArray = NDArray[np.float64]
 
@@ -53,6 +53,7 @@ class MldaModel:
     means: Mapping[str, float]
     missing: str
     columns: tuple[InputColumn, ...]
+    separator: str = SEPARATOR
 
     def predict(self, table: Table) -> dict[str, NDArray[Any]]:
         """{"res": the likeliest class, `target$class`: its probability, …}; see `classes.outcome`.
@@ -62,7 +63,7 @@ class MldaModel:
         centre = np.array([column.mean for column in self.columns])
         centred = design_matrix(self.columns, table, self.reference_levels) - centre
         scores = centred @ np.array(self.weights).T + np.array(self.intercepts)
-        return outcome(self.target, self.classes, scores, numeric=self.numeric)[0]
+        return outcome(self.target, self.classes, scores, numeric=self.numeric, separator=self.separator)[0]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, read back by `models.from_dict`."""
@@ -101,6 +102,7 @@ def fit_mlda(
     intercepts = np.log(priors) - 0.5 * (weights * sums.shifts.hi).sum(axis=1)
     class_means = sums.means.hi + sums.shifts.hi
     return MldaModel(
+        separator=moments.schema.separator,
         algorithm="mlda",
         target=target,
         classes=sums.target.classes,

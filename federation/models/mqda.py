@@ -24,7 +24,7 @@ from federation.models.errors import ModelError
 from federation.models.normal import log_determinant, squared_distances, whitening
 from federation.models.prediction import design_matrix
 from federation.models.record import to_record
-from federation.statistics import Missing, Moments, Table
+from federation.statistics import SEPARATOR, Missing, Moments, Table
 
 FloatArray = NDArray[np.float64]
 Matrix = tuple[tuple[float, ...], ...]
@@ -53,6 +53,7 @@ class MqdaModel:
     ddof: int
     missing: str
     columns: tuple[InputColumn, ...]
+    separator: str = SEPARATOR
 
     def predict(self, table: Table) -> dict[str, NDArray[Any]]:
         """{"res": the likeliest class, `target$class`: its probability, …}; see `classes.outcome`.
@@ -65,7 +66,7 @@ class MqdaModel:
         for at, (mean, factor, determinant, prior) in enumerate(parts):
             distances = squared_distances(rows - np.array(mean), np.array(factor))
             scores[:, at] = np.log(prior) - 0.5 * (determinant + distances)
-        return outcome(self.target, self.classes, scores, numeric=self.numeric)[0]
+        return outcome(self.target, self.classes, scores, numeric=self.numeric, separator=self.separator)[0]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, read back by `models.from_dict`."""
@@ -95,6 +96,7 @@ def fit_mqda(
     fitted = [_class(part, terms, missing, ddof, label) for label, part in parts.items()]
     counts = tuple(rows for rows, _, _ in fitted)
     return MqdaModel(
+        separator=moments.schema.separator,
         algorithm="mqda",
         target=target,
         classes=found.classes,

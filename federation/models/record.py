@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -39,10 +39,21 @@ def _plain(value: Any) -> Any:
 
 def _dataclass(model: Any, record: Any, where: str) -> Any:
     hints = _hints(model)
-    if not isinstance(record, Mapping) or set(record) != set(hints):
-        wrong = sorted(map(str, set(record) ^ set(hints))) if isinstance(record, Mapping) else "all of them"
+    optional = {field.name for field in fields(model) if field.default is not MISSING}
+    if not isinstance(record, Mapping) or set(record) | optional != set(hints):
+        wrong = (
+            sorted(map(str, (set(record) | optional) ^ set(hints)))
+            if isinstance(record, Mapping)
+            else "all of them"
+        )
         raise ModelError(f"{where}: missing or unknown fields {wrong}")
-    return model(**{name: _restored(record[name], hint, f"{where}: {name}") for name, hint in hints.items()})
+    return model(
+        **{
+            name: _restored(record[name], hint, f"{where}: {name}")
+            for name, hint in hints.items()
+            if name in record
+        }
+    )
 
 
 @cache

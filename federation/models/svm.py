@@ -89,7 +89,7 @@ def fit_svm(
     if not target_of(moments, target, inputs).numeric:
         raise ModelError(
             f"target {target!r} is a category, and lsvm tells two classes apart: choose one of its levels, "
-            f"as in '{target}$level', or use mlda"
+            f"as in {moments.schema.indicator(target, 'level')!r}, or use mlda"
         )
     sums = design(moments, target, inputs, missing)
     n = wide(np.array(float(sums.rows)))

@@ -216,7 +216,7 @@ def _outcome(graph: Graph, model: Any, scores: str) -> str:
 
 def _probabilities(graph: Graph, model: Any, scores: str, posterior: str) -> None:
     for at, label in enumerate(model.classes):
-        graph.output(f"{model.target}${label}", graph.column(posterior, at))
+        graph.output(f"{model.target}{model.separator}{label}", graph.column(posterior, at))
     if model.numeric:
         graph.output("resZ", graph.node("Sub", graph.column(scores, 1), graph.column(scores, 0)))
 

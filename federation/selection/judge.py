@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from federation.assessment import AssessmentError, Score, Task, observed, outcome, score_named, task_of
 from federation.models import Model, ModelError
 from federation.models.unknown_levels import known_only
-from federation.statistics import Table
+from federation.statistics import SEPARATOR, Table
 
 FloatArray = NDArray[np.float64]
 
@@ -26,10 +26,11 @@ class Judge:
     score: Score
     table: Table
     truth: NDArray[Any]
+    separator: str
 
     def gain(self, predictions: Mapping[str, NDArray[Any]]) -> float:
         """The score of a model's outputs, signed so that more is better."""
-        answer = outcome(predictions, self.target, self.task)
+        answer = outcome(predictions, self.target, self.task, self.separator)
         given = answer.score if self.score.of == "score" else answer.value
         return self.score.gain(self.truth, answer.value if given is None else given)
 
@@ -70,13 +71,15 @@ class Judge:
         return known_only(model, self.table)[1]
 
 
-def judge(table: Table, target: str, metric: str | None, task: Task | None) -> Judge:
+def judge(
+    table: Table, target: str, metric: str | None, task: Task | None, separator: str = SEPARATOR
+) -> Judge:
     """A judge of models of `target`; without a task, the truth's look and the metric decide.
 
     Raises `ModelError` for a table without truth, of one class only, or that does not fit task or metric.
     """
     try:
-        truth = observed(table, target)
+        truth = observed(table, target, separator)
         chosen = task or task_of(truth, {})
         if (
             chosen == "binary"
@@ -94,7 +97,7 @@ def judge(table: Table, target: str, metric: str | None, task: Task | None) -> J
         score.compute(actual, actual)
     except AssessmentError as error:
         raise ModelError(f"validation: {error}") from None
-    return Judge(target, chosen, score, table.take(rows), actual)
+    return Judge(target, chosen, score, table.take(rows), actual, separator)
 
 
 def _suits(metric: str | None, task: Task) -> bool:

@@ -204,7 +204,8 @@ class _Search:
                 "there is no validation table: give rows that were not learned, with the target, or "
                 f"choose by the rows learned with the metric {AICC} ({' and '.join(IN_SAMPLE)})"
             )
-        return judge(validation, self._target, self._options.metric, task)
+        separator = self._moments.schema.separator
+        return judge(validation, self._target, self._options.metric, task, separator)
 
     def run(self) -> Selection:
         remarks: dict[str, None] = {}

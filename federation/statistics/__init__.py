@@ -8,7 +8,15 @@ from federation.statistics.exact import ExactArray
 from federation.statistics.learner import Learner
 from federation.statistics.moments import Moments
 from federation.statistics.quantum import Quantum, common
-from federation.statistics.schema import LETTERS, MAX_ORDER, Attribute, AttributeType, Extra, Schema
+from federation.statistics.schema import (
+    LETTERS,
+    MAX_ORDER,
+    SEPARATOR,
+    Attribute,
+    AttributeType,
+    Extra,
+    Schema,
+)
 from federation.statistics.sequences import NGRAM, NGRAM_SCHEMA, ngram_table, ngrams
 from federation.statistics.table import Coded, Column, Table
 
@@ -17,6 +25,7 @@ __all__ = [
     "MAX_ORDER",
     "NGRAM",
     "NGRAM_SCHEMA",
+    "SEPARATOR",
     "Attribute",
     "AttributeType",
     "Bivariate",

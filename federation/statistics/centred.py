@@ -26,7 +26,6 @@ FloatArray = NDArray[np.float64]
 Missing: TypeAlias = Literal["listwise", "pairwise", "mean"]
 
 MAX_TERMS: Final = 10_000  # a square matrix of doubles over more would not fit in memory
-SEPARATOR: Final = "$"  # between a category and its level in the name of an indicator
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ class _Columns:
             levels = stratum.groups[category].levels
             for index in chosen:
                 at_level.setdefault(category, []).append((len(listed), index))
-                listed.append(f"{category}{SEPARATOR}{levels[index]}")
+                listed.append(schema.indicator(category, levels[index]))
                 twos.append(0)
                 fives.append(0)
             if len(listed) > MAX_TERMS:
@@ -239,11 +238,9 @@ def _category_of(moments: Moments, name: str) -> tuple[str, str | None]:
     categories = {attribute.name for attribute in moments.schema.categories}
     if name in categories:
         return name, None
-    end = name.find(SEPARATOR)
-    while end >= 0:
-        if name[:end] in categories:
-            return name[:end], name[end + 1 :]
-        end = name.find(SEPARATOR, end + 1)
+    found = moments.schema.level(name)
+    if found is not None:
+        return found
     attribute = moments.schema[name]
     raise SchemaError(
         f"attribute {name!r} of type {attribute.type.value} has no values to compute with: leave it out, or "

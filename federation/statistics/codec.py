@@ -43,6 +43,8 @@ from federation.statistics.schema import (
     MAX_ATTRIBUTES,
     MAX_NAME,
     ORDER_BIT,
+    SEPARATOR,
+    SEPARATOR_BIT,
     Attribute,
     AttributeType,
     Extra,
@@ -200,8 +202,11 @@ class _Reader:
             quantum = Quantum(twos, fives) if type_ is AttributeType.CONTINUOUS else None
             attributes.append(Attribute(name, type_, quantum))
         bits = self.unpack("<B")
-        extras, split = self.extras(bits & ~ORDER_BIT), self.text(4 * MAX_NAME) or None
-        return Schema(tuple(attributes), extras, split, self.unpack("<B") if bits & ORDER_BIT else None)
+        extras = self.extras(bits & ~ORDER_BIT & ~SEPARATOR_BIT)
+        split = self.text(4 * MAX_NAME) or None
+        order = self.unpack("<B") if bits & ORDER_BIT else None
+        separator = self.text(4) if bits & SEPARATOR_BIT else SEPARATOR
+        return Schema(tuple(attributes), extras, split, order, separator)
 
     def extras(self, bits: int) -> frozenset[Extra]:
         extras = frozenset(extra for extra, bit in EXTRA_BITS.items() if bits & bit)

@@ -170,13 +170,13 @@ class Moments:
     def rescale(self, schema: Schema) -> Moments:
         """The same rows, each attribute counted in the finer unit that `schema` gives it; exact.
 
-        Raises `SchemaError` unless names, types, extras, split and order agree and every unit divides the
-        present one.
+        Raises `SchemaError` unless names, types, extras, split, order and separator agree, and every unit
+        divides the present one.
         """
         if schema == self._schema:
             return Moments._of(schema, self._parts)
         if schema.asked != self._schema.asked:
-            raise SchemaError("rescaling keeps extras, split and order: see without and unsplit")
+            raise SchemaError("rescaling keeps extras, split, order and separator: see without and unsplit")
         if set(schema.names) != set(self._schema.names):
             raise SchemaError("rescaling keeps the attributes: use grow or restrict to change them")
         factors = []

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_ATTRIBUTES: Final = 10_000
 MAX_NAME: Final = 200
 MAX_ORDER: Final = 10
+SEPARATOR: Final = "$"
+"""Between a category and its level, unless a schema has another one."""
 
 
 class AttributeType(StrEnum):
@@ -41,6 +43,7 @@ class Extra(StrEnum):
 
 EXTRA_BITS: Final = {Extra.PROFILES: 1, Extra.CONDITIONALS: 2}
 ORDER_BIT: Final = 4
+SEPARATOR_BIT: Final = 8
 LETTERS: Final = "C, B, T, S, L, P or X"  # as error messages list them
 _GROUPED: Final = frozenset({AttributeType.CATEGORY, AttributeType.TEXT})
 
@@ -104,14 +107,16 @@ class Schema:
 
     `extras` are counted beside the strata; `split` names a category for each of whose levels the rows are
     counted apart (it may be an attribute that has yet to come); `order`, of sequences, how many tokens the
-    next depends on: their runs are one token longer. Equality and digest do not depend on the order of
-    display. A schema without attributes agrees with any of these. Raises `SchemaError`.
+    next depends on: their runs are one token longer. `separator` stands between a category and its level in
+    the name of an indicator. Equality and digest do not depend on the order of display. A schema without
+    attributes agrees with any of these. Raises `SchemaError`.
     """
 
     attributes: tuple[Attribute, ...]
     extras: frozenset[Extra] = frozenset()
     split: str | None = None
     order: int | None = None
+    separator: str = SEPARATOR
     _by_name: dict[str, Attribute] = field(init=False, repr=False)
     _numeric: tuple[Attribute, ...] = field(init=False, repr=False)
     _places: dict[str, int] = field(init=False, repr=False)
@@ -131,6 +136,12 @@ class Schema:
         object.__setattr__(self, "_places", places)
         if self.order is not None and not 1 <= self.order <= MAX_ORDER:
             raise SchemaError(f"the order of sequences is 1 to {MAX_ORDER}, not {self.order}")
+        mark = self.separator
+        if len(mark) != 1 or mark.isalnum() or mark.isspace() or not mark.isprintable():
+            raise SchemaError(
+                f"a category is separated from its level by one character that is no letter, digit or space, "
+                f"not by {mark[:80]!r}"
+            )
         if self.split is not None:
             _check_split(by_name.get(self.split) or Attribute(self.split, AttributeType.CATEGORY))
 
@@ -182,16 +193,30 @@ class Schema:
         return hash((frozenset(self.attributes), self.asked))
 
     @property
-    def asked(self) -> tuple[frozenset[Extra], str | None, int | None]:
-        """How the attributes are counted: extras, split and order."""
-        return self.extras, self.split, self.order
+    def asked(self) -> tuple[frozenset[Extra], str | None, int | None, str]:
+        """How the attributes are counted and called: extras, split, order and separator."""
+        return self.extras, self.split, self.order, self.separator
+
+    def level(self, name: str) -> tuple[str, str] | None:
+        """The category and the level that `name` means as an indicator; None if it means none."""
+        end = name.find(self.separator)
+        while end >= 0:
+            if name[:end] in self and self[name[:end]].type is AttributeType.CATEGORY:
+                return name[:end], name[end + 1 :]
+            end = name.find(self.separator, end + 1)
+        return None
+
+    def indicator(self, category: str, level: str) -> str:
+        """What the 0/1 column of a category's level is called."""
+        return f"{category}{self.separator}{level}"
 
     def canonical(self) -> bytes:
         """The bytes that equal schemas share: attributes sorted by name, little-endian.
 
         u32 count, then for each: u16 length of the name, the name in UTF-8, its type's letter, i16 twos,
         i16 fives (both 0 without a quantum). Then u8 extras: 1 = profiles, 2 = conditionals, 4 = there is an
-        order; u16 length and the UTF-8 of the split, if any; u8 order, where there is one.
+        order, 8 = a separator; u16 length and the UTF-8 of the split, if any; u8 order, where there is one;
+        u16 length and the UTF-8 of the separator, if it is not the usual one.
         """
         parts = [struct.pack("<I", len(self.attributes))]
         for name in sorted(self._by_name):
@@ -201,9 +226,12 @@ class Schema:
             parts.append(struct.pack("<H", len(encoded)) + encoded + attribute.type.value.encode())
             parts.append(struct.pack("<hh", quantum.twos, quantum.fives))
         split = (self.split or "").encode()
-        extras = sum(EXTRA_BITS[extra] for extra in self.extras) + (0 if self.order is None else ORDER_BIT)
+        separator = b"" if self.separator == SEPARATOR else self.separator.encode()
+        extras = sum(EXTRA_BITS[extra] for extra in self.extras)
+        extras += (0 if self.order is None else ORDER_BIT) + (SEPARATOR_BIT if separator else 0)
         parts.append(struct.pack("<BH", extras, len(split)) + split)
         parts.append(b"" if self.order is None else bytes([self.order]))
+        parts.append(struct.pack("<H", len(separator)) + separator if separator else b"")
         return b"".join(parts)
 
     def digest(self) -> str:
@@ -236,6 +264,11 @@ class Schema:
             raise SchemaError(
                 f"sequences are of the order {self.order} in one of two schemas, {other.order} in the other: "
                 "learn both with the same"
+            )
+        if self.separator != other.separator:
+            raise SchemaError(
+                f"levels are separated by {self.separator!r} in one of two schemas, by {other.separator!r} "
+                "in the other: make both with the same"
             )
         merged: list[Attribute] = []
         for attribute in self.attributes:
@@ -278,6 +311,7 @@ class Schema:
             **({"extras": sorted(self.extras)} if self.extras else {}),
             **({"split": self.split} if self.split is not None else {}),
             **({"order": self.order} if self.order is not None else {}),
+            **({"separator": self.separator} if self.separator != SEPARATOR else {}),
         }
 
     @classmethod
@@ -291,7 +325,10 @@ class Schema:
             raise SchemaError(f"split is the name of a category, not {str(split)[:80]!r}")
         if order is not None and type(order) is not int:
             raise SchemaError(f"order is a whole number, not {str(order)[:80]!r}")
-        return cls(tuple(_attribute_from(item) for item in listed), extras, split, order)
+        separator = data.get("separator", SEPARATOR)
+        if not isinstance(separator, str):
+            raise SchemaError(f"separator is a character, not {str(separator)[:80]!r}")
+        return cls(tuple(_attribute_from(item) for item in listed), extras, split, order, separator)
 
     @classmethod
     def infer(cls, table: Table, precision: int = 40) -> Schema:

@@ -160,8 +160,7 @@ def select(request: Message, blob: bytes, channel: Channel) -> Outcome:
     """The statistics and the rows to choose by come one behind the other."""
     moments = Moments.from_bytes(blob[: request["statistics"]])
     wanted = judging.Wanted.of(request)
-    kinds = {a.name: a.type.value for a in moments.schema.attributes}
-    columns = judging.columns_of([*wanted.inputs, wanted.target], kinds)
+    columns = judging.columns_of([*wanted.inputs, wanted.target], moments.schema)
     table = given_table(request, blob[request["statistics"] :], columns, moments.schema, channel)
     best: Candidate | None = None
 
@@ -178,14 +177,15 @@ def select(request: Message, blob: bytes, channel: Channel) -> Outcome:
 
 def assess(request: Message, blob: bytes, channel: Channel) -> Outcome:
     known = Schema.from_dict(request["schema"])
-    kinds = {a.name: a.type.value for a in known.attributes}
-    columns = judging.columns_of([*request["inputs"], request["target"]], kinds)
+    columns = judging.columns_of([*request["inputs"], request["target"]], known)
     table = given_table(request, blob, columns, known, channel)
     if table is None:
         raise SourceError("there are no rows to assess by: name a file, or send rows with the target")
     model, target, draw = request["model"], request["target"], request["figures"]
     with _asking(request):
-        return judging.assess(model, target, table, request["task_kind"], draw=draw), b""
+        return judging.assess(
+            model, target, table, request["task_kind"], separator=known.separator, draw=draw
+        ), b""
 
 
 def hand_back(request: Message, _blob: bytes, _channel: Channel) -> Outcome:

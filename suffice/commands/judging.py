@@ -93,7 +93,8 @@ def select(
     with about(name, node, home, as_json) as client:
         from suffice.progress import wait_with_bar
 
-        attributes = {item["name"]: item["type"] for item in client.project(name)["attributes"]}
+        project = client.project(name)
+        attributes = {item["name"]: item["type"] for item in project["attributes"]}
         given: dict[str, Any] = {**settings(parameters)}
         given |= {"selector_type": selector}
         given |= {} if metric is None else {"sml_model_assessment_type": metric}
@@ -104,7 +105,7 @@ def select(
             name,
             model,
             target=target,
-            inputs=_others(attributes, target) if inputs is None else listed(inputs),
+            inputs=_others(attributes, target, project["separator"]) if inputs is None else listed(inputs),
             algorithm=algorithm,
             task=task,
             parameters=given,
@@ -164,7 +165,7 @@ def assess(
         emit(result["assessment"], False, assessment)
 
 
-def _others(attributes: dict[str, str], target: str) -> list[str]:
+def _others(attributes: dict[str, str], target: str, separator: str) -> list[str]:
     """All attributes that can be inputs, without the target or the category that it is a level of."""
-    own = target if target in attributes else target.split("$", 1)[0]
+    own = target if target in attributes else target.split(separator, 1)[0]
     return [name for name, kind in attributes.items() if kind in USABLE and name != own]

@@ -127,6 +127,14 @@ def create(
             show_default=False,
         ),
     ] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHARACTER",
+            help="What stands between a category and its level in names. [default: $]",
+            show_default=False,
+        ),
+    ] = None,
     powers_of: Annotated[
         str | None,
         typer.Option(
@@ -202,6 +210,7 @@ def create(
             schema=None if schema is None else read_object(schema, "schema"),
             schema_from=source,
             parameters=_options(row_filter, window, precision, lower_case, profiles, conditionals, split)
+            | ({} if separator is None else {"categorySeparator": separator})
             | _expansion(powers_of, powers, sequence),
             encoder=encoder,
         )
