@@ -75,7 +75,11 @@ async def test_a_federation_through_symetry(pair, iris):
 
     mine = iris["data"][half:]
     alone = {"inputAttributes": ["0"], "extraParameters": {"fed_peer_uuid_for_explore": peer.node.node_id}}
-    asked = await admin.symetry("POST", "/projects/local/explore?metric=uni", {"values": [alone]})
+
+    async def of_peer():
+        return await admin.symetry("POST", "/projects/local/explore?metric=uni", {"values": [alone]})
+
+    asked = await until(of_peer, lambda answer: answer.status == 200)  # the admin may hear of it last
     assert asked.json["values"]["KSVDMap"]["values"][0]["count"] == len(mine), asked.text
     started = await admin.symetry(
         "POST", "/projects/local/explore?metric=uni&async=true", {"values": [alone]}
