@@ -6,16 +6,35 @@ The store says of a user his login and has times in seconds; clients know ids an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any, Final
 
 from api.clearml.endpoint import ClearmlCall
 from api.clearml.times import iso
 from node.store.schema import COMPANY
-from node.tracking.collection import Collection
-from node.tracking.documents import Document, Page, find
+from node.tracking.collection import TASKS, Collection
+from node.tracking.documents import WHOLE, Document, Page, find
+from node.tracking.projection import Projection
 from node.tracking.query import Query, read_query
 from node.tracking.references import apart, find_joined
 from node.users import COMPANY_NAME, Users
+
+_EMPTY: Final[Mapping[str, Mapping[str, Any]]] = {
+    TASKS.name: {
+        "tags": [],
+        "system_tags": [],
+        "execution": {},
+        "script": {},
+        "output": {"destination": ""},
+        "models": {"input": [], "output": []},
+        "hyperparams": {},
+        "configuration": {},
+        "container": {},
+        "runtime": {},
+        "last_metrics": {},
+    }
+}
+"""Fields into which clients reach without looking whether they are there."""
 
 _OWNED: Final = ("user", "active_users", "last_changed_by")
 
@@ -28,7 +47,9 @@ def query_of(call: ClearmlCall[Any], collection: Collection) -> Query:
 async def listed(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
     """`get_all`: the documents that a query finds, what they refer to by bare ids."""
     page = await call.node.store.read(lambda c: find(c, query))
-    return _page(query, page, [outward(call.node.users, query.collection, d) for d in page.documents])
+    return _page(
+        query, page, [shown(call.node.users, query.collection, d, query.projection) for d in page.documents]
+    )
 
 
 async def listed_joined(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
@@ -36,17 +57,28 @@ async def listed_joined(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
     page = await call.node.store.read(lambda c: find_joined(c, query))
     users = call.node.users
     owners = apart(query.collection, query.projection).owners
-    shown = [with_owners(users, outward(users, query.collection, d), owners) for d in page.documents]
-    return _page(query, page, shown)
+    found = [shown(users, query.collection, d, query.projection) for d in page.documents]
+    return _page(query, page, [with_owners(users, document, owners) for document in found])
 
 
-def _page(query: Query, page: Page, shown: list[Document]) -> dict[str, Any]:
-    answer: dict[str, Any] = {query.collection.name: shown}
+def _page(query: Query, page: Page, found: list[Document]) -> dict[str, Any]:
+    answer: dict[str, Any] = {query.collection.name: found}
     return answer | ({"scroll_id": page.scroll_id} if page.scroll_id is not None else {})
 
 
+def shown(
+    users: Users, collection: Collection, document: Document, projection: Projection = WHOLE
+) -> Document:
+    """A document that was asked for, as clients see it. The given one is changed."""
+    wanted = set(projection.include or _EMPTY.get(collection.name, ())).difference(projection.exclude)
+    for name, empty in _EMPTY.get(collection.name, {}).items():
+        if name in wanted:
+            document.setdefault(name, deepcopy(empty))
+    return outward(users, collection, document)
+
+
 def outward(users: Users, collection: Collection, document: Document) -> Document:
-    """A document, or fields of one, as clients see it. The given one is changed."""
+    """Fields of a document as clients see them. What is given is changed."""
     for path in collection.times:
         if document.get(path) is not None:
             document[path] = iso(document[path])

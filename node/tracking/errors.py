@@ -119,3 +119,15 @@ class DatasetsInProject(InUse):
 
 class PipelinesInProject(InUse):
     """There are pipelines below the project."""
+
+
+class ModelIsReady(BadRequest):
+    """A ready model does not change."""
+
+
+class ModelInUse(InUse):
+    """A task reads the model."""
+
+
+class ModelOfPublishedTask(InUse):
+    """The task that wrote the model is published."""

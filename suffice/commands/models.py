@@ -65,12 +65,12 @@ def algorithms(
         suffice project algorithms ridge
     """
     with connected(node, home, as_json) as client:
-        from suffice import model_table, render
+        from suffice import model_table
 
         if name is None:
             emit(client.algorithms(), as_json, model_table.algorithms)
         else:
-            emit(client.algorithm(name), as_json, render.parameters)
+            emit(client.algorithm(name), as_json, model_table.algorithm)
 
 
 def fit(

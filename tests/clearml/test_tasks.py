@@ -41,7 +41,7 @@ async def test_a_task_is_as_it_was_made(admin):
         ({"type": "training"}, (400, 12)),
         ({"name": "abc"}, (400, 12)),
         ({"name": "abc", "type": "nonsense"}, (400, 12)),
-        ({"name": "ab", "type": "training"}, (400, 12)),
+        ({"name": "ab", "type": "training"}, (400, 800)),
         ({"name": "abc", "type": "training", "project": "none"}, (400, 401)),
         ({"name": "abc", "type": "training", "parent": "none"}, (400, 101)),
         ({"name": "abc", "type": "training", "tags": ["__$all"]}, (400, 16)),

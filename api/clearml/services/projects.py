@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 from pydantic import Field
 
-from api.clearml.documents import inward, listed, listed_joined, outward
+from api.clearml.documents import inward, listed, listed_joined, shown
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from node.store.schema import tasks
 from node.tracking import documents, vocabulary
@@ -48,7 +48,7 @@ async def create(call: ClearmlCall[CreateRequest]) -> dict[str, Any]:
 
 async def get_by_id(call: ClearmlCall[ProjectRequest]) -> dict[str, Any]:
     found = await call.node.store.read(lambda c: documents.get(c, PROJECTS, call.body.project))
-    return {"project": outward(call.node.users, PROJECTS, found)}
+    return {"project": shown(call.node.users, PROJECTS, found)}
 
 
 async def update(call: ClearmlCall[UpdateRequest]) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from urllib.parse import unquote
 
 from pydantic import Field
 
 from api.clearml.batches import many
 from api.clearml.documents import outward
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
+from api.clearml.files import delete_files
 from node.tracking.collection import TASKS
 from node.tracking.documents import Document
 
@@ -215,15 +215,9 @@ async def _removed(call: ClearmlCall[Any], done: dict[str, Any]) -> dict[str, An
     """The answer of what was removed; files of the node's own that it had go too, if that was asked."""
     urls = done.pop("urls")
     if call.body.delete_external_artifacts:
-        await _delete_files(call, [url for listed in urls.values() for url in listed])
+        await delete_files(call.node, [url for listed in urls.values() for url in listed])
     done["events"] = {"deleted": done.get("events", 0)}
     return {**done, "urls": urls} if call.body.return_file_urls else done
-
-
-async def _delete_files(call: ClearmlCall[Any], urls: list[str]) -> None:
-    """Delete those of the files that this node serves."""
-    own = call.node.files_url.rstrip("/") + "/"
-    await call.node.files.delete([unquote(url.removeprefix(own)) for url in urls if url.startswith(own)])
 
 
 class TaskRequest(Request):

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from api.clearml.batches import many
-from api.clearml.documents import listed, listed_joined, outward, query_of
+from api.clearml.documents import listed, listed_joined, outward, query_of, shown
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.errors import ApiError
 from api.clearml.times import seconds_of
@@ -75,7 +75,7 @@ class EditRequest(TaskFields):
 
 
 async def get_by_id(call: ClearmlCall[TaskRequest]) -> dict[str, Any]:
-    return {"task": outward(call.node.users, TASKS, await call.node.tasks.get(call.body.task))}
+    return {"task": shown(call.node.users, TASKS, await call.node.tasks.get(call.body.task))}
 
 
 async def get_by_id_ex(call: ClearmlCall[Request]) -> dict[str, Any]:
