@@ -162,7 +162,8 @@ def mlflow_served(command: str, folder: Path) -> Iterator[Peer]:
         until = time.monotonic() + 120
         while True:
             try:
-                send(peer, [("/health", b"")])
+                for _ in range(10):  # it has several processes, which are ready one by one
+                    new_run(peer)
                 break
             except (OSError, http.client.HTTPException):
                 if process.poll() is not None or time.monotonic() > until:

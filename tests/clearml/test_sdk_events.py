@@ -118,3 +118,50 @@ async def test_what_the_sdk_reports_the_sdk_reads(sdk: Callable[..., Any], task:
         "cleared": 3,
         "deleted": True,
     }
+
+
+EXPERIMENT = """
+    import json, sys
+    import numpy as np
+    from clearml import Task
+
+    task = Task.init("events", "reporting", auto_connect_frameworks=False, auto_connect_streams=False,
+        auto_resource_monitoring=False, auto_connect_arg_parser=False, output_uri=None)
+    logger = task.get_logger()
+    for i in range(40):
+        logger.report_scalar("loss", "train", iteration=i, value=np.float32(1 / (i + 1)))
+        logger.report_scalar("loss", "test", iteration=i, value=i)
+    logger.report_single_value("auc", 0.75)
+    logger.report_histogram("weights", "layer", iteration=1, values=np.arange(10))
+    logger.report_confusion_matrix("confusion", "test", matrix=np.eye(3), iteration=2)
+    logger.report_table("table", "rows", iteration=0, table_plot=[["a", "b"], [1, 2]])
+    logger.report_media("sample", "one", iteration=3, url="http://elsewhere/one.png")
+    logger.report_text("a line of text")
+    task.flush(wait_for_uploads=True)
+    task.close()
+
+    again = Task.get_task(task.id)
+    curves, whole = again.get_reported_scalars(), again.get_all_reported_scalars()
+    lines = "\\n".join(again.get_reported_console_output(5)).splitlines()
+    print(json.dumps({
+        "curves": {k: {n: c["x"] for n, c in v.items()} for k, v in curves.items()},
+        "all": {k: {n: len(c["y"]) for n, c in v.items()} for k, v in whole.items()},
+        "last": {k: {n: [round(c[w], 3) for w in ("last", "min", "max")] for n, c in v.items()}
+            for k, v in again.get_last_scalar_metrics().items()},
+        "single": again.get_reported_single_values(),
+        "plots": sorted((plot["metric"], plot["iter"]) for plot in again.get_reported_plots()),
+        "console": [line.strip() for line in lines],
+        "iteration": again.get_last_iteration(),
+    }))
+"""
+
+
+async def test_an_experiment_of_the_sdk_reads_back_all_that_it_reported(sdk: Callable[..., Any]) -> None:
+    told = (await sdk(EXPERIMENT)).result
+    assert told["curves"] == {"loss": {"train": list(range(40)), "test": list(range(40))}}
+    assert told["all"] == {"loss": {"train": 40, "test": 40}, "Summary": {"auc": 1}}
+    assert told["last"]["loss"] == {"train": [0.025, 0.025, 1.0], "test": [39.0, 0.0, 39.0]}
+    assert told["single"] == {"auc": 0.75}
+    assert told["plots"] == [["confusion", 2], ["table", 0], ["weights", 1]]
+    assert "a line of text" in told["console"]
+    assert told["iteration"] == 39
