@@ -92,7 +92,7 @@ FRAME = {
         (
             "/projects/p/explore?metric=ttestmu",
             {"values": [{"inputAttributes": ["0"], "extraParameters": {"fed_peer_uuid_for_explore": "x"}}]},
-            "no parameter 'fed_peer_uuid_for_explore'",
+            "project 'p' takes part in no federation: there is no member 'x'",
         ),
         ("/projects/p/explore?metric=pca", {"values": [{}, {}]}, "one MLContext"),
         ("/projects/p/explore?metric=anova&async=true", {"values": [{}]}, "anova takes 1 or more"),
