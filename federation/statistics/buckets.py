@@ -49,8 +49,9 @@ class BucketCounts:
         np.add.at(table, bits.view(np.int64), weights)
         width = _place(largest / self._fives) + 1 - self._first
         if width > self._counts.shape[1]:
-            room = width + (_SPARE << BITS) - self._counts.shape[1]
-            self._counts = np.pad(self._counts, ((0, 0), (0, room)))
+            counts = np.zeros((2, width + (_SPARE << BITS)), dtype=np.int64)
+            counts[:, : self._counts.shape[1]] = self._counts
+            self._counts = counts
         for start, held in zip((0, _NEGATIVE), self._counts, strict=True):
             self._zeros += int(table[start])
             table[start] = 0

@@ -28,9 +28,8 @@ _KEPT_LEVELS: Final = 1024  # of one attribute: more are summed table by table
 class Learner:
     """Counts the rows of one table after another, and in the end gives the `parts`.
 
-    What is summed is kept in parts of sums until then: that is faster than adding up a statistic of each
-    table. Columns that the schema does not have are passed over. Once it has refused a table nothing more can
-    be asked of it.
+    What it sums becomes a statistic only then: that is faster than adding up one of each table. Columns that
+    the schema does not have are passed over. Once it has refused a table nothing more can be asked of it.
     """
 
     def __init__(self, schema: Schema) -> None:
