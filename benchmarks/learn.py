@@ -293,8 +293,11 @@ def main() -> None:
     """Print the tables, and on the last line the same figures as a JSON object."""
     sizes = [int(argument) for argument in sys.argv[1:]] or SIZES
     console, begun = Console(width=120), time.perf_counter()
-    console.print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} at the start")
-    results: dict[str, object] = {}
+    cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    console.print(f"{cores} cores, load {load:.1f} at the start")
+    if load > cores / 2:
+        console.print("others use this machine: X.T @ X suffers most from that, and ratios to it flatter")
+    results: dict[str, object] = {"cores": cores, "load": load}
     short: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         for columns in sizes:
