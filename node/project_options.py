@@ -42,6 +42,9 @@ LOWER_CASE: Final = "lower_case"
 EMBEDDED: Final = "sml_project_rolling_window_use_embedded"
 """Another project inside, of the window's rows alone: there is none, which may be said."""
 
+HASHTRICK: Final = "sml_project_hashtrick_binsize"
+"""Hashing of whatever texts come, which an encoder does for the columns that it names."""
+
 WITHOUT_EFFECT: Final = frozenset({"sml_project_autosave", "sml_project_learn_merge", "sync_sched"})
 """Autosave and learn_merge are how every project is: committed when acknowledged, learned all or nothing.
 The schedule belongs to a federation and is only remembered here."""
@@ -85,6 +88,11 @@ class ProjectOptions:
     @classmethod
     def read(cls, parameters: Mapping[str, Any], encoding: Encoding | None = None) -> ProjectOptions:
         """Raises BadRequest naming an option that is not known, or whose value cannot be."""
+        if HASHTRICK in parameters:
+            raise BadRequest(
+                f"{HASHTRICK} is not available: which columns are to be hashed is said beforehand",
+                "make an encoder of the kind hashing, with its keys and bins, and assign it to the project",
+            )
         for name in parameters:
             if name not in KNOWN:
                 raise BadRequest(

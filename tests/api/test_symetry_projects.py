@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from node.project_options import EMBEDDED, WINDOW
+
 
 @pytest.fixture
 async def learned(served, iris):
@@ -368,3 +370,19 @@ async def test_what_one_dialect_makes_the_other_shows(learned, served):
     number = started.headers["sym-job-id"]
     job = await served.native.finished((await served.native("GET", f"/api/jobs/{number}")).json)
     assert (job["kind"], job["status"], job["number"]) == ("fit", "completed", int(number))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "remedy"),
+    [
+        ("sml_project_hashtrick_binsize", "1024", "an encoder of the kind hashing"),
+        ("sml_project_rolling_window_use_embedded", "true", "two projects"),
+    ],
+)
+async def test_an_option_that_there_is_in_another_form_is_refused_with_it(served, option, value, remedy):
+    made = await served.symetry("POST", "/projects?pid=p", {option: value})
+    assert made.status == 400 and remedy in made.json["statusString"]
+    assert (await served.symetry("POST", "/projects?pid=p", {WINDOW: "5", EMBEDDED: "false"})).status == 201
+    asked = {"rolling_window_embedded_project": "true", "driftMetric": "global"}
+    drift = await served.symetry("POST", "/projects/dataDrift", {"extraParameters": asked})
+    assert drift.status == 400 and "two projects" in drift.json["statusString"]
