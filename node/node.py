@@ -32,6 +32,7 @@ from node.projects import Projects
 from node.sessions import Sessions, load_or_create_secret
 from node.store import Store
 from node.tracking.models import TrackingModels
+from node.tracking.project_removal import ProjectRemoval
 from node.tracking.projects import TaskProjects
 from node.tracking.queues import Queues
 from node.tracking.tasks import Tasks
@@ -118,6 +119,7 @@ class Node:
             self.encoders,
         )
         self.tasks = Tasks(self.store, self.events, self.jobs)
+        self.project_removal = ProjectRemoval(self.store, self.tasks)
         self.queues = Queues(self.store)
         self._exit.push_async_callback(self.runner.stop)
         await self.runner.start()

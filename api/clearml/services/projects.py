@@ -9,6 +9,7 @@ from pydantic import Field
 
 from api.clearml.documents import inward, listed, listed_joined, shown
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
+from api.clearml.files import delete_files
 from node.store.schema import tasks
 from node.tracking import documents, vocabulary
 from node.tracking import project_statistics as statistics
@@ -146,6 +147,34 @@ class MergeRequest(Request):
 async def merge(call: ClearmlCall[MergeRequest]) -> dict[str, Any]:
     merged = await call.node.task_projects.merge(call.body.project, call.body.destination_project)
     return {"moved_entities": merged.entities, "moved_projects": merged.projects}
+
+
+async def validate_delete(call: ClearmlCall[ProjectRequest]) -> dict[str, Any]:
+    return dict(await call.node.project_removal.contents(call.body.project))
+
+
+class DeleteRequest(Request):
+    project: str
+    force: bool = False
+    delete_contents: bool = False
+    delete_external_artifacts: bool = False
+
+
+async def delete(call: ClearmlCall[DeleteRequest]) -> dict[str, Any]:
+    body = call.body
+    removed = await call.node.project_removal.delete(
+        body.project, force=body.force, with_contents=body.delete_contents
+    )
+    if body.delete_external_artifacts:
+        await delete_files(call.node, [url for listed in removed.urls.values() for url in listed])
+    answer: dict[str, Any] = {"deleted": removed.projects, "disassociated_tasks": removed.unassigned_tasks}
+    if body.delete_contents:
+        answer |= {
+            "deleted_models": removed.models,
+            "deleted_tasks": removed.tasks,
+            "urls": {name: sorted(set(urls)) for name, urls in removed.urls.items()},
+        }
+    return answer
 
 
 class IdsRequest(Request):
@@ -301,6 +330,8 @@ ENDPOINTS: Final = (
     Endpoint(
         "projects.merge", merge, "Move what is in a project to another", MergeRequest, "2.13", access="user"
     ),
+    Endpoint("projects.validate_delete", validate_delete, "What a project holds", ProjectRequest, "2.14"),
+    Endpoint("projects.delete", delete, "Delete a project and all below it", DeleteRequest, access="user"),
     Endpoint(
         "projects.make_public", make_public, "Give projects to everybody", IdsRequest, "2.9", access="user"
     ),
