@@ -47,7 +47,7 @@ def query_of(call: ClearmlCall[Any], collection: Collection) -> Query:
 async def listed(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
     """`get_all`: the documents that a query finds, what they refer to by bare ids."""
     page = await call.node.store.read(lambda c: find(c, query))
-    return _page(
+    return page_of(
         query, page, [shown(call.node.users, query.collection, d, query.projection) for d in page.documents]
     )
 
@@ -58,10 +58,11 @@ async def listed_joined(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
     users = call.node.users
     owners = apart(query.collection, query.projection).owners
     found = [shown(users, query.collection, d, query.projection) for d in page.documents]
-    return _page(query, page, [with_owners(users, document, owners) for document in found])
+    return page_of(query, page, [with_owners(users, document, owners) for document in found])
 
 
-def _page(query: Query, page: Page, found: list[Document]) -> dict[str, Any]:
+def page_of(query: Query, page: Page, found: list[Document]) -> dict[str, Any]:
+    """The answer of a list call."""
     answer: dict[str, Any] = {query.collection.name: found}
     return answer | ({"scroll_id": page.scroll_id} if page.scroll_id is not None else {})
 

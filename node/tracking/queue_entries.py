@@ -13,6 +13,9 @@ from node.store.schema import queue_entries, queue_metrics
 from node.tasks import now
 from node.tracking.errors import AlreadyQueued, NotQueued
 
+METRICS_KEPT = 90 * 86_400.0
+"""Seconds for which is known how long a queue was."""
+
 _c = queue_entries.c
 
 
@@ -95,5 +98,7 @@ def _measure(connection: sa.Connection, queue: str) -> None:
     found = connection.execute(
         sa.select(sa.func.count(), sa.func.coalesce(sa.func.avg(at - _c.added), 0.0)).where(_c.queue == queue)
     ).one()
+    old = (queue_metrics.c.queue == queue) & (queue_metrics.c.time < at - METRICS_KEPT)
+    connection.execute(queue_metrics.delete().where(old))
     row = {"queue": queue, "time": at, "length": found[0], "waiting": max(0.0, float(found[1]))}
     connection.execute(queue_metrics.insert().values(row))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,12 +22,17 @@ from node.tracking.errors import (
     SeveralDefaultQueues,
 )
 from node.tracking.names import check_name
-from node.tracking.query import read_query
+from node.tracking.projection import Projection
+from node.tracking.query import Query
 from node.tracking.queue_entries import Entry
+from node.tracking.references import apart, join
 from node.tracking.task_states import Step
 
 DEFAULT = "default"
 """The system tag of the queue for tasks that are enqueued without naming one."""
+
+ALL = "all"
+"""What the metrics of all queues together are named."""
 
 _CHANGEABLE = ("name", "display_name", "tags", "system_tags", "metadata")
 
@@ -42,24 +47,34 @@ class Queues:
         """A new, empty queue. Raises NameTaken, NameTooShort, BadFieldValue."""
         return await self._store.write(lambda c: create(c, fields, user))
 
-    async def get(self, key: str, entries: int | None = None) -> Document:
-        """A queue by its id, with its first entries, or all. Raises UnknownQueue."""
-        return await self._store.read(lambda c: with_entries(c, [documents.get(c, QUEUES, key)], entries)[0])
+    async def get(self, key: str) -> Document:
+        """A queue by its id, with its entries. Raises UnknownQueue."""
+        return await self._store.read(lambda c: with_entries(c, [documents.get(c, QUEUES, key)])[0])
 
     async def default(self) -> Document:
         """The queue with the system tag `default`. Raises NoDefaultQueue, SeveralDefaultQueues."""
         return await self._store.read(lambda c: documents.get(c, QUEUES, default(c)))
 
-    async def find(self, request: Mapping[str, Any], entries: int | None = None) -> Page:
-        """The queues that a request asks for, with their first entries, or all. Raises what queries raise."""
-        query = read_query(QUEUES, request)
+    async def find(self, query: Query) -> Page:
+        """The queues that a query finds, with their entries."""
 
         def read(connection: sa.Connection) -> Page:
-            page = documents.find(connection, query)
-            wanted = query.projection.include
-            if wanted and not any(path.split(".")[0] == "entries" for path in wanted):
-                return page
-            return Page(with_entries(connection, page.documents, entries), page.scroll_id)
+            return _with_entries_of(connection, query, documents.find(connection, query))
+
+        return await self._store.read(read)
+
+    async def find_joined(self, query: Query) -> Page:
+        """The queues that a query finds, with their entries, the tasks in them as objects, and `workers`:
+        [{name, ip, key, task}], those that take tasks from them."""
+        wanted = apart(QUEUES, query.projection)
+        if not query.projection.include:
+            wanted = replace(wanted, references={"entries.task": Projection(("id", "name"))})
+
+        def read(connection: sa.Connection) -> Page:
+            own = replace(query, projection=wanted.own)
+            page = _with_entries_of(connection, own, documents.find(connection, own))
+            join(connection, QUEUES, page.documents, wanted)
+            return page
 
         return await self._store.read(read)
 
@@ -75,6 +90,22 @@ class Queues:
             return changes
 
         return await self._store.write(write)
+
+    async def set_metadata(
+        self, key: str, items: Mapping[str, Any], *, without: Sequence[str] = (), replace: bool = False
+    ) -> None:
+        """Set metadata, {key: {key, type?, value?}}, and remove others by their keys, or (`replace`) all.
+
+        Raises UnknownQueue.
+        """
+
+        def write(connection: sa.Connection) -> None:
+            before = documents.get_own(connection, QUEUES, key).get("metadata", {})
+            kept = {} if replace else {name: item for name, item in before.items() if name not in without}
+            changes = {"metadata": {**kept, **items}, "last_update": now()}
+            documents.update(connection, QUEUES, key, changes)
+
+        await self._store.write(write)
 
     async def delete(self, key: str, user: str, *, force: bool = False) -> int:
         """Delete a queue; how many tasks waited in it, which go back to the status they had before.
@@ -165,17 +196,22 @@ class Queues:
         self, keys: Sequence[str], begin: float, end: float, interval: float
     ) -> dict[str, list[tuple[float, float, int]]]:
         """For each queue, of every interval (seconds) in which it changed: when that began, the longest
-        average wait in it (seconds), and how long the queue was then."""
+        average wait in it (seconds), and how long the queue was then. Without keys: of all queues, as one
+        named "all"."""
 
         def read(connection: sa.Connection) -> dict[str, list[tuple[float, float, int]]]:
             c = queue_metrics.c
-            found: dict[str, dict[float, tuple[float, float, int]]] = {key: {} for key in keys}
-            within = c.queue.in_(keys) & (c.time >= begin) & (c.time <= end)
+            names = list(keys) or [ALL]
+            found: dict[str, dict[float, tuple[float, float, int]]] = {key: {} for key in names}
+            within = (c.time >= begin) & (c.time <= end)
+            if keys:
+                within &= c.queue.in_(keys)
             for row in connection.execute(sa.select(queue_metrics).where(within).order_by(c.time)):
                 at = row.time - (row.time - begin) % interval
-                worst = found[row.queue].setdefault(at, (at, row.waiting, row.length))
+                points = found[row.queue if keys else ALL]
+                worst = points.setdefault(at, (at, row.waiting, row.length))
                 if row.waiting > worst[1]:
-                    found[row.queue][at] = (at, row.waiting, row.length)
+                    points[at] = (at, row.waiting, row.length)
             return {key: list(points.values()) for key, points in found.items()}
 
         return await self._store.read(read)
@@ -217,14 +253,20 @@ def default(connection: sa.Connection) -> str:
     return str(found[0])
 
 
-def with_entries(
-    connection: sa.Connection, found: Iterable[Document], limit: int | None = None
-) -> list[Document]:
-    """Queues with their first entries, or all."""
+def with_entries(connection: sa.Connection, found: Iterable[Document]) -> list[Document]:
+    """Queues with their entries."""
     return [
-        document | {"entries": [asdict(e) for e in queue_entries.waiting(connection, document["id"], limit)]}
+        document | {"entries": [asdict(e) for e in queue_entries.waiting(connection, document["id"])]}
         for document in found
     ]
+
+
+def _with_entries_of(connection: sa.Connection, query: Query, page: Page) -> Page:
+    """The page with the entries of its queues, if the query asks for them."""
+    wanted = query.projection.include
+    if wanted and not any(path.split(".")[0] == "entries" for path in wanted):
+        return page
+    return Page(with_entries(connection, page.documents), page.scroll_id)
 
 
 def _release(connection: sa.Connection, key: str, user: str) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from node.tracking import errors
+from node.tracking.collection import QUEUES
+from node.tracking.query import read_query
 from node.tracking.queues import Queues
 from node.tracking.tasks import Tasks
 
@@ -96,9 +98,10 @@ async def test_a_queue_is_named_once_and_changed(queues: Queues) -> None:
     metadata = {"k": {"key": "k", "type": "str", "value": "v"}}
     changed = await queues.update(queue["id"], {"name": "big", "metadata": metadata, "other": 1})
     assert changed == {"name": "big", "metadata": metadata}
-    found = (await queues.find({"metadata.k.value": "v"})).documents
+    found = (await queues.find(read_query(QUEUES, {"metadata.k.value": "v"}))).documents
     assert [(d["name"], d["tags"], d["entries"]) for d in found] == [("big", ["a"], [])]
-    assert (await queues.find({"only_fields": ["name"]})).documents == [{"id": queue["id"], "name": "big"}]
+    named = await queues.find(read_query(QUEUES, {"only_fields": ["name"]}))
+    assert named.documents == [{"id": queue["id"], "name": "big"}]
 
 
 async def test_there_is_one_default_queue(queues: Queues) -> None:
