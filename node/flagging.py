@@ -90,7 +90,9 @@ def score_key(model: Mapping[str, Any], outputs: Mapping[str, NDArray[Any]], nam
     key = named or watched or ("ecodscore" if "ecodscore" in outputs else "res")
     having = [name for name, values in outputs.items() if values.dtype.kind == "f"]
     if key not in having:
-        raise ModelError(f"the model has no numbers {key!r} to flag rows by; its scores are {listed(having)}")
+        raise ModelError(
+            f"the model has no numbers {key!r} to flag rows by", f"its scores are {listed(having)}"
+        )
     return key
 
 

@@ -275,5 +275,7 @@ def refusing() -> Iterator[None]:
         yield
     except QuorumError as error:
         raise Unavailable(str(error), "wait for the missing members, or sync") from None
-    except (StatisticsError, ModelError, SourceError, ProtocolError) as error:
+    except (StatisticsError, ModelError) as error:
+        raise BadRequest(error.message, error.remedy) from None
+    except (SourceError, ProtocolError) as error:
         raise BadRequest(str(error)) from None

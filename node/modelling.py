@@ -75,6 +75,7 @@ def revive(record: Mapping[str, Any], inputs: Sequence[str], known: Schema) -> F
     """
     from federation import models
     from federation.models.errors import ModelError
+    from federation.models.record import WHOLE
 
     model = models.from_dict(record)
     try:
@@ -83,7 +84,7 @@ def revive(record: Mapping[str, Any], inputs: Sequence[str], known: Schema) -> F
             raise ValueError("not one value a row")
     except Exception as error:  # whatever wrong numbers in it lead to
         raise ModelError(
-            f"this {model.algorithm} model does not predict from {list(inputs)}: {error}"
+            f"this {model.algorithm} model does not predict from {list(inputs)}: {error}", WHOLE
         ) from None
     return Fitted(model.to_dict(), tuple(outputs), 0.0)
 
@@ -149,12 +150,14 @@ def one_target(moments: Moments, targets: Sequence[str]) -> str:
     categories = {attribute_of(name, schema) for name in targets}
     category = next(iter(categories))
     if len(categories) > 1 or category not in schema or schema[category].type is not AttributeType.CATEGORY:
-        raise ModelError(f"{len(targets)} targets, {listed(targets)}: give one, or all levels of a category")
+        raise ModelError(
+            f"{len(targets)} targets, {listed(targets)}", "give one, or all levels of a category"
+        )
     lacking = {schema.indicator(category, level) for level in moments.level_counts(category)} - set(targets)
     if lacking:
         raise ModelError(
-            f"the targets are not all levels of {category!r}, {listed(sorted(lacking))} lacking: "
-            f"give {category!r} itself, or one of its levels"
+            f"the targets are not all levels of {category!r}, {listed(sorted(lacking))} lacking",
+            f"give {category!r} itself, or one of its levels",
         )
     return category
 

@@ -97,28 +97,29 @@ class Encoder:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise EncoderError(f"there is no encoder {self.kind!r}; there are {listed(tuple(KINDS))}")
+            raise EncoderError(f"there is no encoder {self.kind!r}", f"there are {listed(tuple(KINDS))}")
         kind = KINDS[self.kind]
         if kind.targets and not self.target:
-            raise EncoderError("a target encoder needs a target: name the attribute whose means it learns")
+            raise EncoderError("a target encoder needs a target", "name the attribute whose means it learns")
         if self.target and not kind.targets:
-            raise EncoderError(f"a {self.kind} encoder has no target: leave {self.target!r} out")
+            raise EncoderError(f"a {self.kind} encoder has no target", f"leave {self.target!r} out")
         if not kind.learns and not self.keys:
-            raise EncoderError(f"a {self.kind} encoder learns nothing: name the columns that it encodes")
+            raise EncoderError(f"a {self.kind} encoder learns nothing", "name the columns that it encodes")
         if self.target in self.keys:
-            raise EncoderError(f"the target {self.target!r} is among the columns to encode: leave it out")
+            raise EncoderError(f"the target {self.target!r} is among the columns to encode", "leave it out")
         readers = {parameter.name: parameter.read for parameter in kind.parameters}
         unknown = sorted(set(self.parameters) - set(readers))
         if unknown:
             raise EncoderError(
-                f"a {self.kind} encoder has no parameter {listed(unknown)}; it has {listed(tuple(readers))}"
+                f"a {self.kind} encoder has no parameter {listed(unknown)}",
+                f"it has {listed(tuple(readers))}",
             )
         read = {name: readers[name](name, value) for name, value in self.parameters.items()}
         negative = sorted(name for name, value in read.items() if not isinstance(value, str) and value < 0)
         if negative:
-            raise EncoderError(f"{negative[0]} is {read[negative[0]]}: it must not be negative")
+            raise EncoderError(f"{negative[0]} is {read[negative[0]]}", "it must not be negative")
         if not 1 <= read.get("bins", 1) <= MOST_COLUMNS:
-            raise EncoderError(f"bins is {read['bins']}: choose from 1 to {MOST_COLUMNS}")
+            raise EncoderError(f"bins is {read['bins']}", f"choose from 1 to {MOST_COLUMNS}")
         object.__setattr__(self, "parameters", read)
         wrong = [
             value
@@ -127,7 +128,7 @@ class Encoder:
             if not (0.0 <= count < float("inf") and abs(total) < float("inf"))
         ]
         if wrong:
-            raise EncoderError(f"value {wrong[0]!r}: the count must be 0 or more, and the sum finite")
+            raise EncoderError(f"value {wrong[0]!r}", "the count must be 0 or more, and the sum finite")
 
     @property
     def of_numbers(self) -> bool:
@@ -140,13 +141,13 @@ class Encoder:
         Raises `EncoderError` for a table without them.
         """
         if not KINDS[self.kind].learns:
-            raise EncoderError(f"a {self.kind} encoder learns nothing: assign it to a project as it is")
+            raise EncoderError(f"a {self.kind} encoder learns nothing", "assign it to a project as it is")
         suiting = [n for n, column in table.columns.items() if isinstance(column, Coded) != self.of_numbers]
         keys = [key for key in self.keys or suiting if key in table.columns and key != self.target]
         if not keys:
             wanted = f"of {'numbers' if self.of_numbers else 'texts'}"
             wanted = f"none of {listed(self.keys)}" if self.keys else f"no column {wanted}"
-            raise EncoderError(f"the table has {wanted}; it has {listed(table.names)}")
+            raise EncoderError(f"the table has {wanted}", f"it has {listed(table.names)}")
         if self.of_numbers:
             numbers = (_number(key, table, known) for key in keys)
             return Schema(tuple(numbers), extras=frozenset({Extra.PROFILES}))
@@ -154,10 +155,12 @@ class Encoder:
         if self.target is not None:
             if self.target not in table.columns:
                 raise EncoderError(
-                    f"the table has no column {self.target!r}, the target; it has {listed(table.names)}"
+                    f"the table has no column {self.target!r}, the target", f"it has {listed(table.names)}"
                 )
             if isinstance(table.columns[self.target], Coded):
-                raise EncoderError(f"the target {self.target!r} holds texts: it must be a column of numbers")
+                raise EncoderError(
+                    f"the target {self.target!r} holds texts", "it must be a column of numbers"
+                )
             target = Attribute(self.target, AttributeType.BINARY)
             attributes.append(target if self.binary else _number(self.target, table, known))
         return Schema(tuple(attributes))
@@ -180,11 +183,11 @@ class Encoder:
             kept = {value: found for value, found in sums.items() if not self._trimmed(found)}
             columns[key] = self._means(moments, sums, kept) if self.target else OneHot(tuple(sorted(kept)))
         if not columns:
-            raise EncoderError("the encoder has learned nothing to encode: let it learn a table first")
+            raise EncoderError("the encoder has learned nothing to encode", "let it learn a table first")
         made = sum(len(column.attributes(key)) for key, column in columns.items())
         if made > MOST_COLUMNS:
             raise EncoderError(
-                f"encoding makes {made} columns, more than {MOST_COLUMNS}: raise minTrimSize, or hash them"
+                f"encoding makes {made} columns, more than {MOST_COLUMNS}", "raise minTrimSize, or hash them"
             )
         return Encoding(self.kind, columns)
 
@@ -251,7 +254,10 @@ class Encoder:
                 return Fraction(found.total) / found.count
         count = sum(Fraction(rows) for rows, _ in sums.values())
         if not count:
-            raise EncoderError(f"the target {self.target!r} is missing in every row that was learned")
+            raise EncoderError(
+                f"the target {self.target!r} is missing in every row that was learned",
+                "learn rows that have it",
+            )
         return sum((total for _, total in sums.values()), Fraction(0)) / count
 
 
@@ -260,6 +266,6 @@ def _number(name: str, table: Table, known: Schema | None) -> Attribute:
     if known is not None and name in known:
         return known[name]
     if isinstance(table.columns[name], Coded):
-        raise EncoderError(f"column {name!r} holds texts, not numbers: leave it out, or give its type")
+        raise EncoderError(f"column {name!r} holds texts, not numbers", "leave it out, or give its type")
     quantum = table.infer_attribute(name).quantum or Quantum(0)
     return Attribute(name, AttributeType.CONTINUOUS, quantum)

@@ -50,7 +50,7 @@ class Encoding:
                     made[output] = before + np.asarray(values)
                 else:
                     raise EncoderError(
-                        f"encoding makes a column {output!r}, but there is one already: rename it"
+                        f"encoding makes a column {output!r}, but there is one already", "rename it"
                     )
         return Table(made)
 
@@ -102,7 +102,9 @@ class Encoding:
                 for name, fields in record["columns"].items()
             }
         except (TypeError, KeyError, AttributeError) as error:
-            raise EncoderError(f"this is not a stored encoding: {error}") from None
+            raise EncoderError(
+                f"this is not a stored encoding: {error}", "take it as a node exported it"
+            ) from None
         return cls(kind, columns)
 
 

@@ -23,11 +23,14 @@ from federation.statistics import Moments
 def anova(moments: Moments, inputs: Sequence[str], targets: Sequence[str], /) -> dict[str, float]:
     """SSb SSw Dfb Dfw MSb MSw F P Ssgamma Dfgamma; raises `ModelError` without two samples that vary."""
     if targets and len(inputs) > 1:
-        raise ModelError("anova takes one attribute by groups, or several attributes without groups")
+        raise ModelError(
+            "anova has groups, and several attributes beside them",
+            "name one attribute by groups, or several attributes without groups",
+        )
     samples = parts(moments, inputs[0], targets) if targets else [whole(moments, name) for name in inputs]
     if len(samples) < 2:
         raise ModelError(
-            "anova compares two samples or more: name several attributes, or one attribute by groups"
+            "anova compares two samples or more", "name several attributes, or one attribute by groups"
         )
     count = sum(sample.count for sample in samples)
     total = sum((sample.total for sample in samples), Fraction(0))
@@ -35,9 +38,7 @@ def anova(moments: Moments, inputs: Sequence[str], targets: Sequence[str], /) ->
     between = sum((sample.total * sample.mean for sample in samples), Fraction(0)) - total**2 / count
     df_between, df_within = len(samples) - 1, count - len(samples)
     if df_within < 1 or within <= 0:
-        raise ModelError(
-            "nothing varies within the samples: there is no variance to compare their means with"
-        )
+        raise ModelError("nothing varies within the samples", "name attributes that vary, or learn more rows")
     mean_between, mean_within = between / df_between, within / df_within
     f = real(mean_between / mean_within)
     return {

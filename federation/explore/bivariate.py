@@ -47,7 +47,7 @@ def bivariate(
     first, second = column(moments, a), column(moments, b)
     sums = pair(moments, first, second)
     if sums.count <= 0:
-        raise ModelError(f"no row has both {a!r} and {b!r}: learn rows that do")
+        raise ModelError(f"no row has both {a!r} and {b!r}", "learn rows that do")
     covariance = sums.ab / sums.count - sums.a * sums.b / sums.count**2
     result = {"covar": real(covariance)}
     variances = (
@@ -97,8 +97,8 @@ def _conditional_quantiles(moments: Moments, of: Column, given: str) -> dict[str
     condition = column(moments, given)
     if of.level is not None or condition.level is None or condition.attribute != split:
         raise ModelError(
-            f"the statistics have no histogram of {of.attribute!r} where {given!r} is 1: name a numeric "
-            "attribute and a level of the category that the schema is split by"
+            f"the statistics have no histogram of {of.attribute!r} where {given!r} is 1",
+            "name a numeric attribute and a level of the category that the schema is split by",
         )
     found = quantiles_of(moments.part(condition.level).histogram(of.attribute))
     return {"condMin": found["min"], "condMedian": found["median"], "condMax": found["max"]}
@@ -109,7 +109,7 @@ def _bi(
 ) -> dict[str, float]:
     names = [*inputs, *targets]
     if len(names) != 2:
-        raise ModelError(f"bi takes two attributes, not {len(names)}: name a pair")
+        raise ModelError(f"bi takes two attributes, not {len(names)}", "name a pair")
     return bivariate(moments, *names, **options)
 
 

@@ -35,8 +35,8 @@ def chi2(moments: Moments, inputs: Sequence[str], targets: Sequence[str], /) -> 
     rows, columns = _margins(table)
     if len(rows) < 2 or len(columns) < 2:
         raise ModelError(
-            f"the table has {len(rows)} rows and {len(columns)} columns with counts: chi2 takes two or more "
-            "of each, from categories or from 0/1 attributes on either side"
+            f"the table has {len(rows)} rows and {len(columns)} columns with counts",
+            "chi2 takes two or more of each, from categories or from 0/1 attributes on either side",
         )
     n = sum(rows.values())
     # Σ (o - e)²/e = Σ o²/e - n
@@ -67,7 +67,7 @@ def gain(moments: Moments, inputs: Sequence[str], targets: Sequence[str], /) -> 
     table = _partitions(moments, inputs[0], targets[0])
     rows, columns = _margins(table)
     if not rows:
-        raise ModelError(f"no row has both {inputs[0]!r} and {targets[0]!r}: learn rows that do")
+        raise ModelError(f"no row has both {inputs[0]!r} and {targets[0]!r}", "learn rows that do")
     entropy, own = _entropy(columns.values()), _entropy(rows.values())
     found = max(entropy + own - _entropy(table.values()), 0.0)
     answer = {"gain": found, "entropy": entropy, "condEntropy": entropy - found}
@@ -86,8 +86,8 @@ def crossed(moments: Moments, inputs: Sequence[str], targets: Sequence[str]) -> 
     )
     if len(rows) * len(columns) > MOST_CELLS:
         raise ModelError(
-            f"{len(rows)} groups by {len(columns)} are more than {MOST_CELLS:,} cells: cross one attribute "
-            "with one other"
+            f"{len(rows)} groups by {len(columns)} are more than {MOST_CELLS:,} cells",
+            "cross one attribute with one other",
         )
     table: dict[tuple[str, str], int] = {}
     for row in rows:
@@ -106,7 +106,7 @@ def compared(moments: Moments, categories: Sequence[str]) -> Table:
     for name in categories:
         if not is_category(moments, name):
             raise ModelError(
-                f"{name!r} is not a category: name categories to compare, or targets to cross with"
+                f"{name!r} is not a category", "name categories to compare, or targets to cross with"
             )
     return {
         (name, level): count for name in categories for level, count in moments.level_counts(name).items()
@@ -123,7 +123,7 @@ def _partitions(moments: Moments, a: str, b: str) -> Table:
     """Two attributes crossed: a category by its levels, a 0/1 attribute by what it is and is not."""
     if is_category(moments, a) and is_category(moments, b):
         if a == b:
-            raise ModelError(f"{a!r} is crossed with itself: name two attributes")
+            raise ModelError(f"{a!r} is crossed with itself", "name two attributes")
         return moments.contingency(a, b)
     if is_category(moments, b):
         return {(row, column): count for (column, row), count in _partitions(moments, b, a).items()}

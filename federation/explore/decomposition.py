@@ -44,10 +44,10 @@ def pca(
     """
     if not 0.0 < explained <= 1.0:
         raise ModelError(
-            f"explained is {explained}: choose a share of the variance, more than 0 and at most 1"
+            f"explained is {explained}", "choose a share of the variance, more than 0 and at most 1"
         )
     if dimensions < 1:
-        raise ModelError(f"dimensions is {dimensions}: keep at least 1")
+        raise ModelError(f"dimensions is {dimensions}", "keep at least 1")
     model = fit_pca(moments, inputs, missing=missing, correlation=correlation)
     shares = np.cumsum(model.explained_ratio)
     enough = int(np.searchsorted(shares, explained * (1.0 - 1e-12))) + 1
@@ -99,7 +99,7 @@ def svdfs(
     squares problems", 1976).
     """
     if not 0.0 < tolerance < 1.0:
-        raise ModelError(f"tolerance is {tolerance}: choose more than 0 and less than 1")
+        raise ModelError(f"tolerance is {tolerance}", "choose more than 0 and less than 1")
     terms, values, vectors = _decomposed(moments, inputs, missing, True)
     rank = int(np.count_nonzero(values > tolerance * values[0]))
     (_, order) = linalg.qr(vectors[:rank], mode="r", pivoting=True)
@@ -124,11 +124,11 @@ def _decomposed(
     values, vectors = np.linalg.eigh(scatter)
     if not values[-1] > 0.0:
         raise ModelError(
-            f"every attribute is constant in the {sums.rows} rows used: there is nothing to span"
+            f"every attribute is constant in the {sums.rows} rows used", "name attributes that vary"
         )
     if values[0] < -1e-9 * values[-1]:
         raise ModelError(
-            "pairwise sums of products are not those of one table here: use missing='listwise' or 'mean'"
+            "pairwise sums of products are not those of one table here", "use missing='listwise' or 'mean'"
         )
     return sums.terms, np.sqrt(np.maximum(values[::-1], 0.0)), vectors[:, ::-1].T
 

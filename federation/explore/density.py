@@ -35,7 +35,7 @@ def density(
     """
     name = inputs[0]
     if column(moments, name).level is not None:
-        raise ModelError(f"{name!r} is a level: its one count is what uni tells")
+        raise ModelError(f"{name!r} is a level", "ask uni for its one count")
     histogram = moments.histogram(name)
     return _binned(histogram, needed("bins", bins), *_edges(name, histogram, low, high))
 
@@ -56,13 +56,14 @@ def conditional_density(
     """
     name, given = inputs[0], targets[0]
     if column(moments, name).level is not None:
-        raise ModelError(f"{name!r} is a level: gain and chi2 tell how it goes with {given!r}")
+        raise ModelError(f"{name!r} is a level", f"ask gain or chi2 how it goes with {given!r}")
     split = moments.schema.split
     chosen = None if is_category(moments, given) else column(moments, given)
     if split is None or (given if chosen is None else chosen.attribute) != split:
         raise ModelError(
-            f"the statistics have no histogram of {name!r} for each level of {given!r}: condition on the "
-            "category that the schema is split by" + (f", {split!r}" if split else " (this one is not split)")
+            f"the statistics have no histogram of {name!r} for each level of {given!r}",
+            "condition on the category that the schema is split by"
+            + (f", {split!r}" if split else " (this one is not split)"),
         )
     start, stop = _edges(name, moments.histogram(name), low, high)
     parts = moments.parts() if chosen is None else {str(chosen.level): moments.part(str(chosen.level))}
@@ -77,19 +78,19 @@ def conditional_density(
 def _edges(name: str, histogram: Histogram, low: float | None, high: float | None) -> tuple[float, float]:
     """Where the bins begin and end."""
     if histogram.count == 0:
-        raise ModelError(f"attribute {name!r} has no value: learn rows that have it")
+        raise ModelError(f"attribute {name!r} has no value", "learn rows that have it")
     start = histogram.minimum if low is None else low
     stop = histogram.maximum if high is None else high
     if low is None and high is None and start == stop:
         stop = start + 1.0  # a constant fills the first of its bins
     if not start < stop:
-        raise ModelError(f"the bins of {name!r} go from {start} to {stop}: choose low less than high")
+        raise ModelError(f"the bins of {name!r} go from {start} to {stop}", "choose low less than high")
     return start, stop
 
 
 def _binned(histogram: Histogram, bins: float, start: float, stop: float) -> dict[str, Any]:
     if not 1 <= bins <= MOST_BINS:
-        raise ModelError(f"bins is {bins:g}: choose from 1 to {MOST_BINS:,}")
+        raise ModelError(f"bins is {bins:g}", f"choose from 1 to {MOST_BINS:,}")
     counts = histogram.fixed(int(bins), start, stop)
     return {"min": start, "max": stop, "width": (stop - start) / bins, "histogram": counts.tolist()}
 

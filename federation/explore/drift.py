@@ -48,18 +48,21 @@ def drift(
     Without attributes, those that both statistics have and the metric takes. Raises `ModelError`.
     """
     if metric not in DRIFTS:
-        raise ModelError(f"there is no metric of drift {metric!r}; there are {listed(tuple(DRIFTS))}")
+        raise ModelError(f"there is no metric of drift {metric!r}", f"there are {listed(tuple(DRIFTS))}")
     chosen = DRIFTS[metric]
     names = list(attributes) or _common(baseline, analysis, numeric=chosen.numeric)
     if not names:
-        raise ModelError("the two projects have no attribute in common that this metric takes")
+        raise ModelError(
+            "the two projects have no attribute in common that this metric takes",
+            "compare projects of the same columns, or choose another metric",
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ModelError(f"{listed(twice)} twice among the attributes: name each once")
+        raise ModelError(f"{listed(twice)} twice among the attributes", "name each once")
     try:
         found = chosen.measure(baseline, analysis, names)
     except StatisticsError as error:
-        raise ModelError(str(error)) from error
+        raise ModelError(error.message, error.remedy) from error
     score = math.fsum(found.values()) / len(found)
     return {"driftScore": score} | {f"{name}_drift": value for name, value in found.items()}
 
@@ -94,7 +97,7 @@ def pca_reconstruction_error(baseline: Moments, analysis: Moments, names: Sequen
     most.
     """
     if len(names) < 2:
-        raise ModelError("one attribute cannot be reconstructed from others: name two or more")
+        raise ModelError("one attribute cannot be reconstructed from others", "name two or more")
     (mean, covariance), (mean_after, covariance_after) = (
         _second_moments(moments, names) for moments in (baseline, analysis)
     )
@@ -196,7 +199,7 @@ def _largest_difference(baseline: Moments, analysis: Moments, name: str) -> floa
         if histogram.count == 0:
             raise _without_values(name)
         if not np.isfinite([histogram.minimum, histogram.maximum]).all():
-            raise ModelError(f"the values of {name!r} exceed the range of float64: use a larger unit")
+            raise ModelError(f"the values of {name!r} exceed the range of float64", "use a larger unit")
     places = np.union1d(*(histogram.middle for histogram in histograms))
     before, after = (np.searchsorted(histogram.middle, places, side="right") for histogram in histograms)
     steps = [np.concatenate([[0], np.cumsum(histogram.counts)]) / histogram.count for histogram in histograms]
@@ -204,7 +207,7 @@ def _largest_difference(baseline: Moments, analysis: Moments, name: str) -> floa
 
 
 def _without_values(name: str) -> ModelError:
-    return ModelError(f"attribute {name!r} has no value in one of the projects: leave it out")
+    return ModelError(f"attribute {name!r} has no value in one of the projects", "leave it out")
 
 
 def _frequencies(moments: Moments, name: str) -> Mapping[str, float] | None:

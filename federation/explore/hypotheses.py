@@ -53,7 +53,7 @@ def ftest(moments: Moments, inputs: Sequence[str], targets: Sequence[str], /) ->
     """f = s₁²/s₂², with n₁ - 1 and n₂ - 1 degrees of freedom."""
     a, b = two_samples(moments, inputs, targets)
     if b.variance == 0:
-        raise ModelError(f"{b.name!r} is constant: there is no ratio to its variance")
+        raise ModelError(f"{b.name!r} is constant", "name an attribute that varies")
     f = real(a.variance / b.variance)
     df_a, df_b = a.count - 1, b.count - 1
     p = 2.0 * min(float(special.fdtr(df_a, df_b, f)), float(special.fdtrc(df_a, df_b, f)))
@@ -96,7 +96,7 @@ def ftestmu(
     """f = s²/sigma²; (n - 1)·f follows chi-square with n - 1 degrees of freedom."""
     known = needed("sigma", sigma)
     if known <= 0.0:
-        raise ModelError(f"sigma is {known}: a standard deviation is more than 0")
+        raise ModelError(f"sigma is {known}", "give a standard deviation above 0")
     sample = whole(moments, inputs[0])
     f, df = real(sample.variance / Fraction(known) ** 2), sample.count - 1
     p = 2.0 * min(float(special.chdtr(df, df * f)), float(special.chdtrc(df, df * f)))
@@ -110,12 +110,13 @@ def two_samples(moments: Moments, inputs: Sequence[str], targets: Sequence[str])
         return whole(moments, names[0]), whole(moments, names[1])
     groups = names[1:]
     if len(inputs) == 2 and targets:
-        raise ModelError("two attributes are two samples already: leave the targets out, or one attribute")
+        raise ModelError("two attributes are two samples already", "leave the targets out, or one attribute")
     found = parts(moments, names[0], groups)
     if len(found) != 2:
         raise ModelError(
-            f"there are {len(found)} samples, not two: name two attributes, or one attribute and two groups "
-            "(0/1 attributes or levels, or a category with two levels)"
+            f"there are {len(found)} samples, not two",
+            "name two attributes, or one attribute and two groups "
+            "(0/1 attributes or levels, or a category with two levels)",
         )
     return found[0], found[1]
 
@@ -141,7 +142,9 @@ def _ratio(difference: Fraction, squared_error: Fraction, *samples: Sample) -> f
     """difference/√squared_error, the quotient being exact before its root is taken."""
     if squared_error <= 0:
         names = " and ".join(repr(sample.name) for sample in samples)
-        raise ModelError(f"{names} {'is' if len(samples) == 1 else 'are'} constant: there is nothing to test")
+        raise ModelError(
+            f"{names} {'is' if len(samples) == 1 else 'are'} constant", "name attributes that vary"
+        )
     return math.sqrt(real(difference**2 / squared_error)) * (1.0 if difference >= 0 else -1.0)
 
 

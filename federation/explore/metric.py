@@ -73,7 +73,7 @@ class Metric:
         unknown = sorted(set(given) - set(readers))
         if unknown:
             has = f"it has {listed(sorted(readers))}" if readers else "it has none"
-            raise ModelError(f"{self.name} has no parameter {listed(unknown)}; {has}")
+            raise ModelError(f"{self.name} has no parameter {listed(unknown)}", f"{has}")
         return {name: readers[name](name, value) for name, value in given.items() if value is not None}
 
     def _suiting(self, moments: Moments, targets: Sequence[str]) -> list[str]:
@@ -81,7 +81,10 @@ class Metric:
             return []
         taken = [a.name for a in moments.schema.attributes if self.suits(a) and a.name not in targets]
         if not taken:
-            raise ModelError(f"no attribute suits {self.name} ({self.summary})")
+            raise ModelError(
+                f"no attribute suits {self.name} ({self.summary})",
+                "learn attributes that do, or ask for another metric",
+            )
         return taken
 
     def _count(self, inputs: int, targets: int) -> None:
@@ -92,7 +95,8 @@ class Metric:
         if not all(within):
             raise ModelError(
                 f"{self.name} takes {_counted(self.inputs, 'attribute')} and "
-                f"{_counted(self.targets, 'target')} to compare by, not {inputs} and {targets}"
+                f"{_counted(self.targets, 'target')} to compare by, not {inputs} and {targets}",
+                "name as many",
             )
 
 
@@ -109,7 +113,7 @@ def discrete(attribute: Attribute) -> bool:
 def needed(name: str, value: float | None) -> float:
     """A parameter without which there is no question; raises `ModelError` if it was not given."""
     if value is None:
-        raise ModelError(f"the parameter {name!r} is needed: give it a value")
+        raise ModelError(f"the parameter {name!r} is needed", "give it a value")
     return value
 
 

@@ -52,11 +52,11 @@ def explore(
     try:
         return chosen.answer(moments, inputs, targets, parameters or {})
     except StatisticsError as error:
-        raise ModelError(str(error)) from error
+        raise ModelError(error.message, error.remedy) from error
 
 
 def find(metric: str) -> Metric:
     """The metric of this name; raises `ModelError` listing those there are."""
     if not isinstance(metric, str) or metric not in METRICS:
-        raise ModelError(f"there is no metric {metric!r}; there are {listed(tuple(METRICS), most=99)}")
+        raise ModelError(f"there is no metric {metric!r}", f"there are {listed(tuple(METRICS), most=99)}")
     return METRICS[metric]

@@ -36,7 +36,7 @@ class Sample:
     def variance(self) -> Fraction:
         """The unbiased one, which divides by n - 1; raises `ModelError` for a single value."""
         if self.count < 2:
-            raise ModelError(f"{self.name!r} has one value, and so no variance: learn more rows")
+            raise ModelError(f"{self.name!r} has one value, and so no variance", "learn more rows")
         return self.scatter / (self.count - 1)
 
 
@@ -77,7 +77,8 @@ def indicator(moments: Moments, name: str) -> Column:
     of = column(moments, name)
     if of.level is None and moments.schema[name].type is not AttributeType.BINARY:
         raise ModelError(
-            f"attribute {name!r} is continuous: a group is a category, one of its levels, or a 0/1 attribute"
+            f"attribute {name!r} is continuous",
+            "a group is a category, one of its levels, or a 0/1 attribute",
         )
     return of
 
@@ -86,13 +87,13 @@ def _part(moments: Moments, name: str, of: Column, group: str) -> Sample:
     sums = pair(moments, of, indicator(moments, group))
     if sums.ab_squares is None:
         raise ModelError(
-            f"the statistics lack the squares of {name!r} where {group!r} is 1: learn {group!r} as a "
-            "category, or make the project with conditionals, which counts them"
+            f"the statistics lack the squares of {name!r} where {group!r} is 1",
+            f"learn {group!r} as a category, or make the project with conditionals, which counts them",
         )
     return _sample(f"{name} of {group}", int(sums.b), sums.ab, sums.ab_squares)
 
 
 def _sample(name: str, count: int, total: Fraction, squares: Fraction) -> Sample:
     if count <= 0:
-        raise ModelError(f"{name!r} has no value: learn rows that have it")
+        raise ModelError(f"{name!r} has no value", "learn rows that have it")
     return Sample(name, count, total, squares)

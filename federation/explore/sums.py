@@ -58,7 +58,7 @@ def real(value: Fraction) -> float:
         return float(value)
     except OverflowError:
         raise ModelError(
-            "a sum of squares exceeds the range of float64: learn the data in larger units"
+            "a sum of squares exceeds the range of float64", "learn the data in larger units"
         ) from None
 
 
@@ -70,18 +70,20 @@ def column(moments: Moments, name: str) -> Column:
             return Column(name, None)
         if schema[name].type is AttributeType.CATEGORY:
             raise ModelError(
-                f"attribute {name!r} is a category: explore one of its levels, as in "
-                f"{schema.indicator(name, 'level')!r}"
+                f"attribute {name!r} is a category",
+                f"explore one of its levels, as in {schema.indicator(name, 'level')!r}",
             )
         if schema[name].type is AttributeType.TEXT:
-            raise ModelError(f"attribute {name!r} is text: explore a category, or an encoding of it")
-        raise ModelError(f"attribute {name!r} is ignored by the schema and was not learned")
+            raise ModelError(f"attribute {name!r} is text", "explore a category, or an encoding of it")
+        raise ModelError(f"attribute {name!r} is ignored by the schema and was not learned", "leave it out")
     split = category_and_level(schema, name)
     if split is None:
-        raise ModelError(f"attribute {name!r} is unknown; the statistics have {listed(schema.names)}")
+        raise ModelError(f"attribute {name!r} is unknown", f"the statistics have {listed(schema.names)}")
     levels = moments.level_counts(split[0])
     if split[1] not in levels:
-        raise ModelError(f"category {split[0]!r} has no level {split[1]!r}; it has {listed(tuple(levels))}")
+        raise ModelError(
+            f"category {split[0]!r} has no level {split[1]!r}", f"it has {listed(tuple(levels))}"
+        )
     return Column(*split)
 
 

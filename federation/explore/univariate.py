@@ -37,7 +37,7 @@ def univariate(moments: Moments, name: str) -> dict[str, float]:
     of = column(moments, name)
     sums = single(moments, of)
     if sums.count <= 0:
-        raise ModelError(f"attribute {name!r} has no value in {moments.rows} rows: learn rows that have it")
+        raise ModelError(f"attribute {name!r} has no value in {moments.rows} rows", "learn rows that have it")
     variance = real(sums.variance)
     stderr = math.sqrt(variance / sums.count)
     answer = {

@@ -70,10 +70,10 @@ class Algorithm:
         """Raise `ModelError` if there is no target where one is needed, or one where there is none."""
         has = self.has_target(parameters) if callable(self.has_target) else self.has_target
         if has and not target:
-            raise ModelError(f"{self.name} needs a target: name the attribute to predict")
+            raise ModelError(f"{self.name} needs a target", "name the attribute to predict")
         if target and not has:
             other = "say in score which model has it" if callable(self.has_target) else "make it an input"
-            raise ModelError(f"{self.name} has no target: leave {target!r} out, or {other}")
+            raise ModelError(f"{self.name} has no target", f"leave {target!r} out, or {other}")
 
     def read(self, given: dict[str, Any]) -> dict[str, Any]:
         """The parameters as `fit` takes them, those that are None left out; raises `ModelError`."""
@@ -81,7 +81,7 @@ class Algorithm:
         unknown = sorted(set(given) - set(readers))
         if unknown:
             has = f"it has {listed(sorted(readers))}" if readers else "it has none"
-            raise ModelError(f"{self.name} has no parameter {listed(unknown)}; {has}")
+            raise ModelError(f"{self.name} has no parameter {listed(unknown)}", f"{has}")
         return {name: readers[name](name, value) for name, value in given.items() if value is not None}
 
 
@@ -90,7 +90,7 @@ def one_of(*choices: str) -> Reader:
 
     def read(name: str, value: Any) -> str:
         if value not in choices:
-            raise ModelError(f"{name} is {value!r}: it must be {', '.join(choices[:-1])} or {choices[-1]}")
+            raise ModelError(f"{name} is {value!r}", f"it must be {', '.join(choices[:-1])} or {choices[-1]}")
         return str(value)
 
     return read
@@ -103,7 +103,7 @@ def number(name: str, value: Any) -> float:
     except (TypeError, ValueError, OverflowError):  # overflow: a whole number of more than 308 digits
         read = math.nan
     if not math.isfinite(read) or isinstance(value, bool):
-        raise ModelError(f"{name} is {value!r}: it must be a finite number")
+        raise ModelError(f"{name} is {value!r}", "it must be a finite number")
     return read
 
 
@@ -111,7 +111,7 @@ def whole(name: str, value: Any) -> int:
     """A whole number."""
     read = number(name, value)
     if not read.is_integer():
-        raise ModelError(f"{name} is {value!r}: it must be a whole number")
+        raise ModelError(f"{name} is {value!r}", "it must be a whole number")
     return int(read)
 
 
@@ -121,13 +121,13 @@ def flag(name: str, value: Any) -> bool:
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    raise ModelError(f"{name} is {value!r}: it must be true or false")
+    raise ModelError(f"{name} is {value!r}", "it must be true or false")
 
 
 def text(name: str, value: Any) -> str:
     """Text that is not empty."""
     if not isinstance(value, str) or not value:
-        raise ModelError(f"{name} is {value!r}: it must be text")
+        raise ModelError(f"{name} is {value!r}", "it must be text")
     return value
 
 

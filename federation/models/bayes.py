@@ -112,11 +112,11 @@ def fit_bayes(
     one, or has a probability of 0 (laplace_factor=0), and if the statistics lack sums that are needed.
     """
     if laplace_factor < 0.0 or var_smoothing < 0.0:
-        raise ModelError("laplace_factor and var_smoothing must not be negative")
+        raise ModelError("laplace_factor and var_smoothing must not be negative", "give 0 or more")
     found = target_of(moments, target, inputs)
     counts = class_counts(moments, found)
     if sum(count > 0 for count in counts) < 2:
-        raise ModelError(f"target {target!r} has one class only: learn rows of other classes")
+        raise ModelError(f"target {target!r} has one class only", "learn rows of other classes")
     names = _Inputs.of(moments, inputs)
     cells = {name: levels_within(moments, found, name) for name in names.categories}
     return BayesModel(
@@ -187,13 +187,13 @@ def _normals(
     beyond = np.flatnonzero(~np.isfinite(variances).all(axis=0))
     if beyond.size:
         raise ModelError(
-            f"the squares of {names[beyond[0]]!r} exceed the range of float64: use a larger unit"
+            f"the squares of {names[beyond[0]]!r} exceed the range of float64", "use a larger unit"
         )
     still = ~(variances > 0.0)
     if still.any():
         name, kinds = _first(names, target, still)
         raise ModelError(
-            f"{name!r} is constant in class {kinds}: leave it out, or give a positive var_smoothing"
+            f"{name!r} is constant in class {kinds}", "leave it out, or give a positive var_smoothing"
         )
     each = zip(sums.means().T.tolist(), variances.T.tolist(), strict=True)
     return {name: (tuple(means), tuple(spread)) for name, (means, spread) in zip(names, each, strict=True)}
@@ -250,7 +250,8 @@ def _binary(column: InputColumn, table: Table, probabilities: Sequence[float]) -
     if wrong.size:
         raise ModelError(
             f"column {column.attribute!r}, row {wrong[0]}: {values[wrong[0]]:g} is neither 0 nor 1, "
-            "as the model knows the attribute"
+            "as the model knows the attribute",
+            "leave the cell empty, or learn the attribute as a number",
         )
     return np.take(lines, np.where(np.isnan(values), 2.0, values).astype(np.intp), axis=0)
 
@@ -264,7 +265,7 @@ def _first(names: Sequence[str], target: Target, bad: NDArray[np.bool_]) -> tupl
 def _require_rows(names: Sequence[str], target: Target, counts: FloatArray) -> None:
     if (counts <= 0.0).any():
         name, kinds = _first(names, target, counts <= 0.0)
-        raise ModelError(f"{name!r} is missing in every row of class {kinds}: leave it out")
+        raise ModelError(f"{name!r} is missing in every row of class {kinds}", "leave it out")
 
 
 def _require_possible(names: Sequence[str], target: Target, lowest: FloatArray) -> None:
@@ -272,7 +273,7 @@ def _require_possible(names: Sequence[str], target: Target, lowest: FloatArray) 
     if (lowest <= 0.0).any():
         name, kinds = _first(names, target, lowest <= 0.0)
         raise ModelError(
-            f"{name!r} has a value that never occurs in class {kinds}: give a positive laplace_factor"
+            f"{name!r} has a value that never occurs in class {kinds}", "give a positive laplace_factor"
         )
 
 

@@ -84,8 +84,8 @@ def require_varying_within(
     if still:
         verb = "is" if len(still) == 1 else "are"
         raise ModelError(
-            f"{listed(still)} {verb} constant within every class of {target!r} in the {rows} rows used: "
-            "leave out what does not vary"
+            f"{listed(still)} {verb} constant within every class of {target!r} in the {rows} rows used",
+            "leave out what does not vary",
         )
 
 
@@ -97,18 +97,19 @@ def target_of(moments: Moments, name: str, inputs: Sequence[str]) -> Target:
         classes = tuple(moments.level_counts(name))
         if len(classes) < 2:
             only = f"one class only, {classes[0]!r}" if classes else "no rows"
-            raise ModelError(f"target {name!r} has {only}: learn rows of other classes")
+            raise ModelError(f"target {name!r} has {only}", "learn rows of other classes")
         return Target(name, classes, name, None)
     if name in schema:
         if schema[name].type is not AttributeType.BINARY:
             raise ModelError(
-                f"target {name!r} is of type {schema[name].type.value}: classes are the levels of a category "
-                "(T) or the values of a 0/1 attribute (B); choose such a target"
+                f"target {name!r} is of type {schema[name].type.value}",
+                "classes are the levels of a category "
+                "(T) or the values of a 0/1 attribute (B); choose such a target",
             )
         return Target(name, ZERO_ONE, None, None)
     found = category_and_level(schema, name)
     if found is None:
-        raise ModelError(f"attribute {name!r} is unknown")
+        raise ModelError(f"attribute {name!r} is unknown", f"the statistics have {listed(schema.names)}")
     return Target(name, ZERO_ONE, *found)
 
 
@@ -145,8 +146,8 @@ def class_sums(
     if present.sum() < 2:
         only = [label for label, there in zip(target.classes, present, strict=True) if there]
         raise ModelError(
-            f"target {name!r} has one class only in the {sums.rows} rows used ({listed(only)}): learn rows "
-            "of other classes"
+            f"target {name!r} has one class only in the {sums.rows} rows used ({listed(only)})",
+            "learn rows of other classes",
         )
     shifts = divide(cross, DoubleDouble(counts.hi[:, None], counts.lo[:, None]))
     squares = np.diagonal(scatter.hi)
@@ -191,7 +192,7 @@ def _without_references(
             kept.append(at)
     alone = expanded - {columns[at].attribute for at in kept}
     if alone:
-        raise ModelError(f"category {min(alone)!r} has one level in the rows used: leave it out")
+        raise ModelError(f"category {min(alone)!r} has one level in the rows used", "leave it out")
     return kept, references
 
 

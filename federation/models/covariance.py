@@ -148,10 +148,12 @@ def estimator_options(given: Mapping[str, Any]) -> dict[str, Any]:
     kind = given.get("estimate_type", "l2_reg_sig")
     foreign = sorted(set(given) & frozenset().union(*_READS.values()) - _READS[kind])
     if foreign:
-        raise ModelError(f"{kind} does not read {listed(foreign)}: it reads {listed(sorted(_READS[kind]))}")
+        raise ModelError(
+            f"{kind} does not read {listed(foreign)}", f"it reads {listed(sorted(_READS[kind]))}"
+        )
     for fixed in ("lambda", "alpha"):
         if "tuning_type" in given and fixed in given:
-            raise ModelError(f"{given['tuning_type']} chooses {fixed}: leave {fixed} out, or tuning_type")
+            raise ModelError(f"{given['tuning_type']} chooses {fixed}", f"leave {fixed} out, or tuning_type")
     return {"penalty" if name == "lambda" else name: value for name, value in given.items()}
 
 
@@ -180,7 +182,9 @@ def fit_covariance(
     sums = design(moments, None, inputs, missing)
     require_varying(sums)
     if not 0 <= ddof < sums.rows:
-        raise ModelError(f"ddof is {ddof}: it must lie between 0 and {sums.rows - 1}, one less than the rows")
+        raise ModelError(
+            f"ddof is {ddof}", f"it must lie between 0 and {sums.rows - 1}, one less than the rows"
+        )
     estimate = estimator.estimate(sums.scatter.hi / (sums.rows - ddof), sums.rows, sums.terms)
     return CovarianceModel(
         algorithm="covest",
@@ -261,7 +265,9 @@ def _truncated(covariance: FloatArray, q: int | None) -> Estimate:
     values, vectors = values[::-1], vectors[:, ::-1]
     rank = int(np.count_nonzero(values > 1e-13 * len(values) * values[0]))
     if q is None or not 1 <= q <= rank:
-        raise ModelError(f"q is {q}: eigen_trunc keeps from 1 to {rank} eigenvalues of these inputs; give q")
+        raise ModelError(
+            f"q is {q}", f"eigen_trunc keeps from 1 to {rank} eigenvalues of these inputs; give q"
+        )
     kept, leading = values[:q], vectors[:, :q]
     return Estimate((leading * kept) @ leading.T, (leading / kept) @ leading.T)
 
@@ -289,17 +295,17 @@ def _check_options(
     tunings = _TUNINGS.get(estimate_type, frozenset())
     if tuning_type is not None and tuning_type not in tunings:
         has = f"it can be tuned by {listed(sorted(tunings))}" if tunings else "it is not tuned"
-        raise ModelError(f"tuning_type {tuning_type} does not belong to {estimate_type}: {has}")
+        raise ModelError(f"tuning_type {tuning_type} does not belong to {estimate_type}", f"{has}")
     if not 0.0 < alpha <= 1.0:
-        raise ModelError(f"alpha is {alpha!r}: it must be above 0 and at most 1")
+        raise ModelError(f"alpha is {alpha!r}", "it must be above 0 and at most 1")
     if not 0.0 < penalty < np.inf:
-        raise ModelError(f"lambda is {penalty!r}: it must be a finite number above 0")
+        raise ModelError(f"lambda is {penalty!r}", "it must be a finite number above 0")
     if not 0.0 <= gamma <= 1.0:
-        raise ModelError(f"gamma is {gamma!r}: it must lie between 0 and 1")
+        raise ModelError(f"gamma is {gamma!r}", "it must lie between 0 and 1")
     if maxiter < 1:
-        raise ModelError(f"maxiter is {maxiter}: it must be 1 or more")
+        raise ModelError(f"maxiter is {maxiter}", "it must be 1 or more")
     if not 0.0 < tolerance < 1.0:
-        raise ModelError(f"tolerance is {tolerance!r}: it must lie between 0 and 1")
+        raise ModelError(f"tolerance is {tolerance!r}", "it must lie between 0 and 1")
 
 
 def _covest(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> CovarianceModel:

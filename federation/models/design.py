@@ -108,7 +108,7 @@ def design(
     try:
         centred = moments.centred([*inputs, *([target] if target is not None else [])], missing)
     except StatisticsError as error:
-        raise ModelError(str(error)) from error
+        raise ModelError(error.message, error.remedy) from error
     columns, kept, reference_levels = _columns(
         moments, centred.names, centred.mean_hi, inputs, drop_reference=drop_reference
     )
@@ -137,7 +137,7 @@ def columns_of(
     try:
         names, means = column_means(moments, inputs, missing)
     except StatisticsError as error:
-        raise ModelError(str(error)) from error
+        raise ModelError(error.message, error.remedy) from error
     columns, _, reference_levels = _columns(moments, names, means, inputs, drop_reference=True)
     return columns, reference_levels
 
@@ -149,7 +149,7 @@ def require_varying(sums: Design, what: DoubleDouble | None = None) -> None:
     if still:
         verb = "is" if len(still) == 1 else "are"
         raise ModelError(
-            f"{listed(still)} {verb} constant in the {sums.rows} rows used: leave out what does not vary"
+            f"{listed(still)} {verb} constant in the {sums.rows} rows used", "leave out what does not vary"
         )
 
 
@@ -157,8 +157,8 @@ def require_common_rows(missing: str) -> None:
     """Raise `ModelError` for "pairwise" sums, of which `about_zero` makes none of any rows."""
     if missing == "pairwise":
         raise ModelError(
-            "pairwise statistics have no common rows to take sums about zero: "
-            "use missing='listwise' or 'mean'"
+            "pairwise statistics have no common rows to take sums about zero",
+            "use missing='listwise' or 'mean'",
         )
 
 
@@ -207,12 +207,12 @@ def _columns(
             while stop < len(names) and names[stop] in levels:
                 stop += 1
             if start == stop:
-                raise ModelError(f"category {name!r} is missing in every row used: leave it out")
+                raise ModelError(f"category {name!r} is missing in every row used", "leave it out")
             if drop_reference:
                 reference_levels[name] = names[start][len(name) + 1 :]
                 start += 1
                 if start == stop:
-                    raise ModelError(f"category {name!r} has one level in the rows used: leave it out")
+                    raise ModelError(f"category {name!r} has one level in the rows used", "leave it out")
         for index in range(start, stop):
             term = names[index]
             level = None if category is None else term[len(category) + 1 :]
@@ -227,7 +227,7 @@ def _check_range(centred: Centred) -> None:
         squares = np.diagonal(centred.scatter_hi) + centred.rows * centred.mean_hi**2
     large = [name for name, square in zip(centred.names, squares, strict=True) if not square < LARGEST]
     if large:
-        raise ModelError(f"the squares of {listed(large)} exceed the range of float64: use a larger unit")
+        raise ModelError(f"the squares of {listed(large)} exceed the range of float64", "use a larger unit")
 
 
 def _category_of(schema: Schema, name: str) -> str | None:
@@ -242,27 +242,31 @@ def _category_of(schema: Schema, name: str) -> str | None:
 def check_names(schema: Schema, target: str | None, inputs: Sequence[str], *, classes: bool = False) -> None:
     """Raise `ModelError` for names that no model can have; with `classes`, a target may be a category."""
     if not inputs:
-        raise ModelError(f"no inputs: name at least one of {listed(schema.names)}")
+        raise ModelError("no inputs", f"name at least one of {listed(schema.names)}")
     for name in [*inputs, *([target] if target is not None else [])]:
         if name not in schema and category_and_level(schema, name) is None:
-            raise ModelError(f"attribute {name!r} is unknown; the statistics have {listed(schema.names)}")
+            raise ModelError(f"attribute {name!r} is unknown", f"the statistics have {listed(schema.names)}")
         if name in schema and schema[name].type is AttributeType.IGNORE:
-            raise ModelError(f"attribute {name!r} is ignored by the schema and was not learned: leave it out")
+            raise ModelError(
+                f"attribute {name!r} is ignored by the schema and was not learned", "leave it out"
+            )
     twice = sorted(name for name, times in Counter(inputs).items() if times > 1)
     if twice:
-        raise ModelError(f"{listed(twice)} twice among the inputs: name each input once")
+        raise ModelError(f"{listed(twice)} twice among the inputs", "name each input once")
     categories = {name: _category_of(schema, name) for name in inputs}
     for name, category in categories.items():
         if category is not None and category != name and category in categories:
-            raise ModelError(f"{name!r} is a level of {category!r}, which is an input already: leave one out")
+            raise ModelError(
+                f"{name!r} is a level of {category!r}, which is an input already", "leave one out"
+            )
     if target is None:
         return
     if not classes and target in schema and schema[target].type is AttributeType.CATEGORY:
         raise ModelError(
-            f"target {target!r} is a category: choose one of its levels as a 0/1 target, as in "
-            f"{schema.indicator(target, 'level')!r}"
+            f"target {target!r} is a category",
+            f"choose one of its levels as a 0/1 target, as in {schema.indicator(target, 'level')!r}",
         )
     same = (target, _category_of(schema, target))
     clash = [name for name, category in categories.items() if name in same or category == target]
     if clash:
-        raise ModelError(f"target {target!r} is among the inputs ({listed(clash)}): leave it out of them")
+        raise ModelError(f"target {target!r} is among the inputs ({listed(clash)})", "leave it out of them")

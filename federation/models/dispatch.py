@@ -27,7 +27,7 @@ from federation.models import (
 )
 from federation.models.algorithm import Algorithm, Model
 from federation.models.errors import ModelError, listed
-from federation.models.record import from_record
+from federation.models.record import WHOLE, from_record
 from federation.statistics import Moments
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = {
@@ -86,7 +86,7 @@ def from_dict(record: Mapping[str, Any]) -> Model:
     algorithm = ALGORITHMS.get(name) if isinstance(name, str) else None
     if algorithm is None:
         raise ModelError(
-            f"a stored model names its algorithm, one of {listed(tuple(ALGORITHMS))}, not {name!r}"
+            f"a stored model names its algorithm, one of {listed(tuple(ALGORITHMS))}, not {name!r}", WHOLE
         )
     model: Model = from_record(algorithm.model, record)
     return model
@@ -96,5 +96,5 @@ def chosen_of(algorithm: str) -> Algorithm:
     """The algorithm of this name; raises `ModelError` for another."""
     if algorithm not in ALGORITHMS:
         known = listed(tuple(ALGORITHMS), most=len(ALGORITHMS))
-        raise ModelError(f"algorithm {algorithm!r} is unknown; there are {known}")
+        raise ModelError(f"algorithm {algorithm!r} is unknown", f"there are {known}")
     return ALGORITHMS[algorithm]

@@ -126,7 +126,7 @@ def fit_ecod(
     check_names(moments.schema, None, inputs)
     unwanted = sorted(set(desired_prob_feats) - set(inputs))
     if unwanted:
-        raise ModelError(f"desired_prob_feats names {listed(unwanted)}: choose among the inputs")
+        raise ModelError(f"desired_prob_feats names {listed(unwanted)}", "choose among the inputs")
     if threshold is None:
         threshold = 0.5 * float(special.chdtri(2 * len(inputs), RARE))
     return EcodModel(
@@ -143,7 +143,7 @@ def _marginals(moments: Moments, names: Sequence[str]) -> tuple[Marginal, ...]:
     schema = moments.schema
     for name in names:
         if name not in schema or not schema[name].numeric:
-            raise ModelError(f"{name!r} is not a numeric attribute: it has no tails; leave it out")
+            raise ModelError(f"{name!r} is not a numeric attribute", "it has no tails; leave it out")
     found, sums = filled_buckets(moments, names), of_all_rows(moments, names)
     parts = (sums.counts[0], sums.totals[0], sums.squares[0], cubes(moments, sums.units.places))
     skewness = [_skewness(*of) for of in zip(*(part.to_ints().tolist() for part in parts), strict=True)]

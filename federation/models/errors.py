@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from federation.statistics.errors import RefusedError
 
-class ModelError(ValueError):
-    """A model or answer that the statistics cannot give; the message names what is wrong and the remedy."""
+
+class ModelError(RefusedError):
+    """A model or answer that the statistics cannot give."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        """There is always something to be done about it."""
+        super().__init__(message, remedy)
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

@@ -52,19 +52,23 @@ class EvtSettings:
         if self.quantile > 1.0:
             object.__setattr__(self, "quantile", self.quantile / 100.0)
         if not 0.0 < self.quantile < 1.0:
-            raise ModelError(f"evt_quantile is {self.quantile:g}: choose a share such as 0.95, or 95")
+            raise ModelError(f"evt_quantile is {self.quantile:g}", "choose a share such as 0.95, or 95")
         if not 0.0 < self.alpha < 1.0 - self.quantile:
             raise ModelError(
-                f"evt_alpha is {self.alpha:g}: choose it between 0 and {1.0 - self.quantile:g}, the share of "
-                "scores beyond evt_quantile"
+                f"evt_alpha is {self.alpha:g}",
+                f"choose it between 0 and {1.0 - self.quantile:g}, the share of scores beyond evt_quantile",
             )
         if self.window < 0 or self.most < FEWEST_PEAKS:
-            raise ModelError(f"evt_window_size is from 0, evt_max_exceedances from {FEWEST_PEAKS}")
+            raise ModelError(
+                f"evt_window_size is {self.window} and evt_max_exceedances {self.most}",
+                f"give at least 0 and {FEWEST_PEAKS}",
+            )
         needed = self.window + int(np.ceil(FEWEST_PEAKS / (1.0 - self.quantile)))
         if self.warmup < needed:
             raise ModelError(
-                f"evt_warmup_size is {self.warmup}: at least {needed} scores leave {FEWEST_PEAKS} beyond the "
-                f"{self.quantile:g} quantile, after the {self.window} of the window"
+                f"evt_warmup_size is {self.warmup}",
+                f"at least {needed} scores leave {FEWEST_PEAKS} beyond the "
+                f"{self.quantile:g} quantile, after the {self.window} of the window",
             )
 
 
@@ -98,7 +102,7 @@ class EvtModel:
         key = "res" if self.base is None else self.key
         if key not in outputs or outputs[key].dtype.kind != "f":
             having = [name for name, values in outputs.items() if values.dtype.kind == "f"]
-            raise ModelError(f"the model watched has no numbers {key!r}; it has {listed(having)}")
+            raise ModelError(f"the model watched has no numbers {key!r}", f"it has {listed(having)}")
         scores = outputs[key]
         stream = _Stream(self)
         judged = np.array([stream.judge(score) for score in scores.tolist()]).reshape(len(scores), 3)
@@ -203,8 +207,8 @@ def _evt(
     check_names(moments.schema, None, inputs)
     if len(inputs) != 1 or inputs[0] not in moments.schema or not moments.schema[inputs[0]].numeric:
         raise ModelError(
-            f"evt watches one numeric attribute, not {listed(inputs)}; to watch what a model says of "
-            "several, name its algorithm in score"
+            f"evt watches one numeric attribute, not {listed(inputs)}",
+            "to watch what a model says of several, name its algorithm in score",
         )
     return EvtModel("evt", inputs[0], None, settings)
 

@@ -82,8 +82,8 @@ def graphical_lasso(
         if not np.isfinite(change):
             break
     raise ModelError(
-        f"{maxiter} passes of the graphical lasso did not converge to {tolerance:g}: raise maxiter, "
-        "tolerance or lambda"
+        f"{maxiter} passes of the graphical lasso did not converge to {tolerance:g}",
+        "raise maxiter, tolerance or lambda",
     )
 
 
@@ -97,7 +97,9 @@ def choose_by_ebic(
     p = len(covariance)
     largest = float(np.max(np.abs(covariance - np.diag(np.diagonal(covariance))), initial=0.0))
     if not largest > 0.0:
-        raise ModelError("no two of the inputs covary: there is no path to choose lambda on, so give lambda")
+        raise ModelError(
+            "no two of the inputs covary", "there is no path to choose lambda on, so give lambda"
+        )
     penalties = largest * np.logspace(0.0, -2.0, PATH)
     found: list[Sparse] = []
     scores = []

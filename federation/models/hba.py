@@ -91,7 +91,7 @@ def fit_hba(moments: Moments, inputs: Sequence[str], *, bins: int | None = None)
     """
     check_names(moments.schema, None, inputs)
     if bins is not None and not 1 <= bins <= MOST_BINS:
-        raise ModelError(f"bins is {bins}: choose from 1 to {MOST_BINS}")
+        raise ModelError(f"bins is {bins}", f"choose from 1 to {MOST_BINS}")
     many = bins or min(MOST_BINS, max(1, math.isqrt(max(0, moments.rows))))
     categories: dict[str, dict[str, int]] = {}
     numeric: list[str] = []
@@ -101,9 +101,9 @@ def fit_hba(moments: Moments, inputs: Sequence[str], *, bins: int | None = None)
         elif name in moments.schema and moments.schema[name].type is AttributeType.CATEGORY:
             categories[name] = moments.level_counts(name)
             if not categories[name]:
-                raise ModelError(f"{name!r} is missing in every row: leave it out")
+                raise ModelError(f"{name!r} is missing in every row", "leave it out")
         else:
-            raise ModelError(f"{name!r} is no attribute with a histogram: name numbers or whole categories")
+            raise ModelError(f"{name!r} is no attribute with a histogram", "name numbers or whole categories")
     return HbaModel("hba", moments.rows, _bins(moments, numeric, many) if numeric else {}, categories)
 
 

@@ -16,8 +16,8 @@ def filled_buckets(moments: Moments, names: Sequence[str]) -> Buckets:
     try:
         found = buckets(moments, names)
     except StatisticsError as error:
-        raise ModelError(str(error)) from error
+        raise ModelError(error.message, error.remedy) from error
     empty = np.flatnonzero(np.diff(found.starts) == 0)
     if empty.size:
-        raise ModelError(f"{names[empty[0]]!r} is missing in every row: leave it out")
+        raise ModelError(f"{names[empty[0]]!r} is missing in every row", "leave it out")
     return found

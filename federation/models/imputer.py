@@ -77,12 +77,12 @@ def _check(moments: Moments, table: Table, attributes: Sequence[str]) -> None:
     unknown = [name for name in attributes if name not in known]
     if unknown:
         raise ModelError(
-            f"the statistics have no {listed(unknown)}, so that nothing is known of its missing values: "
-            "predict without the imputer"
+            f"the statistics have no {listed(unknown)}, so that nothing is known of its missing values",
+            "predict without the imputer",
         )
     absent = [name for name in attributes if name not in table.columns]
     if absent:
-        raise ModelError(f"the table lacks {listed(absent)}; give every input a column, with empty cells")
+        raise ModelError(f"the table lacks {listed(absent)}", "give every input a column, with empty cells")
 
 
 def _centred(moments: Moments, attributes: Sequence[str]) -> Centred:
@@ -97,7 +97,7 @@ def _centred(moments: Moments, attributes: Sequence[str]) -> Centred:
     try:
         return moments.centred(attributes, modes[1])
     except StatisticsError as error:
-        raise ModelError(str(error)) from error
+        raise ModelError(error.message, error.remedy) from error
 
 
 def _inputs(moments: Moments, centred: Centred, attributes: Sequence[str]) -> list[_Input]:
@@ -124,7 +124,10 @@ def _rows(inputs: Sequence[_Input], table: Table, width: int) -> _Row:
         column = table.columns[given.name]
         if given.levels is None:
             if isinstance(column, Coded):
-                raise ModelError(f"column {given.name!r} holds text, but the statistics know it as a number")
+                raise ModelError(
+                    f"column {given.name!r} holds text, but the statistics know it as a number",
+                    "give it numbers",
+                )
             values[:, given.columns.start] = column
             missing[:, place] = np.isnan(column)
             unknown[:, place] = np.isinf(column)  # the model says what it thinks of those

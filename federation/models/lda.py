@@ -108,13 +108,14 @@ def fit_lda(
     if min(abs(float(n1.hi)), abs(float(n0.hi))) < 1e-9 or not sums.target_scatter.hi > 0.0:
         raise ModelError(
             f"target {target!r} has one class only in the {sums.rows} rows used "
-            f"({float(n1.hi):g} of them are 1): learn rows of the other class"
+            f"({float(n1.hi):g} of them are 1)",
+            "learn rows of the other class",
         )
     least = 3 if estimator else len(sums.columns) + 2
     if sums.rows < least:
         raise ModelError(
-            f"{sums.rows} rows for {len(sums.columns)} inputs: at least {least} are needed; "
-            "leave inputs out, learn more rows, or give an estimate_type"
+            f"{sums.rows} rows for {len(sums.columns)} inputs",
+            f"at least {least} are needed; leave inputs out, learn more rows, or give an estimate_type",
         )
     difference, within = _between_and_within(sums, n, n1, n0)
     require_varying_within(
@@ -181,7 +182,7 @@ def _lda(
     **options: Any,
 ) -> LdaModel:
     if options and "estimate_type" not in options:
-        raise ModelError(f"{listed(sorted(options))} belong to a covariance estimate: name estimate_type")
+        raise ModelError(f"{listed(sorted(options))} belong to a covariance estimate", "name estimate_type")
     estimator = Estimator(**estimator_options(options)) if options else None
     return fit_lda(moments, target, inputs, missing=missing, estimator=estimator)
 

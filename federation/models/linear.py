@@ -148,8 +148,9 @@ def regress(
     if df <= 0 and ridge == 0.0:
         more = f" or use missing='mean' ({others} rows have a missing value)" if others else ""
         raise ModelError(
-            f"{sums.rows} rows for {count} coefficients: at least {count + 1} are needed; leave inputs out, "
-            f"learn more rows{more}, or fit ridge regression"
+            f"{sums.rows} rows for {count} coefficients",
+            f"at least {count + 1} are needed; leave inputs out, "
+            f"learn more rows{more}, or fit ridge regression",
         )
     solution = _ridge(sums, ridge, standardize, intercept) if ridge else _least_squares(sums, intercept)
     r2 = 1.0 - solution.rss / solution.tss
@@ -212,8 +213,8 @@ def _residual(total: DoubleDouble, slopes: DoubleDouble, cross: DoubleDouble) ->
     rss = float(add(total, negate(dot(slopes, cross))).hi)
     if not rss >= -1e-12 * float(total.hi):
         raise ModelError(
-            "the pairwise sums explain more than there is, as those of no table can: "
-            "use missing='listwise' or 'mean'"
+            "the pairwise sums explain more than there is, as those of no table can",
+            "use missing='listwise' or 'mean'",
         )
     return rss if rss > PERFECT * float(total.hi) else 0.0
 
@@ -249,10 +250,10 @@ def _tests(solution: _Solution, variances: FloatArray, df: int, slopes: int) -> 
 
 def _check_options(missing: str, ridge: float, standardize: bool, intercept: bool) -> None:
     if not 0.0 <= ridge < math.inf:
-        raise ModelError(f"the ridge penalty is {ridge!r}: it must be a finite number, 0 or more")
+        raise ModelError(f"the ridge penalty is {ridge!r}", "it must be a finite number, 0 or more")
     if standardize and (ridge == 0.0 or not intercept):
         raise ModelError(
-            "standardize belongs to ridge regression with an intercept: set a penalty, or leave it out"
+            "standardize belongs to ridge regression with an intercept", "set a penalty, or leave it out"
         )
     if not intercept:
         require_common_rows(missing)
@@ -271,16 +272,18 @@ def _ridge_by_name(moments: Moments, target: str, inputs: Sequence[str], /, **op
     centred = options.pop("centerY", None)
     if centred is not None:
         if options.get("intercept", centred) != centred:
-            raise ModelError("centerY and intercept are two names of one thing, but differ")
+            raise ModelError(
+                "centerY and intercept are two names of one thing, but differ", "give one of them"
+            )
         options["intercept"] = centred or options.get("standardize", False)
     given = {options.pop(name) for name in ("alpha", "lambda") if name in options}
     if len(given) > 1:
-        raise ModelError(f"alpha and lambda are two names of one penalty, but differ: {sorted(given)}")
+        raise ModelError("alpha and lambda are two names of one penalty, but differ", "give one of them")
     penalty = given.pop() if given else 1.0
     if grid is not None:
         penalty = _best_penalty(moments, target, inputs, grid, options)
     if penalty <= 0.0:
-        raise ModelError(f"the ridge penalty is {penalty:g}: give a positive one, or use mlr for none")
+        raise ModelError(f"the ridge penalty is {penalty:g}", "give a positive one, or use mlr for none")
     return fit_linear(moments, target, inputs, ridge=penalty, **options)
 
 

@@ -136,9 +136,10 @@ def _swept_inverse(matrix: DoubleDouble, names: Sequence[str]) -> DoubleDouble:
         if not pivot.hi > DEPENDENT * start[k]:
             if pivot.hi < -1e-12 * start[k]:
                 raise ModelError(
-                    f"the sums of products of {listed(names)} are not positive definite: those of "
+                    f"the sums of products of {listed(names)} are not positive definite",
+                    "those of "
                     "missing='pairwise' need not be (use 'listwise' or 'mean'), nor those of a discriminant "
-                    "whose target is not 0/1"
+                    "whose target is not 0/1",
                 )
             raise _dependent(a.hi[:k, k] * np.sqrt(start[:k] / start[k]), names, k)
         row = divide(pick(a, k, slice(None)), DoubleDouble(np.full(p, pivot.hi), np.full(p, pivot.lo)))
@@ -159,8 +160,8 @@ def _swept_inverse(matrix: DoubleDouble, names: Sequence[str]) -> DoubleDouble:
 def _dependent(weights: FloatArray, names: Sequence[str], k: int) -> ModelError:
     others = [name for name, weight in zip(names, weights, strict=False) if abs(weight) > 1e-6]
     return ModelError(
-        f"{names[k]!r} is a linear combination of {listed(others)}: leave one of them out, "
-        "or fit ridge regression"
+        f"{names[k]!r} is a linear combination of {listed(others)}",
+        "leave one of them out, or fit ridge regression",
     )
 
 
@@ -171,6 +172,6 @@ def _too_wide(matrix: FloatArray, names: Sequence[str]) -> ModelError:
     vanishing = np.abs(vectors[:, values < 1e-11 * len(names)]).max(axis=1, initial=0.0)
     involved = [name for name, weight in zip(names, vanishing, strict=True) if weight > 0.05]
     return ModelError(
-        f"{listed(involved or list(names))} depend on each other linearly, or nearly so: leave some of them "
-        "out, or fit ridge regression"
+        f"{listed(involved or list(names))} depend on each other linearly, or nearly so",
+        "leave some of them out, or fit ridge regression",
     )

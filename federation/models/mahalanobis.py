@@ -65,8 +65,8 @@ def fit_mahalanobis(
     require_varying(sums)
     if sums.rows <= p:
         raise ModelError(
-            f"{sums.rows} rows for {p} columns: at least {p + 1} are needed; "
-            "leave inputs out or learn more rows"
+            f"{sums.rows} rows for {p} columns",
+            f"at least {p + 1} are needed; leave inputs out or learn more rows",
         )
     factor = whitening(sums.scatter, sums.rows - 1.0, sums.terms)
     return MahalanobisModel(

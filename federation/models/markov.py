@@ -99,15 +99,16 @@ def fit_markov(moments: Moments, *, columns: Sequence[str] = ()) -> MarkovModel:
         runs = ngrams(moments)
     except SchemaError as error:
         raise ModelError(
-            f"mc needs the counts of runs of tokens, an attribute {NGRAM!r} learned from ngram_table: {error}"
+            f"mc needs the counts of runs of tokens, an attribute {NGRAM!r} learned from ngram_table",
+            "make a project of sequences, and learn them in it",
         ) from error
     lengths = sorted({len(run) for run in runs})
     if len(lengths) != 1 or min(runs.values()) < 0:
         what = f"runs of {', '.join(map(str, lengths))} tokens" if lengths else "no run of tokens"
-        raise ModelError(f"the statistics have {what}: learn sequences, all with one order")
+        raise ModelError(f"the statistics have {what}", "learn sequences, all with one order")
     order = lengths[0] - 1
     if order < 1:
-        raise ModelError("runs of one token have no transitions: learn them with an order of at least 1")
+        raise ModelError("runs of one token have no transitions", "learn them with an order of at least 1")
     totals: dict[Tokens, int] = {}
     for run, count in runs.items():
         totals[run[:-1]] = totals.get(run[:-1], 0) + count
@@ -164,7 +165,7 @@ def _walk(tokens: Sequence[str | None], followers: Followers, order: int) -> Ite
 def _mc(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> MarkovModel:
     if list(inputs) != [NGRAM]:
         raise ModelError(
-            f"mc has the one input {NGRAM!r}, the runs of tokens, not {listed(inputs) or 'none'}"
+            f"mc cannot take {listed(inputs) or 'no input'}", f"give it {NGRAM!r}, the runs of tokens, alone"
         )
     columns = str(options.get("columns", "")).split(",")
     return fit_markov(moments, columns=[name.strip() for name in columns if name.strip()])

@@ -88,12 +88,12 @@ def fit_mlda(
     k, p = sums.shifts.hi.shape
     if sums.rows - k < p:
         raise ModelError(
-            f"{sums.rows} rows for {p} inputs and {k} classes: at least {p + k} are needed; "
-            "leave inputs out or learn more rows"
+            f"{sums.rows} rows for {p} inputs and {k} classes",
+            f"at least {p + k} are needed; leave inputs out or learn more rows",
         )
     ddof = k if ddof is None else ddof
     if not 0 <= ddof < sums.rows:
-        raise ModelError(f"ddof is {ddof}: choose from 0 to {sums.rows - 1}, less than the rows used")
+        raise ModelError(f"ddof is {ddof}", f"choose from 0 to {sums.rows - 1}, less than the rows used")
     sums.require_varying()
     shifts = DoubleDouble(sums.shifts.hi.T, sums.shifts.lo.T)
     solved = solver(sums.within, sums.terms).solve(shifts)

@@ -92,7 +92,7 @@ def fit_mqda(
     columns, reference_levels = columns_of(moments, inputs, missing)
     terms = tuple(column.term for column in columns)
     if ddof < 0:
-        raise ModelError(f"ddof is {ddof}: choose 0 or more")
+        raise ModelError(f"ddof is {ddof}", "choose 0 or more")
     fitted = [_class(part, terms, missing, ddof, label) for label, part in parts.items()]
     counts = tuple(rows for rows, _, _ in fitted)
     return MqdaModel(
@@ -122,15 +122,16 @@ def by_class(moments: Moments, target: Target) -> dict[str, Moments]:
     if target.category is None or target.category != split:
         apart = f"keeps the classes of {split!r} apart" if split else "does not keep classes apart"
         raise ModelError(
-            f"mqda needs the covariance of each class, but the project {apart}: make it with statistics "
-            f"split by {(target.category or target.name)!r}, a category, and learn it again; or fit mlda"
+            f"mqda needs the covariance of each class, but the project {apart}",
+            f"make it with statistics "
+            f"split by {(target.category or target.name)!r}, a category, and learn it again; or fit mlda",
         )
     parts = moments.parts()
     if target.level is None:
         return {label: parts[label] for label in target.classes}
     others = [part for label, part in parts.items() if label != target.level]
     if target.level not in parts or not others:
-        raise ModelError(f"target {target.name!r} has one class only: learn rows of the other class")
+        raise ModelError(f"target {target.name!r} has one class only", "learn rows of the other class")
     return {target.classes[0]: reduce(add, others), target.classes[1]: parts[target.level]}
 
 
@@ -144,12 +145,12 @@ def _class(
         least = max(len(terms), ddof) + 1
         if sums.rows < least:
             raise ModelError(
-                f"{sums.rows} rows for {len(terms)} columns: at least {least} are needed; "
-                "leave inputs out, learn more rows, or fit mlda"
+                f"{sums.rows} rows for {len(terms)} columns",
+                f"at least {least} are needed; leave inputs out, learn more rows, or fit mlda",
             )
         return sums.rows, sums.means.hi, whitening(sums.scatter, float(sums.rows - ddof), sums.terms)
     except ModelError as error:
-        raise ModelError(f"class {label!r}: {error}") from error
+        raise ModelError(f"class {label!r}: {error.message}", error.remedy) from error
 
 
 def _matrix(values: FloatArray) -> Matrix:

@@ -24,7 +24,7 @@ def whitening(scatter: DoubleDouble, divisor: float, names: Sequence[str]) -> Fl
         lower = np.linalg.cholesky(solved.inverse.hi)
     except np.linalg.LinAlgError:
         raise ModelError(
-            f"{listed(names)} depend on each other linearly, or nearly so: leave some of them out"
+            f"{listed(names)} depend on each other linearly, or nearly so", "leave some of them out"
         ) from None
     factor: FloatArray = np.ldexp(lower, -solved.exponents[:, None]) * np.sqrt(divisor)
     return factor

@@ -58,7 +58,8 @@ class Tail:
         if not peaks.size:
             raise ModelError(
                 f"no score of the {values.size} to calibrate on is above their {quantile:g} quantile "
-                f"({start:g}): take a smaller evt_quantile, or scores that vary more"
+                f"({start:g})",
+                "take a smaller evt_quantile, or scores that vary more",
             )
         tail = cls(start, tuple(peaks[-most:].tolist()), peaks.size, values.size, math.inf)
         return replace(tail, threshold=tail.level(alpha))

@@ -76,9 +76,9 @@ def fit_pca(
     sums = design(moments, None, inputs, missing, drop_reference=False)
     p = len(sums.columns)
     if sums.rows < 2:
-        raise ModelError("one row has no variance: learn at least two rows")
+        raise ModelError("one row has no variance", "learn at least two rows")
     if dimensions is not None and not 1 <= dimensions <= p:
-        raise ModelError(f"dimensions is {dimensions}: choose from 1 to {p}, the number of columns")
+        raise ModelError(f"dimensions is {dimensions}", f"choose from 1 to {p}, the number of columns")
     covariance = sums.scatter.hi / (sums.rows - 1)
     scales = np.ones(p)
     if correlation:
@@ -87,14 +87,12 @@ def fit_pca(
     matrix = covariance / np.outer(scales, scales)
     total = float(np.trace(matrix))
     if not total > 0.0:
-        raise ModelError(
-            f"every input is constant in the {sums.rows} rows used: there is no variance to explain"
-        )
+        raise ModelError(f"every input is constant in the {sums.rows} rows used", "name inputs that vary")
     values, vectors = np.linalg.eigh(matrix)
     values, vectors = values[::-1][:dimensions], vectors[:, ::-1][:, :dimensions].T
     if values[-1] < -1e-9 * values[0]:
         raise ModelError(
-            "pairwise covariances are not those of one table here: use missing='listwise' or 'mean'"
+            "pairwise covariances are not those of one table here", "use missing='listwise' or 'mean'"
         )
     values = np.maximum(values, 0.0)
     largest = np.abs(vectors).argmax(axis=1)

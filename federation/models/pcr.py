@@ -170,7 +170,7 @@ def _spectrum(sums: Design, standardize: bool) -> _Spectrum:
     values, vectors = np.linalg.eigh(covariance / scales[:, None] / scales)
     if values[0] < -1e-9 * values[-1]:
         raise ModelError(
-            "pairwise covariances are not those of one table here: use missing='listwise' or 'mean'"
+            "pairwise covariances are not those of one table here", "use missing='listwise' or 'mean'"
         )
     kept = values > _VANISHING * len(values) * values[-1]
     values, vectors = values[kept][::-1], vectors[:, kept][:, ::-1]
@@ -184,7 +184,7 @@ def _size(q: int | None, judged: list[float]) -> int:
         return int(np.argmin(judged)) + 1
     if not 1 <= q <= len(judged):
         raise ModelError(
-            f"q is {q}: choose from 1 to {len(judged)}, the number of components that the inputs have"
+            f"q is {q}", f"choose from 1 to {len(judged)}, the number of components that the inputs have"
         )
     return q
 
@@ -200,7 +200,7 @@ def _lasso(
 ) -> tuple[FloatArray, FloatArray, float, float, float]:
     """Coefficients of scaled columns and of scores, λ, R² and AICc."""
     if not 0.0 <= penalty < np.inf:
-        raise ModelError(f"lambda is {penalty!r}: it must be a finite number, 0 or more")
+        raise ModelError(f"lambda is {penalty!r}", "it must be a finite number, 0 or more")
     scaled = sums.scatter.hi / spectrum.scales[:, None] / spectrum.scales
     joined = np.hstack([np.eye(len(scaled)), spectrum.vectors])
     scatter = joined.T @ scaled @ joined
@@ -218,8 +218,8 @@ def _lasso(
     )
     if not found.converged:
         raise ModelError(
-            f"{found.steps} proximal steps did not reach a minimum to {tolerance:g}: raise maxiter, "
-            "tolerance or lambda"
+            f"{found.steps} proximal steps did not reach a minimum to {tolerance:g}",
+            "raise maxiter, tolerance or lambda",
         )
     coef = found.coef * problem.unit
     unexplained = max(0.0, problem.residual(found.coef))
@@ -231,9 +231,9 @@ def _pcr(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any
     lasso_only = [name for name in options if name in _LASSO_NAMES]
     if options.get("pcr_type", "qfirst") == "full":
         if "q" in options:
-            raise ModelError("q belongs to pcr_type=qfirst; full takes every component: leave q out")
+            raise ModelError("q belongs to pcr_type=qfirst; full takes every component", "leave q out")
     elif lasso_only:
-        raise ModelError(f"{lasso_only[0]} belongs to pcr_type=full: set it, or leave {lasso_only[0]} out")
+        raise ModelError(f"{lasso_only[0]} belongs to pcr_type=full", f"set it, or leave {lasso_only[0]} out")
     grid = take_grid(options, LASSO)
     if "lambda" in options:
         options["penalty"] = options.pop("lambda")

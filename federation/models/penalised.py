@@ -124,8 +124,9 @@ def fit_penalised(
     found = minimise(problem.quadratic, absolute, squared, start, maxiter=maxiter, tolerance=tolerance)
     if not found.converged:
         raise ModelError(
-            f"{found.steps} proximal steps did not reach a minimum to {tolerance:g}: raise maxiter, "
-            "tolerance or lambda" + (", or use missing='listwise' or 'mean'" if missing == "pairwise" else "")
+            f"{found.steps} proximal steps did not reach a minimum to {tolerance:g}",
+            "raise maxiter, tolerance or lambda"
+            + (", or use missing='listwise' or 'mean'" if missing == "pairwise" else ""),
         )
     active = np.flatnonzero(found.coef)
     freedom = degrees_of_freedom(problem.quadratic, squared, active)
@@ -195,8 +196,8 @@ def _unexplained(sums: Design, slopes: DoubleDouble, *, intercept: bool) -> floa
     rss = float(add(total, dot(slopes, add(fitted, negate(add(cross, cross))))).hi) / float(total.hi)
     if rss < -1e-12:
         raise ModelError(
-            "the pairwise sums explain more than there is, as those of no table can: "
-            "use missing='listwise' or 'mean'"
+            "the pairwise sums explain more than there is, as those of no table can",
+            "use missing='listwise' or 'mean'",
         )
     return max(0.0, rss)
 
@@ -211,15 +212,15 @@ def _check_options(
     missing: str,
 ) -> None:
     if not 0.0 <= penalty < np.inf:
-        raise ModelError(f"lambda is {penalty!r}: it must be a finite number, 0 or more")
+        raise ModelError(f"lambda is {penalty!r}", "it must be a finite number, 0 or more")
     if not 0.0 <= eta <= 1.0:
-        raise ModelError(f"eta is {eta!r}: it must lie between 0 (ridge) and 1 (lasso)")
+        raise ModelError(f"eta is {eta!r}", "it must lie between 0 (ridge) and 1 (lasso)")
     if maxiter < 1:
-        raise ModelError(f"maxiter is {maxiter}: it must be 1 or more")
+        raise ModelError(f"maxiter is {maxiter}", "it must be 1 or more")
     if not 0.0 < tolerance < 1.0:
-        raise ModelError(f"tolerance is {tolerance!r}: it must lie between 0 and 1")
+        raise ModelError(f"tolerance is {tolerance!r}", "it must lie between 0 and 1")
     if not intercept and standardize:
-        raise ModelError("standardised columns are centred, so that there is an intercept: leave one out")
+        raise ModelError("standardised columns are centred, so that there is an intercept", "leave one out")
     if not intercept:
         require_common_rows(missing)
 

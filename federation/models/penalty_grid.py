@@ -42,16 +42,16 @@ class Grid:
     def __post_init__(self) -> None:
         if not -300.0 <= self.min_lambda_power <= self.max_lambda_power <= 300.0:
             raise ModelError(
-                f"the powers of lambda go from {self.min_lambda_power:g} to {self.max_lambda_power:g}: "
-                "they must ascend and lie between -300 and 300"
+                f"the powers of lambda go from {self.min_lambda_power:g} to {self.max_lambda_power:g}",
+                "they must ascend and lie between -300 and 300",
             )
         if not 0.0 <= self.min_eta <= self.max_eta <= 1.0:
             raise ModelError(
-                f"eta goes from {self.min_eta:g} to {self.max_eta:g}: it must ascend between 0 and 1"
+                f"eta goes from {self.min_eta:g} to {self.max_eta:g}", "it must ascend between 0 and 1"
             )
         for name, count in (("num_lambda", self.num_lambda), ("num_eta", self.num_eta)):
             if not 1 <= count <= 10_000:
-                raise ModelError(f"{name} is {count}: choose from 1 to 10000")
+                raise ModelError(f"{name} is {count}", "choose from 1 to 10000")
 
     @property
     def penalties(self) -> FloatArray:
@@ -128,8 +128,8 @@ def choose(problem: Standardised, grid: Grid, *, intercept: bool, maxiter: int, 
                 best = Choice(penalty, eta, score, coef)
     if best is None:
         raise ModelError(
-            f"no lambda of the grid gives a model that {problem.rows} rows can judge: learn more rows, raise "
-            "max_lambda_power, or give lambda yourself"
+            f"no lambda of the grid gives a model that {problem.rows} rows can judge",
+            "learn more rows, raise max_lambda_power, or give lambda yourself",
         )
     return best
 
@@ -174,12 +174,12 @@ def take_grid(options: dict[str, Any], defaults: Mapping[str, float] | None = No
     if not wanted:
         if given:
             raise ModelError(
-                f"{next(iter(given))!r} belongs to the grid of aicc: set aicc=true, or leave it out"
+                f"{next(iter(given))!r} belongs to the grid of aicc", "set aicc=true, or leave it out"
             )
         return None
     fixed = [name for name in ("lambda", "alpha", "eta") if name in options]
     if fixed:
-        raise ModelError(f"aicc chooses {fixed[0]}: leave {fixed[0]} out, or set aicc=false")
+        raise ModelError(f"aicc chooses {fixed[0]}", f"leave {fixed[0]} out, or set aicc=false")
     return Grid(**(given | dict(defaults or {})))
 
 

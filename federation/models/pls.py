@@ -95,9 +95,11 @@ def fit_pls(
     require_varying(sums)
     require_varying_target(sums, target)
     if not 1 <= q <= len(sums.columns):
-        raise ModelError(f"q is {q}: choose from 1 to {len(sums.columns)}, the number of columns")
+        raise ModelError(f"q is {q}", f"choose from 1 to {len(sums.columns)}, the number of columns")
     if not 0 <= ddof < sums.rows:
-        raise ModelError(f"ddof is {ddof}: it must lie between 0 and {sums.rows - 1}, one less than the rows")
+        raise ModelError(
+            f"ddof is {ddof}", f"it must lie between 0 and {sums.rows - 1}, one less than the rows"
+        )
     diagonal = np.diagonal(sums.scatter.hi)
     scales = np.sqrt(diagonal / (sums.rows - ddof)) if standardize else np.ones(len(diagonal))
     gram = sums.scatter.hi / scales[:, None] / scales
@@ -141,18 +143,18 @@ def _components(
     for k in range(q):
         length = float(np.linalg.norm(cross))
         if not length > _VANISHING * first:
-            raise ModelError(
-                f"q is {q}, but {k} explain all that the inputs can: choose q from 1 to {k}"
-                if k
-                else "no input covaries with the target: there is nothing to regress on"
-            )
+            if not k:
+                raise ModelError(
+                    "no input covaries with the target", "choose other inputs, or learn more rows"
+                )
+            raise ModelError(f"q is {q}, but {k} explain all that the inputs can", f"choose q from 1 to {k}")
         direction = cross / length
         for _ in range(2):
             direction = direction - (loadings[:k] @ direction) @ rotations[:k]
         square = float(direction @ gram @ direction)
         if not square > 0.0:
             raise ModelError(
-                "pairwise covariances are not those of one table here: use missing='listwise' or 'mean'"
+                "pairwise covariances are not those of one table here", "use missing='listwise' or 'mean'"
             )
         rotations[k], squares[k] = direction, square
         loadings[k] = gram @ direction / square

@@ -113,8 +113,8 @@ def powers_between(minimum: float, maximum: float, steps: int) -> tuple[float, .
     """`steps` powers from `minimum` to `maximum`, evenly; raises `ModelError` if there are none such."""
     if not (-10.0 <= minimum <= maximum <= 10.0 and 1 <= steps <= 1000):
         raise ModelError(
-            f"{steps} powers from {minimum:g} to {maximum:g}: they must ascend between -10 and 10, "
-            "in 1 to 1000 steps"
+            f"{steps} powers from {minimum:g} to {maximum:g}",
+            "they must ascend between -10 and 10, in 1 to 1000 steps",
         )
     return tuple(np.round(np.linspace(minimum, maximum, steps), 12).tolist())
 
@@ -135,13 +135,14 @@ def expand(table: Table, column: str, powers: Sequence[float]) -> Table:
     names = [power_name(column, power) for power in powers]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ModelError(f"two powers make {listed(twice)}: they must differ in their first six digits")
+        raise ModelError(f"two powers make {listed(twice)}", "they must differ in their first six digits")
     further = {}
     for name, power in zip(names, powers, strict=True):
         further[name] = yeo_johnson(values, float(f"{power:g}"))
         if np.any(np.isinf(further[name])):
             raise ModelError(
-                f"{name!r} exceeds the range of float64: use a larger unit for {column!r}, or smaller powers"
+                f"{name!r} exceeds the range of float64",
+                f"use a larger unit for {column!r}, or smaller powers",
             )
     further[_logarithm_name(column)] = np.copysign(np.log1p(np.abs(values)), values)
     return Table({**table.columns, **further})
@@ -185,8 +186,8 @@ def fit_power(
     model = regress(sums, learned[best] if column == target else target, missing=missing, others=left_out)
     if not scores:
         raise ModelError(
-            f"{model.rows} rows are too few to choose a power with {len(model.columns)} inputs: learn "
-            "more rows, or leave inputs out"
+            f"{model.rows} rows are too few to choose a power with {len(model.columns)} inputs",
+            "learn more rows, or leave inputs out",
         )
     return PowerModel(
         algorithm="powerreg",
@@ -254,15 +255,16 @@ def _powered(schema: Schema, target: str, inputs: Sequence[str]) -> tuple[str, d
     named = [name for name in (*inputs, target) if _parts(name)[0] in by_column and name in schema]
     if named:
         raise ModelError(
-            f"{listed(named)} hold powers: name {_parts(named[0])[0]!r} itself, and the best power is chosen"
+            f"{listed(named)} hold powers",
+            f"name {_parts(named[0])[0]!r} itself, and the best power is chosen",
         )
     found = [name for name in (*inputs, target) if name in by_column]
     if len(found) != 1:
         has = f"{listed(found)} have" if found else "no input, nor the target, has"
         learned = f"powers were learned of {listed(sorted(by_column))}" if by_column else "none were learned"
         raise ModelError(
-            f"{has} powers, where one column must ({learned}): choose such a column, or learn a project with "
-            "powers of one"
+            f"{has} powers, where one column must ({learned})",
+            "choose such a column, or learn a project with powers of one",
         )
     return found[0], dict(sorted(by_column[found[0]].items()))
 

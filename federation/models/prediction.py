@@ -107,8 +107,8 @@ def require_columns(attributes: Collection[str], table: Table) -> None:
     absent = sorted(set(attributes) - set(table.columns))
     if absent:
         raise ModelError(
-            f"the table lacks {listed(absent)}; give every input a column, "
-            "with empty cells where a value is missing"
+            f"the table lacks {listed(absent)}",
+            "give every input a column, with empty cells where a value is missing",
         )
 
 
@@ -116,11 +116,14 @@ def numbers(attribute: str, table: Table) -> FloatArray:
     """A numeric attribute's values, NaN where missing; raises `ModelError` for text and infinite values."""
     values = table.columns[attribute]
     if isinstance(values, Coded):
-        raise ModelError(f"column {attribute!r} holds text, but the model knows it as a number")
+        raise ModelError(
+            f"column {attribute!r} holds text, but the model knows it as a number", "give it numbers"
+        )
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
         raise ModelError(
-            f"column {attribute!r}, row {infinite[0]}: the value is infinite; leave it empty if it is missing"
+            f"column {attribute!r}, row {infinite[0]}: the value is infinite",
+            "leave it empty if it is missing",
         )
     return values
 
@@ -135,8 +138,8 @@ def levels(category: str, table: Table, known: Collection[str | None] | None = N
         if rows.size:
             raise ModelError(
                 f"column {category!r}, row {rows[0]}: level {coded.levels[coded.codes[rows[0]]]!r} was not "
-                "there when the model was fitted; leave the cell empty to predict with the average of the "
-                "known levels"
+                "there when the model was fitted",
+                "leave the cell empty to predict with the average of the known levels",
             )
     return coded
 

@@ -69,19 +69,19 @@ def fit_reconstruction(
     `pca.fit_pca` refuses.
     """
     if q is not None and explained is not None:
-        raise ModelError("q and explained both say how many components to keep: give one of them")
+        raise ModelError("q and explained both say how many components to keep", "give one of them")
     share = EXPLAINED if explained is None else explained
     if not 0.0 < share < 1.0:
-        raise ModelError(f"explained is {share}: choose a share of the variance between 0 and 1")
+        raise ModelError(f"explained is {share}", "choose a share of the variance between 0 and 1")
     pca = fit_pca(moments, inputs, missing=missing, correlation=correlation)
     p = len(pca.terms)
     if p < 2:
-        raise ModelError("one column is described by its one component: name at least two inputs")
+        raise ModelError("one column is described by its one component", "name at least two inputs")
     explained_by = np.cumsum(pca.explained_ratio)
     if q is None:
         q = min(int(np.searchsorted(explained_by, share)) + 1, p - 1)
     if not 1 <= q < p:
-        raise ModelError(f"q is {q}: choose from 1 to {p - 1}, less than the number of columns")
+        raise ModelError(f"q is {q}", f"choose from 1 to {p - 1}, less than the number of columns")
     kept = replace(
         pca,
         components=pca.components[:q],

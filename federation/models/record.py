@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from federation.models.errors import ModelError
 
 Model = TypeVar("Model")
+
+WHOLE: Final = "take the model as the node that fitted it exports it"
 
 
 def to_record(model: Any) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def _dataclass(model: Any, record: Any, where: str) -> Any:
             if isinstance(record, Mapping)
             else "all of them"
         )
-        raise ModelError(f"{where}: missing or unknown fields {wrong}")
+        raise ModelError(f"{where}: missing or unknown fields {wrong}", WHOLE)
     return model(
         **{
             name: _restored(record[name], hint, f"{where}: {name}")
@@ -87,7 +89,7 @@ def _restored(value: Any, hint: Any, where: str) -> Any:
     if kind in (str, bool, int) and type(value) is kind:
         return value
     shown = getattr(kind, "__name__", str(kind))
-    raise ModelError(f"{where} is {str(value)[:80]!r}, not {shown}")
+    raise ModelError(f"{where} is {str(value)[:80]!r}, not {shown}", WHOLE)
 
 
 def _series(values: Any, hint: Any, where: str) -> tuple[Any, ...]:
@@ -113,5 +115,5 @@ def _finite(value: float, where: str) -> float:
     except OverflowError:  # a whole number of more than 308 digits
         read = math.inf
     if not math.isfinite(read):
-        raise ModelError(f"{where} is not a finite number")
+        raise ModelError(f"{where} is not a finite number", WHOLE)
     return read

@@ -58,9 +58,11 @@ class _Sum:
 def scoring_code(model: Model, name: str, language: str) -> str:
     """The function's text; `language` is "java" or "sql". Raises `ModelError`."""
     if language not in LANGUAGES:
-        raise ModelError(f"language {language!r} is unknown; there are {listed(LANGUAGES)}")
+        raise ModelError(f"language {language!r} is unknown", f"there are {listed(LANGUAGES)}")
     if model.algorithm not in LINEAR:
-        raise ModelError(f"{model.algorithm} is not a weighted sum of its inputs; {listed(LINEAR)} are")
+        raise ModelError(
+            f"{model.algorithm} is not a weighted sum of its inputs", f"ask for that of {listed(LINEAR)}"
+        )
     return (_java if language == "java" else _sql)(_sum(model), f"{name}_score")
 
 

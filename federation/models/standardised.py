@@ -78,5 +78,5 @@ def require_varying_target(sums: Design, target: str) -> None:
     """Raise `ModelError` if the target is constant."""
     if not sums.target_scatter.hi > 0.0:
         raise ModelError(
-            f"target {target!r} is constant in the {sums.rows} rows used: there is nothing to explain"
+            f"target {target!r} is constant in the {sums.rows} rows used", "choose a target that varies"
         )

@@ -88,8 +88,8 @@ def fit_svm(
     _check_options(nu, missing)
     if not target_of(moments, target, inputs).numeric:
         raise ModelError(
-            f"target {target!r} is a category, and lsvm tells two classes apart: choose one of its levels, "
-            f"as in {moments.schema.indicator(target, 'level')!r}, or use mlda"
+            f"target {target!r} is a category, and lsvm tells two classes apart",
+            f"choose one of its levels, as in {moments.schema.indicator(target, 'level')!r}, or use mlda",
         )
     sums = design(moments, target, inputs, missing)
     n = wide(np.array(float(sums.rows)))
@@ -97,7 +97,8 @@ def fit_svm(
     if not sums.target_scatter.hi > 0.0:
         raise ModelError(
             f"target {target!r} has one class only in the {sums.rows} rows used "
-            f"({float(ones.hi):g} of them are 1): learn rows of the other class"
+            f"({float(ones.hi):g} of them are 1)",
+            "learn rows of the other class",
         )
     _, cross, _ = about_zero(sums)
     # Σ x d and Σ d with d = 2t - 1
@@ -166,7 +167,7 @@ def _machine(
 
 def _check_options(nu: float, missing: str) -> None:
     if not 0.0 < nu < np.inf:
-        raise ModelError(f"sml_model_svm_nu is {nu!r}: it must be a finite number above 0")
+        raise ModelError(f"sml_model_svm_nu is {nu!r}", "it must be a finite number above 0")
     require_common_rows(missing)
 
 

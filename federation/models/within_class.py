@@ -135,8 +135,8 @@ def _of_products(moments: Moments, target: str, names: Sequence[str]) -> Within:
     if uneven.any():
         first = names[int(np.flatnonzero(uneven)[0])]
         raise ModelError(
-            f"{first!r} has rows in which {target!r} is missing, whose squares are not told apart: learn the "
-            "target as a category, whose levels have sums of their own"
+            f"{first!r} has rows in which {target!r} is missing, whose squares are not told apart",
+            "learn the target as a category, whose levels have sums of their own",
         )
     squares, ones_squared = both.first, both.products  # as 0² = 0 and 1² = 1
     other = np.flatnonzero(~binary)
@@ -163,8 +163,8 @@ def _squares_of_ones(moments: Moments, target: str, names: Sequence[str]) -> Exa
     schema = moments.schema
     if Extra.CONDITIONALS not in schema.extras:
         raise ModelError(
-            f"the statistics have no sums of squares of {listed(names)} in the classes of {target!r}: learn "
-            "the target as a category, or make the project with conditionals, which counts them"
+            f"the statistics have no sums of squares of {listed(names)} in the classes of {target!r}",
+            "learn the target as a category, or make the project with conditionals, which counts them",
         )
     places = np.array([schema.places[name] for name in names])
     return squares_of_pairs(moments, places, np.full(len(names), schema.places[target]))

@@ -23,12 +23,12 @@ def export(model: Model) -> bytes:
     write = EXPORTERS.get(model.algorithm)
     if write is None:
         raise ModelError(
-            f"{model.algorithm} cannot be exported to ONNX; these can: {listed(tuple(EXPORTERS))}"
+            f"{model.algorithm} cannot be exported to ONNX", f"export one of {listed(tuple(EXPORTERS), 99)}"
         )
     try:
         from federation.onnx.graph import Graph
     except ModuleNotFoundError:
-        raise ModelError("exporting needs the package onnx: pip install 'suffice[onnx]'") from None
+        raise ModelError("exporting needs the package onnx", "pip install 'suffice[onnx]'") from None
     record: Any = model
     columns = record.columns if hasattr(record, "columns") else record.pca.columns
     texts = {column.attribute for column in columns if column.level is not None}

@@ -96,7 +96,7 @@ def judge(
         # A judge who could not tell the truth from a guess is none; found out before anything is fitted.
         score.compute(actual, actual)
     except AssessmentError as error:
-        raise ModelError(f"validation: {error}") from None
+        raise ModelError(f"validation: {error}", "or choose other rows, target or score") from None
     return Judge(target, chosen, score, table.take(rows), actual, separator)
 
 

@@ -46,7 +46,7 @@ def _prefixed(prefix: str, *choices: str) -> Reader:
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ModelError(f"{name} is {value!r}: it must be a name")
+        raise ModelError(f"{name} is {value!r}", "it must be a name")
     return value
 
 
@@ -54,7 +54,7 @@ def _above(least: float, read: Reader) -> Reader:
     def above(name: str, value: Any) -> Any:
         found = read(name, value)
         if found < least:
-            raise ModelError(f"{name} is {value!r}: it must be {least:g} or more")
+            raise ModelError(f"{name} is {value!r}", f"it must be {least:g} or more")
         return found
 
     return above

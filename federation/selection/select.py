@@ -142,7 +142,7 @@ def plan_for(algorithm: str | None, task: str | None, parameters: Mapping[str, A
     cannot be read or do not go together.
     """
     if (algorithm is None) == (task is None):
-        raise ModelError("a selection is for an algorithm or for a task: name one of the two")
+        raise ModelError("a selection is for an algorithm or for a task", "name one of the two")
     options, own = read_options(parameters)
     kind = None if task is None else task_named(task)
     _check_metric(options.metric, kind)
@@ -150,8 +150,9 @@ def plan_for(algorithm: str | None, task: str | None, parameters: Mapping[str, A
         settings = settings_of(algorithm, own, options.grid)
         if not all(has_target(setting) for setting in settings):
             raise ModelError(
-                f"{algorithm} has no target, by which a selection could judge it: name an algorithm that "
-                f"predicts one, or a task ({', '.join(dict.fromkeys(TASK_NAMES.values()))})"
+                f"{algorithm} has no target, by which a selection could judge it",
+                f"name an algorithm that "
+                f"predicts one, or a task ({', '.join(dict.fromkeys(TASK_NAMES.values()))})",
             )
     elif kind is not None:
         settings = suitable(kind, own, options.grid)
@@ -160,8 +161,8 @@ def plan_for(algorithm: str | None, task: str | None, parameters: Mapping[str, A
     judged = [setting for setting in settings if setting.algorithm in IN_SAMPLE]
     if not judged or any(set(setting.parameters) - {"missing"} for setting in judged):
         raise ModelError(
-            f"{AICC} judges {' and '.join(IN_SAMPLE)} without parameters of their own: "
-            "give a validation table and another metric"
+            f"{AICC} judges {' and '.join(IN_SAMPLE)} without parameters of their own",
+            "give a validation table and another metric",
         )
     return Plan(options, tuple(judged), kind)
 
@@ -181,7 +182,7 @@ class _Search:
     ) -> None:
         options, task = plan.options, plan.task
         if options.max_seconds is not None and clock is None:
-            raise ModelError("selector_max_seconds needs a clock to go by")
+            raise ModelError("selector_max_seconds needs a clock to go by", "give one, or leave it out")
         self._moments, self._target, self._options, self._tell = moments, target, options, tell
         self._settings = plan.settings
         self._clock = clock
@@ -201,8 +202,9 @@ class _Search:
             return None
         if validation is None:
             raise ModelError(
-                "there is no validation table: give rows that were not learned, with the target, or "
-                f"choose by the rows learned with the metric {AICC} ({' and '.join(IN_SAMPLE)})"
+                "there is no validation table",
+                "give rows that were not learned, with the target, or "
+                f"choose by the rows learned with the metric {AICC} ({' and '.join(IN_SAMPLE)})",
             )
         separator = self._moments.schema.separator
         return judge(validation, self._target, self._options.metric, task, separator)
@@ -247,10 +249,10 @@ class _Search:
                     require_varying(design(self._moments, None, [name], _missing(missing)))
                     kept.append(name)
                 except ModelError as error:
-                    left_out.append(str(error))
+                    left_out.append(error)
             if not kept:
-                raise ModelError(left_out[0])
-            self._usable[missing] = tuple(kept), tuple(left_out)
+                raise left_out[0]
+            self._usable[missing] = tuple(kept), tuple(map(str, left_out))
         return self._usable[missing]
 
     def _scorer(self, setting: Setting, inputs: tuple[str, ...], missing: str) -> Scorer:
@@ -337,7 +339,8 @@ class _Search:
                 continue
             return chosen, fitted
         raise ModelError(
-            f"none of the {self._tried} models tried could be fitted: {reason or listed(self._all)}"
+            f"none of the {self._tried} models tried could be fitted: {reason or listed(self._all)}",
+            "offer other inputs, or learn more rows",
         )
 
 
@@ -348,7 +351,7 @@ def _check_metric(name: str | None, task: Task | None) -> None:
     try:
         score_named(name, task)
     except AssessmentError as error:
-        raise ModelError(f"sml_model_assessment_type: {error}") from None
+        raise ModelError(f"sml_model_assessment_type: {error}", "or leave it out") from None
 
 
 def _missing(name: str) -> Missing:

@@ -55,7 +55,7 @@ def task_named(name: str) -> Task:
     """Raises `ModelError` for an unknown name."""
     if name not in TASK_NAMES:
         raise ModelError(
-            f"the task {name!r} is unknown: use binary_classification, regression or multiclass_classifier"
+            f"the task {name!r} is unknown", "use binary_classification, regression or multiclass_classifier"
         )
     return TASK_NAMES[name]
 
@@ -71,7 +71,7 @@ def settings_of(algorithm: str, parameters: Mapping[str, Any], grid: Grid) -> tu
     Raises `ModelError` for an unknown algorithm and for parameters that it does not have.
     """
     if algorithm not in ALGORITHMS:
-        raise ModelError(f"algorithm {algorithm!r} is unknown; there are {', '.join(ALGORITHMS)}")
+        raise ModelError(f"algorithm {algorithm!r} is unknown", f"there are {', '.join(ALGORITHMS)}")
     chosen = ALGORITHMS[algorithm]
     parameters = chosen.read(dict(parameters))
     names = {parameter.name for parameter in chosen.parameters}
@@ -104,7 +104,7 @@ def suitable(task: Task, parameters: Mapping[str, Any], grid: Grid) -> tuple[Set
     }
     for name in parameters:
         if not any(name in names for names in known.values()):
-            raise ModelError(f"none of {', '.join(known)} has a parameter {name!r}")
+            raise ModelError(f"none of {', '.join(known)} has a parameter {name!r}", "leave it out")
     found: list[Setting] = []
     for algorithm in algorithms:
         own = {name: value for name, value in parameters.items() if name in known[algorithm.name]}

@@ -65,8 +65,8 @@ def brute_force(inputs: int, options: Options) -> Strategy:
     """All subsets, small ones first; raises `ModelError` for more attributes than can be gone through."""
     if inputs > MOST_BRUTE:
         raise ModelError(
-            f"{inputs} attributes have {2**inputs - 1:,} subsets: brute force takes at most {MOST_BRUTE}; "
-            "name fewer, or use the selector fw_bw"
+            f"{inputs} attributes have {2**inputs - 1:,} subsets",
+            f"brute force takes at most {MOST_BRUTE}; name fewer, or use the selector fw_bw",
         )
     subsets = (subset for size in range(1, inputs + 1) for subset in combinations(range(inputs), size))
     yield from _batched(subsets)

@@ -120,7 +120,7 @@ def column_means(
 def _gathered(moments: Moments, names: Sequence[str], missing: Missing) -> tuple[_Columns, Stratum]:
     """The columns, and the stratum of the rows that they are taken from."""
     if missing not in ("listwise", "pairwise", "mean"):
-        raise StatisticsError(f"missing values: {missing!r} is unknown; use listwise, pairwise or mean")
+        raise StatisticsError(f"missing values: {missing!r} is unknown", "use listwise, pairwise or mean")
     complete, partial = moments.strata
     if missing == "listwise":
         stratum = complete
@@ -129,11 +129,10 @@ def _gathered(moments: Moments, names: Sequence[str], missing: Missing) -> tuple
     else:
         stratum = partial if complete is None else complete.as_partial().add(partial)
     if stratum is None or stratum.rows <= 0:
-        remedy = (
-            "; missing='pairwise' or 'mean' would use the others" if partial and missing == "listwise" else ""
-        )
+        others = partial is not None and missing == "listwise"
+        remedy = "use the others by missing='pairwise' or 'mean'" if others else "learn some"
         what = "rows in which nothing is missing" if missing == "listwise" else "rows"
-        raise StatisticsError(f"there are no {what} to compute from{remedy}")
+        raise StatisticsError(f"there are no {what} to compute from", remedy)
     stratum = _with_named_levels(moments, names, stratum)
     return _Columns(moments, names, stratum), stratum
 
@@ -203,7 +202,7 @@ class _Columns:
                 fives.append(0)
             if len(listed) > MAX_TERMS:
                 raise StatisticsError(
-                    f"category {category!r} makes more than {MAX_TERMS} columns; leave it out"
+                    f"category {category!r} makes more than {MAX_TERMS} columns", "leave it out"
                 )
         self.names = tuple(listed)
         self.twos, self.fives = np.array(twos, dtype=np.int64), np.array(fives, dtype=np.int64)
@@ -243,8 +242,8 @@ def _category_of(moments: Moments, name: str) -> tuple[str, str | None]:
         return found
     attribute = moments.schema[name]
     raise SchemaError(
-        f"attribute {name!r} of type {attribute.type.value} has no values to compute with: leave it out, or "
-        "encode it as numbers or a category"
+        f"attribute {name!r} of type {attribute.type.value} has no values to compute with",
+        "leave it out, or encode it as numbers or a category",
     )
 
 
@@ -382,8 +381,10 @@ def _require_rows(columns: _Columns, present: ExactArray, *, pairs: bool) -> Non
     if empty.size:
         first, last = columns.names[empty[0][0]], columns.names[empty[0][-1]]
         if first == last:
-            raise StatisticsError(f"attribute {first!r} is missing in every row; leave it out")
-        raise StatisticsError(f"no row has both {first!r} and {last!r}; leave one out or use missing='mean'")
+            raise StatisticsError(f"attribute {first!r} is missing in every row", "leave it out")
+        raise StatisticsError(
+            f"no row has both {first!r} and {last!r}", "leave one out or use missing='mean'"
+        )
 
 
 def _result(columns: _Columns, rows: int, means: DoubleDouble, scatter: DoubleDouble) -> Centred:

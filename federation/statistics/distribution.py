@@ -135,7 +135,9 @@ class Histogram:
         `StatisticsError` unless bins >= 1 and low < high, both finite.
         """
         if bins < 1 or not low < high or not np.isfinite([low, high]).all():
-            raise StatisticsError(f"{bins} bins from {low!r} to {high!r}: give at least one, and low < high")
+            raise StatisticsError(
+                f"{bins} bins from {low!r} to {high!r}", "give at least one, and low < high"
+            )
         middle = self.middle
         inside = (middle >= low) & (middle <= high)
         (found,) = equal_bins(middle[inside], self.counts[inside], bins, low, high)
@@ -143,7 +145,7 @@ class Histogram:
 
     def _some(self, values: FloatArray) -> FloatArray:
         if not len(values):
-            raise StatisticsError("the histogram is empty: no value is present")
+            raise StatisticsError("the histogram is empty", "learn rows in which the attribute is present")
         return values
 
 
@@ -201,7 +203,8 @@ def buckets(moments: Moments, names: Sequence[str]) -> Buckets:
     wrong = np.append(negative, np.flatnonzero(np.bincount(found.owners, found.counts) > _MOST))
     if wrong.size:
         raise StatisticsError(
-            f"the histogram of {names[wrong[0]]!r} is not one of rows: more was forgotten than learned"
+            f"the histogram of {names[wrong[0]]!r} is not one of rows",
+            "learn again what was forgotten and had never been learned",
         )
     return found
 
@@ -223,8 +226,8 @@ def squares_of_pairs(moments: Moments, a: IntArray, b: IntArray) -> ExactArray:
     """Those of pairs of numeric attributes at these places (m,), in their units; raises likewise."""
     if Extra.CONDITIONALS not in moments.schema.extras:
         raise SchemaError(
-            "these statistics have no squared products: learn with a schema whose extras include "
-            '"conditionals"'
+            "these statistics have no squared products",
+            'learn with a schema whose extras include "conditionals"',
         )
     squares = moments.counts.squares
     if squares is None:
@@ -243,7 +246,7 @@ def _counted(counts: ExactArray) -> IntArray:
 def _profile(moments: Moments) -> Profile | None:
     if Extra.PROFILES not in moments.schema.extras:
         raise SchemaError(
-            "these statistics have no third and fourth powers and no histograms: learn them with a schema "
-            'whose extras include "profiles"'
+            "these statistics have no third and fourth powers and no histograms",
+            'learn them with a schema whose extras include "profiles"',
         )
     return moments.counts.profile

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 
-class StatisticsError(ValueError):
+class RefusedError(ValueError):
+    """What was asked cannot be. `message` names the thing and the place, `remedy` what to do about it.
+
+    As text it says both.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(f"{message}{'; ' if ': ' in message else ': '}{remedy}" if remedy else message)
+        self.message = message
+        self.remedy = remedy
+
+
+class StatisticsError(RefusedError):
     """Base of every error of this package."""
 
 

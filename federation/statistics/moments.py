@@ -176,9 +176,9 @@ class Moments:
         if schema == self._schema:
             return Moments._of(schema, self._parts)
         if schema.asked != self._schema.asked:
-            raise SchemaError("rescaling keeps extras, split, order and separator: see without and unsplit")
+            raise SchemaError("rescaling keeps extras, split, order and separator", "see without and unsplit")
         if set(schema.names) != set(self._schema.names):
-            raise SchemaError("rescaling keeps the attributes: use grow or restrict to change them")
+            raise SchemaError("rescaling keeps the attributes", "use grow or restrict to change them")
         factors = []
         for attribute in sorted(self._schema.attributes, key=lambda attribute: attribute.name):
             twin = schema[attribute.name]
@@ -238,7 +238,7 @@ class Moments:
         schema = self._require_split()
         if level == REST or level not in self._parts:
             there = ", ".join(repr(known) for known in sorted(self._parts) if known != REST) or "none"
-            raise SchemaError(f"{schema.split!r} has no level {level[:80]!r}; it has {there[:400]}")
+            raise SchemaError(f"{schema.split!r} has no level {level[:80]!r}", f"it has {there[:400]}")
         return Moments._of(schema.inner, {REST: self._parts[level]})
 
     def centred(self, names: Sequence[str], missing: Missing = "listwise") -> Centred:
@@ -310,7 +310,7 @@ class Moments:
     def _require_split(self) -> Schema:
         if self._schema.split is None:
             raise SchemaError(
-                "these statistics are not kept apart: learn with a schema whose split names a category"
+                "these statistics are not kept apart", "learn with a schema whose split names a category"
             )
         return self._schema
 

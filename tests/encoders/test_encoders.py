@@ -181,7 +181,7 @@ def test_an_encoded_text_explains_a_target_of_thousands_of_values() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kind": "rot13"}, "no encoder 'rot13'; there are 'target', 'onehot', 'binning', 'hashing'"),
+        ({"kind": "rot13"}, "no encoder 'rot13': there are 'target', 'onehot', 'binning', 'hashing'"),
         ({"kind": "target"}, "needs a target"),
         ({"kind": "onehot", "target": "y"}, "has no target: leave 'y' out"),
         ({"kind": "hashing"}, "name the columns"),
@@ -198,7 +198,7 @@ def test_what_is_no_encoder_is_refused(arguments: dict[str, object], message: st
 
 def test_tables_that_teach_nothing_are_refused() -> None:
     encoder = Encoder("target", target="delay")
-    with pytest.raises(EncoderError, match="no column of texts; it has 'delay'"):
+    with pytest.raises(EncoderError, match="no column of texts: it has 'delay'"):
         encoder.schema(Table({"delay": np.zeros(2)}))
     with pytest.raises(EncoderError, match="no column 'delay', the target"):
         encoder.schema(Table({"carrier": Coded.of(["UA"])}))

@@ -144,7 +144,7 @@ def test_distances_are_symmetric_and_within_0_and_1(seed: int, metric: str) -> N
 @pytest.mark.parametrize(
     ("metric", "attributes", "message"),
     [
-        ("sideways", [], "there is no metric of drift 'sideways'; there are 'global'"),
+        ("sideways", [], "there is no metric of drift 'sideways': there are 'global'"),
         ("global", ["kind"], "'kind' is a category: explore one of its levels"),
         ("global", ["x0", "nothing"], "'nothing' is unknown"),
         ("global", ["x0", "x0"], "'x0' twice"),

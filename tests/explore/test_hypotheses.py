@@ -148,9 +148,9 @@ def test_a_missing_value_leaves_its_own_sample_only(learned: Learned) -> None:
         ("ttest", ["x0"], ["kind$setosa", "kind$virginica"], {"mu": 1}, "ttest has no parameter 'mu'"),
         ("ttestmu", ["x0"], [], {}, "the parameter 'mu' is needed"),
         ("ttestmu", ["x0"], [], {"mu": "much"}, "mu is 'much': it must be a finite number"),
-        ("ftestmu", ["x0"], [], {"sigma": 0}, "sigma is 0.0: a standard deviation is more than 0"),
+        ("ftestmu", ["x0"], [], {"sigma": 0}, "sigma is 0.0: give a standard deviation above 0"),
         ("ztestp", ["x0", "x1"], [], {}, "'x0' is continuous"),
-        ("tri", ["x0"], [], {}, "there is no metric 'tri'; there are 'uni', 'bi'"),
+        ("tri", ["x0"], [], {}, "there is no metric 'tri': there are 'uni', 'bi'"),
     ],
 )
 def test_what_is_no_question_is_refused(
@@ -176,13 +176,13 @@ def test_what_does_not_vary_cannot_be_tested(learned: Learned) -> None:
         }
     )
     for inputs in (["still", "other"], ["other", "still"]):
-        with pytest.raises(ModelError, match="are constant: there is nothing to test"):
+        with pytest.raises(ModelError, match="are constant: name attributes that vary"):
             explore("ttest", moments, inputs)
-    with pytest.raises(ModelError, match="'still' is constant: there is no ratio to its variance"):
+    with pytest.raises(ModelError, match="'still' is constant: name an attribute that varies"):
         explore("ftest", moments, ["x", "still"])
     with pytest.raises(ModelError, match="'one' has one value, and so no variance"):
         explore("ztest", moments, ["x", "one"])
-    with pytest.raises(ModelError, match="'still' is constant: there is nothing to test"):
+    with pytest.raises(ModelError, match="'still' is constant: name attributes that vary"):
         explore("ttestmu", moments, ["still"], (), {"mu": 1})
 
 

@@ -217,9 +217,9 @@ def test_no_answer_is_ever_nan_or_infinite(values: list[float]) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nowhere", "attribute 'nowhere' is unknown; the statistics have 'x'"),
+        ("nowhere", "attribute 'nowhere' is unknown: the statistics have 'x'"),
         ("kind", r"'kind' is a category: explore one of its levels, as in 'kind\$level'"),
-        ("kind$z", r"category 'kind' has no level 'z'; it has 'u', 'v', 'w'"),
+        ("kind$z", r"category 'kind' has no level 'z': it has 'u', 'v', 'w'"),
     ],
 )
 def test_unknown_names_are_refused(name: str, message: str, learned: Learned) -> None:

@@ -104,7 +104,7 @@ def test_what_is_refused() -> None:
     ordinary = Moments(Schema.infer(Table({"x": np.arange(3.0)}))).learn(Table({"x": np.arange(3.0)}))
     cases: list[tuple[Moments, Any, list[str], str]] = [
         (moments, "ngram", ["ngram"], "mc has no target"),
-        (moments, None, ["t"], "mc has the one input 'ngram', the runs of tokens, not 't'"),
+        (moments, None, ["t"], "mc cannot take 't': give it 'ngram', the runs of tokens, alone"),
         (ordinary, None, ["ngram"], "mc needs the counts of runs of tokens"),
         (learned(["a"], 1), None, ["ngram"], "the statistics have no run of tokens"),
         (moments + learned(["a", "b", "a"], 2), None, ["ngram"], "runs of 2, 3 tokens: learn sequences, all"),

@@ -84,7 +84,7 @@ def test_categories_and_missing_values(labelled: Labelled, tabulated: Tabulated)
             "classes of 'kind' apart: make it with statistics split by 'other'.* or fit mlda",
         ),
         ("flag", ["x"], "statistics split by 'flag', a category"),
-        ("kind", ["x", "y"], "class 'v': 2 rows for 2 columns: at least 3"),
+        ("kind", ["x", "y"], "class 'v': 2 rows for 2 columns; at least 3"),
         ("kind", ["still"], "class 'u': 'still' is constant in the 3 rows used"),
         ("kind", ["x", "twice"], "class 'u': 'twice' is a linear combination of 'x'"),
         ("kind$w", ["x"], r"target 'kind\$w' has one class only"),

@@ -34,7 +34,7 @@ def columns() -> dict[str, Any]:
     ("target", "inputs", "message"),
     [
         ("y", [], "no inputs: name at least one of 'a', 'b'"),
-        ("y", ["a", "nowhere"], "attribute 'nowhere' is unknown; the statistics have 'a'"),
+        ("y", ["a", "nowhere"], "attribute 'nowhere' is unknown: the statistics have 'a'"),
         ("nowhere", ["a"], "attribute 'nowhere' is unknown"),
         ("y", ["a", "y"], r"target 'y' is among the inputs \('y'\): leave it out"),
         ("kind$u", ["a", "kind"], r"target 'kind\$u' is among the inputs \('kind'\)"),
@@ -77,7 +77,7 @@ def test_nothing_learned() -> None:
 
 def test_a_column_missing_everywhere(learned: Learned) -> None:
     moments = learned({"a": [np.nan] * 5, "b": [1.0, 2.0, 4.0, 4.5, 3.0], "y": [1.0, 2.0, 5.0, 4.0, 3.5]})
-    with pytest.raises(ModelError, match="missing='pairwise' or 'mean' would use the others"):
+    with pytest.raises(ModelError, match="use the others by missing='pairwise' or 'mean'"):
         fit_linear(moments, "y", ["a", "b"])
     with pytest.raises(ModelError, match="'a' is missing in every row"):
         fit_linear(moments, "y", ["a", "b"], missing="mean")
@@ -151,8 +151,8 @@ def test_values_of_any_other_size_are_fitted(scale: float, learned: Learned) -> 
 @pytest.mark.parametrize(
     ("algorithm", "parameters", "message"),
     [
-        ("magic", {}, "algorithm 'magic' is unknown; there are 'mlr', 'ridge'"),
-        ("mlr", {"alpha": 1}, "mlr has no parameter 'alpha'; it has 'intercept', 'missing'"),
+        ("magic", {}, "algorithm 'magic' is unknown: there are 'mlr', 'ridge'"),
+        ("mlr", {"alpha": 1}, "mlr has no parameter 'alpha': it has 'intercept', 'missing'"),
         ("mlr", {"intercept": "maybe"}, "intercept is 'maybe': it must be true or false"),
         ("mlr", {"missing": "hope"}, "missing is 'hope': it must be listwise, pairwise or mean"),
         ("mlr", {"missing": 3}, "missing is 3: it must be listwise"),

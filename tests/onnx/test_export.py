@@ -179,7 +179,7 @@ def test_what_onnx_cannot_say_is_refused() -> None:
     class Strange:
         algorithm = "strange"
 
-    with pytest.raises(ModelError, match="strange cannot be exported to ONNX; these can: 'mlr', 'ridge'"):
+    with pytest.raises(ModelError, match="strange cannot be exported to ONNX: export one of 'mlr', 'ridge'"):
         onnx.export(Strange())  # type: ignore[arg-type]
 
 
