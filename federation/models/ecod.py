@@ -46,16 +46,21 @@ class Marginal:
     keys: tuple[int, ...]
     counts: tuple[int, ...]
 
+    def bounds(self) -> tuple[FloatArray, FloatArray, float]:
+        """The least and the greatest value of each bucket, and the unit."""
+        quantum = Quantum.parse(self.unit)
+        keys = np.array(self.keys, dtype=np.int64)
+        lower, upper = bounds(keys, np.array(quantum.twos), np.array(quantum.fives))
+        return lower, upper, float(quantum.value)
+
     def tails(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The shares of the n values learned that are not above, and not below, each of these (rows,).
 
         At least 1/(n + 1). The values of a bucket count as evenly spread over its multiples of the unit, so
         that a share is off by at most that of the bucket.
         """
-        quantum = Quantum.parse(self.unit)
-        keys = np.array(self.keys, dtype=np.int64)
-        lower, upper = bounds(keys, np.array(quantum.twos), np.array(quantum.fives))
-        unit, counts = float(quantum.value), np.array(self.counts, dtype=np.float64)
+        lower, upper, unit = self.bounds()
+        counts = np.array(self.counts, dtype=np.float64)
         n = counts.sum()
         at = np.searchsorted(lower, values, side="right") - 1
         inside = np.maximum(at, 0)

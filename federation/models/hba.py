@@ -67,13 +67,13 @@ class HbaModel:
         score = np.zeros(table.rows)
         for name, bins in self.bins.items():
             values = numbers(name, table)
-            score += np.where(np.isnan(values), 0.0, _rarity(bins.heights(values), max(bins.counts)))
+            score += np.where(np.isnan(values), 0.0, rarity(bins.heights(values), max(bins.counts)))
         for name, counts in self.levels.items():
             coded = levels(name, table)
             highest = max(counts.values())
             heights = np.array([float(counts.get(level, 0)) for level in coded.levels])
             absent = np.array([level == "" for level in coded.levels], dtype=bool)
-            lines = np.where(absent, 0.0, _rarity(heights, highest))
+            lines = np.where(absent, 0.0, rarity(heights, highest))
             score += np.append(lines, 0.0)[coded.codes]
         return {"res": score}
 
@@ -118,9 +118,10 @@ def _bins(moments: Moments, names: Sequence[str], bins: int) -> dict[str, Bins]:
     return {name: Bins(a, b, tuple(of[:1] if a == b else of)) for name, a, b, of in ends}
 
 
-def _rarity(rows: FloatArray, highest: int) -> FloatArray:
-    rarity: FloatArray = np.log(highest / np.maximum(rows, EMPTY))
-    return rarity
+def rarity(rows: FloatArray, highest: int) -> FloatArray:
+    """ln of how many times as many rows the highest bin has."""
+    found: FloatArray = np.log(highest / np.maximum(rows, EMPTY))
+    return found
 
 
 def _hba(moments: Moments, target: str, inputs: Sequence[str], /, **options: Any) -> HbaModel:

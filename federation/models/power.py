@@ -85,23 +85,23 @@ class PowerModel:
 def yeo_johnson(values: FloatArray, power: float) -> FloatArray:
     """The transform with λ = `power`, elementwise; NaN stays NaN, what exceeds float64 is infinite."""
     size = np.log1p(np.abs(values))
-    exponent = _exponents(values, power)
+    exponent = exponents(values, power)
     divisor = np.where(exponent == 0.0, 1.0, exponent)
     with np.errstate(over="ignore"):  # infinite, as is said
         grown = np.where(exponent == 0.0, size, np.expm1(exponent * size) / divisor)
     return np.copysign(grown, values)
 
 
-def _exponents(values: FloatArray, power: float) -> FloatArray:
+def exponents(values: FloatArray, power: float) -> FloatArray:
     """The power of each value, 0 for what float64 cannot tell from it: the digits of 1e-320 are few."""
-    exponents = np.where(values < 0.0, 2.0 - power, power)
-    return np.where(np.abs(exponents) < 1e-200, 0.0, exponents)
+    found = np.where(values < 0.0, 2.0 - power, power)
+    return np.where(np.abs(found) < 1e-200, 0.0, found)
 
 
 def inverse_yeo_johnson(values: FloatArray, power: float) -> FloatArray:
     """What `yeo_johnson` with λ = `power` takes to these values; NaN where nothing is."""
     size = np.abs(values)
-    exponent = _exponents(values, power)
+    exponent = exponents(values, power)
     divisor = np.where(exponent == 0.0, 1.0, exponent)
     taken = np.where(exponent * size > -1.0, exponent * size, np.nan)
     with np.errstate(over="ignore"):

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from federation.models.algorithm import Model
+from federation.models.ecod import EcodModel
 from federation.models.errors import ModelError, listed
+from federation.models.hba import HbaModel
+from federation.models.power import PowerModel, power_name
+from federation.onnx.anomalies import ecod, hba, mahalanobis
+from federation.onnx.powers import powered, unpowered
 
 if TYPE_CHECKING:
     from federation.models.design import InputColumn
@@ -21,6 +26,11 @@ def export(model: Model) -> bytes:
     Raises `ModelError` for a model that ONNX's operators cannot say, and if the package onnx is not there.
     """
     write = EXPORTERS.get(model.algorithm)
+    if model.algorithm in UNSAID:
+        raise ModelError(
+            f"{model.algorithm} cannot be exported to ONNX, as {UNSAID[model.algorithm]}",
+            "let the node predict, or export another model",
+        )
     if write is None:
         raise ModelError(
             f"{model.algorithm} cannot be exported to ONNX", f"export one of {listed(tuple(EXPORTERS), 99)}"
@@ -30,13 +40,26 @@ def export(model: Model) -> bytes:
     except ModuleNotFoundError:
         raise ModelError("exporting needs the package onnx", "pip install 'suffice[onnx]'") from None
     record: Any = model
-    columns = record.columns if hasattr(record, "columns") else record.pca.columns
-    texts = {column.attribute for column in columns if column.level is not None}
-    texts |= set(getattr(record, "categories", ()))
-    graph = Graph([column.attribute for column in columns], sorted(texts))
+    numbers, texts = _attributes(record)
+    graph = Graph(numbers, sorted(texts))
     write(graph, record)
-    properties = {"algorithm": model.algorithm, "rows": str(record.rows)}
+    properties = {"algorithm": model.algorithm, "rows": str(getattr(record, "rows", None) or record.size)}
     return graph.model(model.algorithm, properties | _target(record))
+
+
+def _attributes(model: Any) -> tuple[list[str], set[str]]:
+    """The inputs, in order, and which of them are categories."""
+    if isinstance(model, HbaModel):
+        return [*model.bins, *model.levels], set(model.levels)
+    if isinstance(model, EcodModel):
+        return [part.name for part in model.marginals], set()
+    columns = model.columns if hasattr(model, "columns") else model.pca.columns
+    texts = {column.attribute for column in columns if column.level is not None}
+    names = [column.attribute for column in columns]
+    if isinstance(model, PowerModel):
+        power = power_name(model.power_column, model.power)
+        names = [model.power_column if name == power else name for name in names]
+    return names, texts | set(getattr(model, "categories", ()))
 
 
 def _target(model: Any) -> dict[str, str]:
@@ -49,6 +72,14 @@ def _linear(graph: Graph, model: Any) -> None:
     score = _weighted(graph, model, [model.coef[start:]], model.reference_levels)
     shift = graph.constant(float(model.coef[0]) if start else 0.0)
     graph.output("res", graph.node("Add", graph.column(score, 0), shift))
+
+
+def _power(graph: Graph, model: Any) -> None:
+    """The same with one column, or the answer, in a power."""
+    powered(graph, model)
+    sums = graph.column(_weighted(graph, model, [model.coef[1:]], model.reference_levels), 0)
+    score = graph.node("Add", sums, graph.constant(float(model.coef[0])))
+    graph.output("res", unpowered(graph, model, score))
 
 
 def _by_components(graph: Graph, model: Any) -> None:
@@ -244,5 +275,15 @@ EXPORTERS: Final[Mapping[str, Callable[[Graph, Any], None]]] = {
     "pca": _pca,
     "oospca": _reconstruction,
     "repca": _reconstruction,
+    "powerreg": _power,
+    "mahalanobis": mahalanobis,
+    "hba": hba,
+    "ecod": ecod,
 }
 """The algorithms whose models can be exported, each with what writes its graph."""
+
+UNSAID: Final[Mapping[str, str]] = {
+    "evt": "its limits follow the scores that it has seen, and a file of ONNX remembers nothing",
+    "mc": "it goes by the tokens before a row, and ONNX sees each row alone",
+}
+"""The algorithms whose models cannot be, and why."""

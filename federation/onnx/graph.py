@@ -6,6 +6,7 @@ Names of tensors are handed around as plain strings. What a model computes from 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,8 @@ IR_VERSION: Final = 8  # that of ONNX 1.13, which brought opset 18
 class Graph:
     """A graph in the making, over these attributes; `texts` are the categories among them."""
 
+    INT64: Final = TensorProto.INT64
+
     def __init__(self, attributes: Iterable[str], texts: Iterable[str]) -> None:
         self._kinds = dict.fromkeys(attributes, TensorProto.DOUBLE)
         self._kinds |= dict.fromkeys(texts, TensorProto.STRING)
@@ -30,6 +33,7 @@ class Graph:
         while any(name.startswith(self._prefix) for name in self._kinds):
             self._prefix += "_"
         self._made = 0
+        self._derived: dict[str, str] = {}
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._outputs: list[Any] = []
@@ -61,8 +65,18 @@ class Graph:
         kind = TensorProto.STRING if text else TensorProto.DOUBLE
         self._outputs.append(helper.make_tensor_value_info(key, kind, ["rows"]))
 
+    def derive(self, attribute: str, values: str) -> None:
+        """Let an attribute that is no input be these numbers (rows, 1)."""
+        self._derived[attribute] = values
+
+    def total(self, parts: Sequence[str]) -> str:
+        """The sum of tensors of one shape, from the first to the last."""
+        return reduce(lambda before, part: self.node("Add", before, part), parts)
+
     def number(self, attribute: str) -> str:
         """A number (rows, 1), NaN where it is missing; an infinite one is an infinite one."""
+        if attribute in self._derived:
+            return self._derived[attribute]
         return self.node("Unsqueeze", attribute, self.constant(np.array([1])))
 
     def design(self, columns: Sequence[InputColumn], expanded: Mapping[str, str | None]) -> str:

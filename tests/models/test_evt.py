@@ -160,7 +160,12 @@ def test_a_missing_score_is_neither_judged_nor_remembered(learned: Learned, tabu
         (None, ["x"], {"evt_quantile": 98}, "evt_alpha is 0.025: choose it between 0 and 0.02"),
         (None, ["x"], {"evt_quantile": 0}, "evt_quantile is 0: choose a share"),
         (None, ["x"], {"evt_warmup_size": 500}, "evt_warmup_size is 500: at least 650"),
-        (None, ["x"], {"evt_window_size": -1}, "evt_window_size is -1 and evt_max_exceedances 100000: give at least 0"),
+        (
+            None,
+            ["x"],
+            {"evt_window_size": -1},
+            "evt_window_size is -1 and evt_max_exceedances 100000: give at least 0",
+        ),
         (None, ["x"], {"score": "magic"}, "algorithm 'magic' is unknown"),
         (None, ["nowhere"], {}, "attribute 'nowhere' is unknown"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ import statsmodels.api as sm
 from sklearn import datasets
 
 from federation import onnx
-from federation.models import ModelError, fit
-from federation.statistics import Coded, Moments, Schema, Table
+from federation.models import ModelError, expand, fit
+from federation.models.power import yeo_johnson
+from federation.statistics import Coded, Extra, Moments, Schema, Table
 
 AGREEMENT = 1e-12  # of the largest answer, or of 1
 
@@ -82,13 +84,22 @@ CLASSES = {
     "diabetes": ("sex$one", ["age", "bmi", "bp"]),
     "fair": ("occupation$code 5", ["age", "rate_marriage", "educ"]),
 }
+POWERED = {"iris": "petal_width", "diabetes": "bmi", "fair": "age"}
 CATEGORIES = {"iris": "species", "diabetes": "sex", "fair": "occupation"}
 MANY = ("mlda", "mqda", "bayes")
 
 
 def fitted(algorithm: str, name: str) -> tuple[Any, Table]:
     table = TABLES[name]
+    if algorithm == "powerreg":
+        moved = expand(table, POWERED[name], (-0.5, 0.0, 0.5, 2.0))
+        moments = Moments(Schema.infer(moved, 60)).learn(moved)
+        return fit(algorithm, moments, NUMBERS[name], INPUTS[name]), table
     schema = Schema.infer(table, 60)
+    if algorithm in ("hba", "ecod"):
+        moments = Moments(Schema(schema.attributes, frozenset({Extra.PROFILES}))).learn(table)
+        numeric = [each for each in INPUTS[name] if table.columns[each].__class__ is not Coded]
+        return fit(algorithm, moments, None, INPUTS[name] if algorithm == "hba" else numeric), table
     if algorithm == "mqda":
         schema = Schema(schema.attributes, split=CATEGORIES[name])
     moments = Moments(schema).learn(table)
@@ -101,7 +112,7 @@ def fitted(algorithm: str, name: str) -> tuple[Any, Table]:
         inputs = [*(other for other in inputs if other != target), NUMBERS[name]]
         if algorithm == "mqda":  # within some occupations, marriages are not rated by every code
             inputs = [other for other in inputs if other != "rate_marriage"]
-    elif algorithm not in ("pca", "covest", "oospca", "repca"):
+    elif algorithm not in ("pca", "covest", "oospca", "repca", "mahalanobis"):
         target = NUMBERS[name]
     weak = {"lambda": 0.01} if algorithm in ("lasso", "elasticnet") else {}
     return fit(algorithm, moments, target, inputs, **weak), table
@@ -173,6 +184,64 @@ def test_an_input_may_have_the_name_of_an_answer() -> None:
     answers = run(onnx.export(model), rows)
     assert list(answers) == ["res_Result"]
     np.testing.assert_allclose(answers["res_Result"], model.predict(rows)["res"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("power", [-2.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0])
+def test_the_power_of_a_target_is_undone(power: float) -> None:
+    """Of targets below and above 0, and where no target has what the regression predicts."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=200)
+    y = (2.0 * x + 0.1 * rng.normal(size=200)).round(4)
+    table = Table({"x": x, "y": y})
+    moved = expand(table, "y", (power,))
+    model = fit("powerreg", Moments(Schema.infer(moved, 60)).learn(moved), "y", ["x"])
+    asked = Table({"x": np.array([*np.linspace(-9.0, 9.0, 60), 1e-9, 0.0, np.nan, 1e7, -1e7])})
+    expected = model.predict(asked)["res"]
+    np.testing.assert_allclose(run(onnx.export(model), asked)["res"], expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("power", [-2.0, 0.0, 0.3, 2.0])
+def test_powers_of_tiny_and_of_large_inputs_keep_their_digits(power: float) -> None:
+    x = np.array([0.0, 1e-300, -1e-17, 1e-9, -3e-5, 0.7, -4.0, 1e6, -1e9, 1e15])
+    table = Table({"x": x, "y": np.arange(10.0)})
+    moved = Table({**expand(table, "x", (power,)).columns})
+    model = fit("powerreg", Moments(Schema.infer(moved, 60)).learn(moved), "y", ["x"])
+    model = replace(model, coef=(0.0, 1.0))
+    given = run(onnx.export(model), Table({"x": x}))["res"]
+    np.testing.assert_allclose(given, yeo_johnson(x, power), rtol=1e-13)
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3, 4, 7, 12])
+def test_how_many_normal_rows_are_as_far_is_told_to_the_end_of_the_tail(inputs: int) -> None:
+    rng = np.random.default_rng(5)
+    names = [f"x{i}" for i in range(inputs)]
+    learned = Table({name: rng.normal(size=300).round(3) for name in names})
+    model = fit("mahalanobis", Moments(Schema.infer(learned, 60)).learn(learned), None, names)
+    asked = Table({name: np.concatenate([[model.means[name]], rng.normal(size=200) * 6.0]) for name in names})
+    expected, given = model.predict(asked), run(onnx.export(model), asked)
+    np.testing.assert_allclose(given["p"], expected["p"], rtol=1e-9)
+    np.testing.assert_allclose(given["res"], expected["res"], rtol=1e-12)
+
+
+def test_values_at_and_beyond_the_ends_of_histograms() -> None:
+    rng = np.random.default_rng(6)
+    columns = {"x": np.append(rng.normal(size=500).round(2), 0.0), "still": np.full(501, 2.0)}
+    table = Table(columns)
+    moments = Moments(Schema(Schema.infer(table).attributes, frozenset({Extra.PROFILES}))).learn(table)
+    ends = [columns["x"].min(), columns["x"].max(), 0.0, -99.0, 99.0, 0.005, np.nan]
+    asked = Table({"x": np.array(ends), "still": np.array([2.0, 2.0, 1.0, 3.0, 2.0, np.nan, 2.0])})
+    for algorithm, options in (("hba", {}), ("hba", {"bins": 3}), ("ecod", {"desired_prob_feats": "still"})):
+        model = fit(algorithm, moments, None, ["x", "still"], **options)
+        agree(model.predict(asked), run(onnx.export(model), asked))
+        strange = Table({"x": np.array([np.inf]), "still": np.array([2.0])})
+        assert np.isnan(run(onnx.export(model), strange)["res"]).all()
+
+
+def test_what_has_a_memory_is_refused_with_the_reason() -> None:
+    table = TABLES["iris"]
+    model = fit("evt", Moments(Schema.infer(table, 60)).learn(table), None, ["petal_width"])
+    with pytest.raises(ModelError, match="evt cannot be exported to ONNX, as its limits follow the scores"):
+        onnx.export(model)
 
 
 def test_what_onnx_cannot_say_is_refused() -> None:
