@@ -9,6 +9,9 @@ S being the covariance of p columns of n rows, with the divisor n - ddof, and μ
   or oas, α = (tr(S²) + tr²(S)) / ((n + 1)(tr(S²) - tr²(S)/p)), which, as scikit-learn's, leaves out terms of
   2/p; each at most 1. Chen, Wiesel, Eldar and Hero, "Shrinkage algorithms for MMSE covariance estimation"
   (2010), equations 17 and 23.
+  Ledoit and Wolf's own α ("A well-conditioned estimator for large-dimensional covariance matrices", 2004) is
+  not among these: it assumes no normality and takes Σ|x - x̄|⁴ over the rows instead, whose expansion has
+  Σx²y for every two columns. Statistics with conditionals have Σ(xy)², but not that.
 - identity_mixture: (1 - α)S + αI.
 - eigen_trunc: the q largest eigenvalues of S and their vectors, the inverse being the pseudo-inverse.
 """

@@ -82,7 +82,7 @@ FRAME = {
         (
             "/projects/p/explore?metric=ttest",
             {"values": [{"inputAttributes": ["0"], "targets": ["1", "2"]}]},
-            "is continuous: a group is",
+            "is continuous. a group is",
         ),
         (
             "/projects/p/explore?metric=ttestmu",

@@ -81,7 +81,7 @@ async def test_what_is_wrong_is_refused_before_a_job_is_made(call, body, message
     given = {"model": "m", "target": "y", "inputs": ["x"], "algorithm": "mlr"} | body
     refused = await call("POST", "/api/projects/p/select", given)
     assert refused.status == 400
-    assert message in refused.error["message"]
+    assert message in "{message} {remedy}".format(**refused.error)
 
 
 async def test_who_may_not_name_files_may_send_rows(call, as_user):

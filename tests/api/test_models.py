@@ -56,7 +56,8 @@ async def test_every_registered_algorithm_is_listed_with_its_parameters(call):
 async def test_a_wrong_name_is_refused_with_the_right_ones(call, served, change, words):
     body = {"name": "m", "algorithm": "mlr", "target": "y", "inputs": ["x"]} | change
     answer = await call("POST", "/api/projects/p/models", body)
-    assert answer.status == 400 and words in answer.error["message"]
+    assert answer.status == 400
+    assert words in "{message}: {remedy}".format(**answer.error)
 
 
 async def test_a_model_tells_what_it_predicts_and_how_long_it_took(fitted):

@@ -60,7 +60,7 @@ async def test_nothing_is_imputed_without_statistics(served_model):
     await served_model.native("PUT", "/api/projects/q/models/m", record)
     body = {"names": NAMES, "rows": HOLES, "impute": True}
     answer = await served_model.native("POST", "/api/projects/q/models/m/predict", body)
-    assert answer.status == 400 and "predict without the imputer" in answer.error["message"]
+    assert answer.status == 400 and answer.error["remedy"] == "predict without the imputer"
 
 
 @pytest.fixture
