@@ -6,6 +6,7 @@ Runs in a worker process, a batch at a time, so that memory does not grow with t
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from itertools import islice
@@ -103,8 +104,13 @@ def outputs_of(
         try:
             outputs, model = modelling.advance(model, options.levels_of(batch.table), inputs, imputing)
         except ValueError as error:
-            raise SourceError(f"{source.path.name}, rows from {batch.first}: {error}") from None
+            raise SourceError(f"{source.path.name}, {_in_file(str(error), batch.first)}") from None
         yield batch, outputs
+
+
+def _in_file(error: str, first: int) -> str:
+    """An error of a batch with the number that its row has in the file."""
+    return re.sub(r"(?<=', row )\d+(?=:)", lambda row: str(int(row[0]) + first - 1), error, count=1)
 
 
 def _one_batch(batches: Iterator[Batch], name: str) -> Iterator[Batch]:

@@ -111,7 +111,7 @@ class RowFilter:
 
 
 @contextmanager
-def naming_rows(kept: NDArray[np.int64] | None, first: int = 0) -> Iterator[None]:
+def naming_rows(kept: NDArray[np.int64] | None, first: int = 1) -> Iterator[None]:
     """An error of learning names the row of the table, of which only the rows `kept` were learned.
 
     first: the number of the table's first row, which learning was told too.

@@ -97,7 +97,7 @@ def _check(truth: Observed, actual: NDArray[Any], answer: Outcome, task: Task, s
     if given.dtype.kind == "f" and not np.isfinite(given).all():
         row = int(np.flatnonzero(~np.isfinite(given))[0])
         raise AssessmentError(
-            f"the prediction of row {row} of {actual.size} is {given[row]}: its inputs are out of range"
+            f"the prediction of row {row + 1} of {actual.size} is {given[row]}: its inputs are out of range"
         )
 
 

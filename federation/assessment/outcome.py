@@ -58,7 +58,7 @@ def observed(table: Table, target: str, separator: str = SEPARATOR) -> Observed:
         values, present = found, ~np.isnan(found)
         if np.isinf(found).any():
             row = int(np.flatnonzero(np.isinf(found))[0])
-            raise AssessmentError(f"target {target!r}, row {row}: the value is infinite; leave it empty")
+            raise AssessmentError(f"target {target!r}, row {row + 1}: the value is infinite; leave it empty")
     if not present.any():
         raise AssessmentError(
             f"target {target!r} is missing in all {table.rows} rows: give rows that tell what happened"

@@ -249,7 +249,7 @@ def _binary(column: InputColumn, table: Table, probabilities: Sequence[float]) -
     wrong = np.flatnonzero(~np.isnan(values) & (values != 0.0) & (values != 1.0))
     if wrong.size:
         raise ModelError(
-            f"column {column.attribute!r}, row {wrong[0]}: {values[wrong[0]]:g} is neither 0 nor 1, "
+            f"column {column.attribute!r}, row {wrong[0] + 1}: {values[wrong[0]]:g} is neither 0 nor 1, "
             "as the model knows the attribute",
             "leave the cell empty, or learn the attribute as a number",
         )

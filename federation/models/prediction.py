@@ -122,7 +122,7 @@ def numbers(attribute: str, table: Table) -> FloatArray:
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
         raise ModelError(
-            f"column {attribute!r}, row {infinite[0]}: the value is infinite",
+            f"column {attribute!r}, row {infinite[0] + 1}: the value is infinite",
             "leave it empty if it is missing",
         )
     return values
@@ -136,9 +136,10 @@ def levels(category: str, table: Table, known: Collection[str | None] | None = N
         unknown = np.array([level not in known and level != "" for level in coded.levels] + [False])
         rows = np.flatnonzero(unknown[coded.codes])
         if rows.size:
+            level = coded.levels[coded.codes[rows[0]]]
             raise ModelError(
-                f"column {category!r}, row {rows[0]}: level {coded.levels[coded.codes[rows[0]]]!r} was not "
-                "there when the model was fitted",
+                f"column {category!r}, row {rows[0] + 1}: level {level!r} was not there when the model was "
+                "fitted",
                 "leave the cell empty to predict with the average of the known levels",
             )
     return coded

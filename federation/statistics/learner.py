@@ -38,7 +38,7 @@ class Learner:
         self._counts: dict[str, Counts] = {}
         self._summing = _Summing(schema.inner)
 
-    def learn(self, table: Table, offset: int = 0) -> None:
+    def learn(self, table: Table, offset: int = 1) -> None:
         """Count every row, apart for each level if the schema is split; see `split`.
 
         A column that the schema has and the table lacks, a value that is infinite or too large for its unit,

@@ -71,14 +71,14 @@ class Moments:
         complete, _ = self.strata
         return 0 if complete is None else complete.rows
 
-    def learn(self, table: Table, offset: int = 0) -> Self:
+    def learn(self, table: Table, offset: int = 1) -> Self:
         """Count the rows of a table; `offset` is the number of its first row in error messages.
 
         Raises `LearnError` naming column and row, and then nothing was counted.
         """
         return self._take(self._count(table, offset), 1)
 
-    def forget(self, table: Table, offset: int = 0) -> Self:
+    def forget(self, table: Table, offset: int = 1) -> Self:
         """Undo `learn` of the same rows, exactly; raises `LearnError` as it does."""
         return self._take(self._count(table, offset), -1)
 

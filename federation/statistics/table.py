@@ -86,7 +86,7 @@ class Table:
             raise LearnError(f"column names must differ: {list(names)}")
         if types is not None and len(types) != len(names):
             raise LearnError(f"{len(names)} names but {len(types)} types")
-        for number, row in enumerate(rows):
+        for number, row in enumerate(rows, 1):
             if len(row) != len(names):
                 raise LearnError(f"row {number} has {len(row)} cells, but there are {len(names)} columns")
         columns: dict[str, Column] = {}
@@ -162,9 +162,9 @@ def _column(name: str, cells: list[Cell], type_: AttributeType | None) -> Column
     if type_ in (AttributeType.CATEGORY, AttributeType.TEXT):
         return Coded.of([_text(cell) for cell in cells])
     numbers = np.empty(len(cells), dtype=np.float64)
-    for row, cell in enumerate(cells):
+    for row, cell in enumerate(cells, 1):
         try:
-            numbers[row] = np.nan if cell is None or cell == "" else float(cell)
+            numbers[row - 1] = np.nan if cell is None or cell == "" else float(cell)
         except (TypeError, ValueError, OverflowError):
             if type_ is None:
                 return Coded.of([_text(other) for other in cells])

@@ -63,7 +63,7 @@ def _learn_table(
     known = Schema.from_dict(request["schema"])
     read = rows_from_json(blob, {a.name: a.type.value for a in known.attributes}, options)
     learned = Learned(_agree(channel, offered_by_table(options, read.table, read.types, known)), options)
-    learned.learn(read.table, 0)
+    learned.learn(read.table, 1)
     channel.progress(read.table.rows, read.table.rows)
     return learned, [*read.remarks, *learned.remarks()]
 

@@ -108,7 +108,7 @@ def looks_dated(cells: Sequence[object]) -> bool:
 def read_times(column: str, cells: Sequence[object]) -> Times:
     """Texts as times, to the microsecond; None and "" are missing. Raises `LearnError` naming the row."""
     found: list[datetime | None] = []
-    for row, cell in enumerate(cells):
+    for row, cell in enumerate(cells, 1):
         if cell is None or cell == "":
             found.append(None)
             continue

@@ -179,7 +179,7 @@ async def test_rows_of_any_kind_of_column(served):
     wrong = {"names": ["day"], "rows": [["2013-01-01"], ["soon"]]}
     refused = await call("POST", "/api/projects/free/learn", wrong)
     assert (refused.status, refused.error["code"]) == (400, "bad_request")
-    assert "'day', row 1: 'soon' is not a date" in refused.error["message"]
+    assert "'day', row 2: 'soon' is not a date" in refused.error["message"]
 
 
 async def test_learning_rows_and_forgetting_them(call):

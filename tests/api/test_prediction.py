@@ -97,6 +97,24 @@ async def test_a_file_is_predicted_beside_its_rows(served_model, holes_file, tmp
     assert not list(tmp_path.glob("*.part"))
 
 
+async def test_the_first_row_is_row_1_of_a_table_and_of_a_file(served_model, tmp_path):
+    call, path = served_model.native, tmp_path / "rows.parquet"
+    refused = await call(
+        "POST", "/api/projects/p/models/m/predict", {"names": NAMES, "rows": [["much", 3.5, 1.4]]}
+    )
+    assert (
+        refused.status == 400 and "'sepal_length', row 1: 'much' is not a number" in refused.error["message"]
+    )
+    far = np.ones(100_000)
+    far[90_000] = np.inf
+    pq.write_table(
+        pa.table({name: far if name == "sepal_width" else np.ones(100_000) for name in NAMES}), path
+    )
+    started = await call("POST", "/api/projects/p/models/m/predict", {"path": str(path)})
+    error = (await call.finished(started.json))["error"]
+    assert error.startswith("rows.parquet, column 'sepal_width', row 90001: the value is infinite; leave it")
+
+
 async def test_a_parquet_file_is_predicted_too(served_model, tmp_path):
     path = tmp_path / "rows.parquet"
     columns = {name: [row[at] for row in HOLES] for at, name in enumerate(NAMES)}

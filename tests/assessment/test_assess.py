@@ -127,8 +127,8 @@ def test_rows_of_one_class_have_a_confusion_matrix_and_the_reason_for_no_more() 
     ("answers", "column", "message"),
     [
         ({"res": [1.0]}, np.array([np.nan]), "missing in all 1 rows"),
-        ({"res": [1.0]}, np.array([np.inf]), "row 0: the value is infinite"),
-        ({"res": [np.inf]}, np.array([2.0]), "prediction of row 0 of 1 is inf"),
+        ({"res": [1.0]}, np.array([np.inf]), "row 1: the value is infinite"),
+        ({"res": [np.inf]}, np.array([2.0]), "prediction of row 1 of 1 is inf"),
         ({"PC1": [1.0]}, np.array([2.0]), "does not predict 't'"),
         ({"res": [1.0]}, Coded.of(["ant"]), None),
     ],

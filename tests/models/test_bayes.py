@@ -196,8 +196,8 @@ def test_what_is_refused(
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ({"flag": [1.0, 2.0], "word": ["a", "b"]}, "column 'flag', row 1: 2 is neither 0 nor 1"),
-        ({"flag": [1.0, 0.0], "word": ["a", "z"]}, "column 'word', row 1: level 'z' was not there"),
+        ({"flag": [1.0, 2.0], "word": ["a", "b"]}, "column 'flag', row 2: 2 is neither 0 nor 1"),
+        ({"flag": [1.0, 0.0], "word": ["a", "z"]}, "column 'word', row 2: level 'z' was not there"),
         ({"flag": [1.0]}, "the table lacks 'word'"),
     ],
 )

@@ -202,8 +202,8 @@ def test_records_that_are_no_models(
     [
         ({"a": [1.0]}, "the table lacks 'kind'"),
         ({"a": ["one"], "kind": ["u"]}, "column 'a' holds text, but the model knows it as a number"),
-        ({"a": [1.0, np.inf], "kind": ["u", "u"]}, "column 'a', row 1: the value is infinite"),
-        ({"a": [1.0, 2.0], "kind": ["u", "z"]}, "column 'kind', row 1: level 'z' was not there"),
+        ({"a": [1.0, np.inf], "kind": ["u", "u"]}, "column 'a', row 2: the value is infinite"),
+        ({"a": [1.0, 2.0], "kind": ["u", "z"]}, "column 'kind', row 2: level 'z' was not there"),
     ],
 )
 def test_rows_that_cannot_be_predicted(

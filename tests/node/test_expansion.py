@@ -109,7 +109,7 @@ async def test_a_column_without_powers_is_named(node: Node, tmp_path: Path) -> N
     with pytest.raises(BadRequest, match="'x' holds text, which has no powers"):
         await node.projects.learn("p", Table({"x": Coded.of(["a", "b"])}))
     await node.projects.learn("p", numbers(10))
-    with pytest.raises(BadRequest, match=r"'x', row 1: inf"):
+    with pytest.raises(BadRequest, match=r"'x', row 2: inf"):
         await node.projects.learn("p", Table({"x": np.array([1.0, np.inf]), "y": np.ones(2)}))
     with pytest.raises(BadRequest, match=r"exceeds the range of float64"):
         await node.projects.learn("p", Table({"x": np.array([1e200]), "y": np.ones(1)}))

@@ -82,7 +82,7 @@ async def test_rows_may_be_judged_by_a_column_that_is_not_learned(node: Node, tm
 async def test_an_error_behind_a_filter_names_the_row_of_the_table(node: Node, tmp_path: Path) -> None:
     schema = Schema.from_dict({"attributes": [{"name": "x", "type": "C", "quantum": "1"}]})
     await node.projects.create("p", owner="ann", schema=schema, parameters={FILTER: "x > 1"})
-    with pytest.raises(BadRequest, match=r"'x', row 3: inf"):
+    with pytest.raises(BadRequest, match=r"'x', row 4: inf"):
         await node.projects.learn("p", Table({"x": np.array([0.0, 2.0, 0.0, np.inf])}))
     path = tmp_path / "t.csv"
     path.write_text("x\n0\n2\n0\ninf\n")

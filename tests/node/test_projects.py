@@ -66,7 +66,7 @@ async def test_a_given_schema_does_not_grow(node: Node, project: str, table) -> 
         await node.projects.learn(
             project, Table({name: column for name, column in rows.columns.items() if name != "carrier"})
         )
-    with pytest.raises(BadRequest, match=r"'distance'.*row 1"):
+    with pytest.raises(BadRequest, match=r"'distance'.*row 2"):
         await node.projects.learn(
             project, Table.from_rows(list(rows.names), [[1, 2, 0, "AA"], [1, float("inf"), 0, "AA"]])
         )

@@ -317,7 +317,7 @@ def test_a_date_that_is_none_is_named_by_column_and_row(tmp_path: Path) -> None:
     schema, _ = guess_schema(open_source(text(tmp_path, DATED)), ["day.month"])
     with pytest.raises(SourceError, match=r"^t\.csv, column day, row 2: .*'soon'"):
         learned(text(tmp_path, "day,x\n2013-01-31,1\nsoon,2\n"), schema)
-    with pytest.raises(LearnError, match=r"'day', row 1: 'soon' is not a date; write 2013-01-31"):
+    with pytest.raises(LearnError, match=r"'day', row 2: 'soon' is not a date; write 2013-01-31"):
         read_rows(["day"], [["2013-01-31"], ["soon"]], {"day": "D"})
 
 

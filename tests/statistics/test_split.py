@@ -83,7 +83,7 @@ def test_hundreds_of_levels_make_up_the_whole() -> None:
 
 
 def test_a_level_that_is_not_there_is_named() -> None:
-    with pytest.raises(SchemaError, match=r"'species' has no level 'rosa'; it has 'setosa', 'versicolor'"):
+    with pytest.raises(SchemaError, match=r"'species' has no level 'rosa': it has 'setosa', 'versicolor'"):
         MOMENTS.part("rosa")
     for ask in (MOMENTS.unsplit().parts, lambda: MOMENTS.unsplit().part("setosa")):
         with pytest.raises(SchemaError, match="not kept apart: learn with a schema whose split names"):

@@ -35,14 +35,14 @@ def test_given_types_are_obeyed() -> None:
     table = Table.from_rows(["month", "x", "skip"], [[1, "2", "?"], [12.0, "", "?"]], types=["T", "C", "X"])
     assert table.names == ("month", "x")
     assert table.columns["month"].decode() == ["1", "12"]
-    with pytest.raises(LearnError, match="column 'x', row 1: 'oops' is not a number"):
+    with pytest.raises(LearnError, match="column 'x', row 2: 'oops' is not a number"):
         Table.from_rows(["x"], [[1], ["oops"]], types=["C"])
     with pytest.raises(LearnError, match="unknown type"):
         Table.from_rows(["x"], [[1]], types=["?"])
 
 
 def test_crooked_tables_are_refused() -> None:
-    with pytest.raises(LearnError, match="row 1 has 1 cells"):
+    with pytest.raises(LearnError, match="row 2 has 1 cells"):
         Table.from_rows(["a", "b"], [[1, 2], [3]])
     with pytest.raises(LearnError, match="'b' has 1 rows, 'a' has 2"):
         Table({"a": np.zeros(2), "b": np.zeros(1)})
