@@ -1,12 +1,19 @@
-"""What tests of several rooms share: statistics from plain columns, and the iris of the reference."""
+"""What tests of several rooms share: statistics from plain columns, the iris of the reference, databases."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
+import psycopg
 import pytest
 
 from federation.statistics import Attribute, AttributeType, Coded, Extra, Moments, Quantum, Schema, Table
@@ -71,3 +78,54 @@ def learned(tabulated: Callable[[dict[str, Any]], Table]) -> Learned:
         return Moments(replace(schema, extras=frozenset(extras), split=split)).learn(table)
 
     return build
+
+
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A server of the tests' own, in a temporary folder, reached through a socket there."""
+
+    folder: Path
+
+    def make_database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"t{uuid4().hex}"
+        with psycopg.connect(host=str(self.folder), user="suffice", dbname="postgres", autocommit=True) as c:
+            c.execute(f"CREATE DATABASE {name}")
+        return f"postgresql+psycopg://suffice@/{name}?host={self.folder}"
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    """A real server, from Debian's package; as root it runs as the package's user, as it insists on."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    assert programs, "PostgreSQL is missing: apt-get install postgresql"
+    as_user = (
+        ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    )
+    with tempfile.TemporaryDirectory(prefix="pg-") as short:  # a socket's path has to be short
+        folder = Path(short)
+        if as_user:
+            shutil.chown(folder, "postgres", "postgres")
+
+        def run(program: str, *arguments: str) -> None:
+            command = [*as_user, str(programs[-1] / program), "-D", str(folder / "data"), *arguments]
+            subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+        run(
+            "initdb", "--no-sync", "--auth=trust", "--username=suffice", "--encoding=UTF8", "--locale=C.UTF-8"
+        )
+        settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        run("pg_ctl", "start", "--wait", "--silent", "-l", str(folder / "log"), "-o", settings)
+        try:
+            yield PostgreSQL(folder)
+        finally:
+            run("pg_ctl", "stop", "--wait", "--silent", "-m", "immediate")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind that a node may have."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'node.sqlite'}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.make_database()

@@ -33,6 +33,9 @@ MAX_GROUP = 256
 
 READERS = 4
 
+READ_SECONDS = 30
+"""How long PostgreSQL may take to read something; SQLite's slow functions have limits of their own."""
+
 MAX_RECALLED = 1024
 """Answers of `recall` kept at most."""
 
@@ -165,7 +168,8 @@ class Store:
         dump = partial(json.dumps, ensure_ascii=False)
         create = partial(sa.create_engine, self._url, hide_parameters=True, json_serializer=dump)
         self._write_engine = create(pool_size=1, max_overflow=0)
-        self._read_engine = create(pool_size=READERS, max_overflow=0)
+        patience = {} if sqlite else {"options": f"-c statement_timeout={READ_SECONDS}s"}
+        self._read_engine = create(pool_size=READERS, max_overflow=0, connect_args=patience)
         if sqlite:
             _prepare_sqlite(self._write_engine, "BEGIN IMMEDIATE")
             _prepare_sqlite(self._read_engine, "BEGIN")

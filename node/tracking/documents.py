@@ -29,6 +29,9 @@ WHOLE = Projection()
 MAX_LABEL = 500
 """Characters of a label at most: what is found by an index must fit in one of its pages."""
 
+_PATTERN_ERRORS = ("user-defined function raised", "invalid regular expression", "statement timeout")
+"""SQLite's words, and PostgreSQL's, for a pattern that cannot be searched for."""
+
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -173,8 +176,7 @@ def _matching(connection: sa.Connection, statement: sa.Select[Any]) -> sa.Result
     try:
         return connection.execute(statement)
     except sa.exc.DBAPIError as error:
-        # SQLite's "user-defined function raised exception", PostgreSQL's "invalid regular expression".
-        if "user-defined function" in str(error.orig) or "regular expression" in str(error.orig):
+        if any(words in str(error.orig) for words in _PATTERN_ERRORS):
             raise BadPattern(
                 "a regular expression takes too long, or is not one here", "use a simpler one"
             ) from None

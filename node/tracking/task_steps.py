@@ -71,7 +71,7 @@ def change(
             f"the task {task['id']} is {before}, by the node's own job manager",
             "stop it, or wait for its end",
         )
-    at = now()
+    at = now() if at is None else at
     changes: Fields = {
         "status": (to or after or before).value,
         "status_reason": reason,

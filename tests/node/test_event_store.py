@@ -35,8 +35,8 @@ TYPES = {
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(f"sqlite:///{tmp_path / 'node.sqlite'}")
+async def store(store_url: str) -> AsyncIterator[Store]:
+    store = Store(store_url)
     await store.open()
     yield store
     await store.close()
@@ -411,6 +411,7 @@ async def test_nothing_is_left_of_a_deleted_task(events: Events, store: Store) -
     assert counts == [2, 10, 1]
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 async def test_deletion_gives_the_space_back_and_takes_no_long_turn(
     events: Events, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -12,11 +11,6 @@ from node.events import Events
 from node.store import Store
 from node.tracking.queues import Queues
 from node.tracking.tasks import Tasks
-
-
-@pytest.fixture
-def store_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'node.sqlite'}"
 
 
 @pytest.fixture

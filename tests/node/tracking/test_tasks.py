@@ -441,6 +441,7 @@ async def test_a_change_of_status_is_told_and_changes_the_project(tasks: Tasks, 
     assert (await store.read(lambda c: documents.get(c, PROJECTS, "p")))["last_update"] > 1.0
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 async def test_a_deleted_task_gives_its_space_back_to_the_disk(tasks: Tasks, tmp_path: Path) -> None:
     key = await made(tasks, script={"diff": "x" * 8_000_000})
     await tasks.delete(await made(tasks))
