@@ -35,6 +35,7 @@ from node.tracking.models import TrackingModels
 from node.tracking.project_removal import ProjectRemoval
 from node.tracking.projects import TaskProjects
 from node.tracking.queues import Queues
+from node.tracking.reports import Reports
 from node.tracking.tasks import Tasks
 from node.users import Users
 
@@ -119,6 +120,7 @@ class Node:
             self.encoders,
         )
         self.tasks = Tasks(self.store, self.events, self.jobs)
+        self.reports = Reports(self.store, self.tasks)
         self.project_removal = ProjectRemoval(self.store, self.tasks)
         self.queues = Queues(self.store)
         self._exit.push_async_callback(self.runner.stop)

@@ -131,3 +131,7 @@ class ModelInUse(InUse):
 
 class ModelOfPublishedTask(InUse):
     """The task that wrote the model is published."""
+
+
+class NotAReport(BadRequest):
+    """What only reports have is asked of another task."""

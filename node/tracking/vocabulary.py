@@ -44,14 +44,17 @@ def tags(
     scope: Scope,
     field: str = "tags",
     having: Mapping[str, Sequence[str]] | None = None,
+    *,
+    only: Condition | None = None,
 ) -> list[str]:
     """The distinct tags (or system tags) of a collection's documents, in order.
 
-    having: for fields of labels, values of which a document must have one ("-x": must not have x).
+    having: for fields of labels, values of which a document must have one ("-x": must not have x). only: a
+    condition of the caller's own.
     """
     table = collection.table
     inside = _projects_inside(scope) if collection is PROJECTS else scope.of(table)
-    ids = sa.select(table.c.id).where(inside)
+    ids = sa.select(table.c.id).where(inside if only is None else inside & only)
     for name, values in (having or {}).items():
         wanted = [value for value in values if not value.startswith("-")]
         if wanted:
