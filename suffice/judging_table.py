@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from suffice.client import Json
-from suffice.render import contributions, count, facts, listing, number
+from suffice.render import contributions, count, criterion, facts, listing, number
 
 SHOWN: Final = 10
 MOST_CLASSES: Final = 12
@@ -21,13 +21,14 @@ def selection(result: Json) -> RenderableType:
     """The model chosen, the next best candidates, and how they were found."""
     found = result["selection"]
     metric = found["metric"]
+    score = criterion if metric == "aicc" else number
     rows = [
         (
             item["algorithm"],
             ", ".join(f"{name}={number(value)}" for name, value in item["parameters"].items()),
             len(item["inputs"]),
             ", ".join(item["inputs"]),
-            number(item["score"]),
+            score(item["score"]),
         )
         for item in found["candidates"][:SHOWN]
     ]
@@ -41,7 +42,7 @@ def selection(result: Json) -> RenderableType:
         facts(
             "",
             [
-                (metric, f"{number(found['score'])} on {count(found['rows'])} rows"),
+                (metric, f"{score(found['score'])} on {count(found['rows'])} rows"),
                 ("models tried", f"{count(found['tried'])} in {seconds:.2f} s"),
                 ("left out", ", ".join(name for name in found["offered"] if name not in result["inputs"])),
                 ("ended early", found["stopped"]),

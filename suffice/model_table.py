@@ -14,7 +14,7 @@ from rich.text import Text
 
 from node.model_shape import Shape, Sheet, shape
 from suffice.client import Json
-from suffice.render import contributions, count, facts, listing, number
+from suffice.render import contributions, count, criterion, facts, listing, number
 
 HEADINGS: Final[Mapping[str, str]] = {
     "terms": "term",
@@ -29,6 +29,8 @@ HEADINGS: Final[Mapping[str, str]] = {
 
 HIDDEN: Final = frozenset({"rows", "missing", "means", "scales", "omegas", "factors", "normal"})
 """What prediction needs and nobody reads, or what is shown in words of its own."""
+CRITERIA: Final = frozenset({"aicc_vec", "ebic_vec"})
+"""Lists of information criteria."""
 MOST_LINES: Final = 100
 MOST_COLUMNS: Final = 6
 
@@ -156,7 +158,10 @@ def _figures(parts: Shape, fitted: Json) -> Iterator[tuple[str, Any]]:
     rows = fitted.get("rows")
     yield "compared with", ", ".join(f"{name} = {level}" for name, level in references.items())
     yield from _fit_of_regression(left)
-    yield from ((_heading(name), _shown(value)) for name, value in left.items())
+    for name, value in left.items():
+        criteria = value if name in CRITERIA else []
+        shown = ", ".join(_some([criterion(item) for item in criteria])) if criteria else _shown(value)
+        yield _heading(name), criterion(value) if name == "aicc" else shown
     yield "rows", f"{count(rows)} complete" if fitted.get("missing") == "listwise" else count(rows)
 
 

@@ -312,6 +312,11 @@ def number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
 
 
+def criterion(value: float) -> str:
+    """An information criterion, such as AICc: models differ by few of its units, however large it is."""
+    return f"{value:,.2f}"
+
+
 def short(digest: str | None) -> str:
     return f"{digest[:DIGEST_CHARACTERS]}…" if digest else ""
 

@@ -113,3 +113,10 @@ def test_the_normal_laws_of_naive_bayes_are_tables_of_its_classes() -> None:
     assert ["y", "3.0000", "4.0000"] in lines
     assert ["y", "0.7500", "1.2500"] in lines
     assert ["no", "70"] in lines
+
+
+def test_criteria_are_told_apart_however_large_they_are() -> None:
+    text = shown(
+        {"aicc": 3140562.314, "aicc_vec": [3140562.314, 3140559.87], "powers": [0.0, 0.5], "rows": 7}
+    )
+    assert "3,140,562.31" in text and "3,140,562.31, 3,140,559.87" in text
