@@ -37,6 +37,7 @@ from node.tracking.projects import TaskProjects
 from node.tracking.queues import Queues
 from node.tracking.reports import Reports
 from node.tracking.tasks import Tasks
+from node.tracking.workers import Workers
 from node.users import Users
 
 
@@ -123,6 +124,7 @@ class Node:
         self.reports = Reports(self.store, self.tasks)
         self.project_removal = ProjectRemoval(self.store, self.tasks)
         self.queues = Queues(self.store)
+        self.workers = Workers(self.store, self.name, self.config.workers)
         self._exit.push_async_callback(self.runner.stop)
         await self.runner.start()
 

@@ -21,6 +21,7 @@ from api.clearml.services import (
     task_steps,
     tasks,
     users,
+    workers,
 )
 
 
@@ -49,6 +50,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *task_steps.ENDPOINTS,
     *tasks.ENDPOINTS,
     *users.ENDPOINTS,
+    *workers.ENDPOINTS,
 )
 
 

@@ -327,6 +327,33 @@ queue_metrics = Table(
     Index("queue_metrics_by_queue", "queue", "time"),
 )
 
+# The agents that have said that they are there; forgotten when they expire.
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", String(200), nullable=False),
+    Column("ip", Text, nullable=False),
+    Column("registered", Float, nullable=False),
+    Column("seen", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
+# What agents have reported of their machines, in whole unix seconds.
+worker_statistics = Table(
+    "worker_statistics",
+    metadata,
+    Column("id", _ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("worker", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("metric", String(32), nullable=False),
+    Column("variant", String(32), nullable=False),
+    Column("value", Float, nullable=False),
+    Index("worker_statistics_by_time", "time"),
+    Index("worker_statistics_by_metric", "metric", "time"),
+)
+
 # The values of lists in documents (tags, the models of a task, the ancestors of a project), to be found by.
 labels = Table(
     "labels",

@@ -211,7 +211,7 @@ def _split(collection: Collection, document: Mapping[str, Any]) -> tuple[dict[st
         elif isinstance(rest.get(parent), dict) and key in rest[parent]:
             rest[parent] = {k: v for k, v in rest[parent].items() if k != key}
             values[name] = _stored(collection, path, document[parent][key])
-    _check_storable(rest)
+    check_storable(rest)
     return values, rest
 
 
@@ -251,8 +251,8 @@ def _encodes(text: str) -> bool:
     return "\x00" not in text
 
 
-def _check_storable(document: Document) -> None:
-    """Raise BadFieldValue for what JSON or a database cannot hold: infinities, half characters, NUL."""
+def check_storable(document: Document) -> None:
+    """Raises BadFieldValue for what JSON or a database cannot hold: infinities, half characters, NUL."""
     try:
         text = json.dumps(document, ensure_ascii=False, allow_nan=False)
         text.encode()

@@ -73,6 +73,10 @@ class SeveralDefaultQueues(BadRequest):
     """More than one queue has the system tag `default`."""
 
 
+class NoStatistics(NotFound):
+    """No worker has told of its machine."""
+
+
 class NameTaken(AlreadyExists):
     """Another document of the collection has the name."""
 

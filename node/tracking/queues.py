@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from node.store import Store
 from node.store.schema import COMPANY, labels, queue_metrics, queues
 from node.tasks import TaskStatus, now
-from node.tracking import documents, queue_entries, task_steps
+from node.tracking import documents, queue_entries, task_steps, workers
 from node.tracking.collection import QUEUES, TASKS
 from node.tracking.documents import Document, Page
 from node.tracking.errors import (
@@ -74,6 +74,10 @@ class Queues:
             own = replace(query, projection=wanted.own)
             page = _with_entries_of(connection, own, documents.find(connection, own))
             join(connection, QUEUES, page.documents, wanted)
+            if not query.projection.include or "workers" in query.projection.include:
+                by_queue = workers.watching(connection)
+                for document in page.documents:
+                    document["workers"] = by_queue.get(document["id"], [])
             return page
 
         return await self._store.read(read)

@@ -114,6 +114,7 @@ async def publish(call: ClearmlCall[Any], task: str) -> dict[str, Any]:
 class QueueFields(HowRequest):
     queue: str | None = None
     queue_name: str | None = None
+    verify_watched_queue: bool = False
 
 
 class EnqueueRequest(QueueFields):
@@ -125,11 +126,22 @@ class EnqueueManyRequest(QueueFields):
 
 
 async def enqueue(call: ClearmlCall[EnqueueRequest]) -> dict[str, Any]:
-    return await _enqueued(call, call.body.task)
+    told = await _enqueued(call, call.body.task)
+    return told | await _watched(call, [told])
 
 
 async def enqueue_many(call: ClearmlCall[EnqueueManyRequest]) -> dict[str, Any]:
-    return await many(call.body.ids, lambda key: _enqueued(call, key))
+    told = await many(call.body.ids, lambda key: _enqueued(call, key))
+    return told | await _watched(call, told["succeeded"])
+
+
+async def _watched(call: ClearmlCall[Any], told: list[dict[str, Any]]) -> dict[str, Any]:
+    """Whether somebody takes the tasks from where they wait, if that was asked."""
+    if not call.body.verify_watched_queue or not told:
+        return {}
+    queue = told[0]["fields"].get("execution.queue")
+    # What waits in no queue waits for the node itself.
+    return {"queue_watched": queue is None or await call.node.workers.watches(queue)}
 
 
 async def _enqueued(call: ClearmlCall[Any], task: str) -> dict[str, Any]:
