@@ -12,7 +12,7 @@ from typing import Any, Final
 from api.clearml.endpoint import ClearmlCall
 from api.clearml.times import iso
 from node.store.schema import COMPANY
-from node.tracking.collection import TASKS, Collection
+from node.tracking.collection import QUEUES, TASKS, Collection
 from node.tracking.documents import WHOLE, Document, Page, find
 from node.tracking.projection import Projection
 from node.tracking.query import Query, read_query
@@ -32,7 +32,8 @@ _EMPTY: Final[Mapping[str, Mapping[str, Any]]] = {
         "container": {},
         "runtime": {},
         "last_metrics": {},
-    }
+    },
+    QUEUES.name: {"tags": [], "system_tags": [], "metadata": {}},
 }
 """Fields into which clients reach without looking whether they are there."""
 

@@ -7,11 +7,12 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from api.clearml.documents import outward, page_of, query_of, with_owners
+from api.clearml.documents import outward, page_of, query_of, shown, with_owners
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.times import iso
 from node.tracking.collection import QUEUES, TASKS
-from node.tracking.documents import Document
+from node.tracking.documents import WHOLE, Document
+from node.tracking.projection import Projection
 from node.tracking.queue_entries import Entry
 from node.tracking.references import apart
 
@@ -43,7 +44,7 @@ async def get_by_id(call: ClearmlCall[GetRequest]) -> dict[str, Any]:
 async def get_all(call: ClearmlCall[LimitedRequest]) -> dict[str, Any]:
     query = query_of(call, QUEUES)
     page = await call.node.queues.find(query)
-    return page_of(query, page, [_shown(call, document) for document in page.documents])
+    return page_of(query, page, [_shown(call, document, query.projection) for document in page.documents])
 
 
 async def get_all_ex(call: ClearmlCall[LimitedRequest]) -> dict[str, Any]:
@@ -51,15 +52,15 @@ async def get_all_ex(call: ClearmlCall[LimitedRequest]) -> dict[str, Any]:
     query = query_of(call, QUEUES)
     page = await call.node.queues.find_joined(query)
     users, owners = call.node.users, apart(QUEUES, query.projection).owners
-    return page_of(query, page, [with_owners(users, _shown(call, d), owners) for d in page.documents])
+    found = [_shown(call, document, query.projection) for document in page.documents]
+    return page_of(query, page, [with_owners(users, document, owners) for document in found])
 
 
-def _shown(call: ClearmlCall[Any], document: Document) -> Document:
-    shown = outward(call.node.users, QUEUES, call.body.limited(document))
-    for entry in shown.get("entries", ()):
+def _shown(call: ClearmlCall[Any], document: Document, projection: Projection = WHOLE) -> Document:
+    for entry in call.body.limited(document).get("entries", ()):
         if "added" in entry:
             entry["added"] = iso(entry["added"])
-    return shown
+    return shown(call.node.users, QUEUES, document, projection)
 
 
 async def get_default(call: ClearmlCall[Request]) -> dict[str, Any]:
