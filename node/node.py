@@ -32,6 +32,7 @@ from node.projects import Projects
 from node.sessions import Sessions, load_or_create_secret
 from node.store import Store
 from node.tracking.models import TrackingModels
+from node.tracking.pipelines import Pipelines
 from node.tracking.project_removal import ProjectRemoval
 from node.tracking.projects import TaskProjects
 from node.tracking.queues import Queues
@@ -122,6 +123,7 @@ class Node:
         )
         self.tasks = Tasks(self.store, self.events, self.jobs)
         self.reports = Reports(self.store, self.tasks)
+        self.pipelines = Pipelines(self.store, self.tasks)
         self.project_removal = ProjectRemoval(self.store, self.tasks)
         self.queues = Queues(self.store)
         self.workers = Workers(self.store, self.name, self.config.workers)

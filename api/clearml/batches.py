@@ -6,14 +6,18 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from api.clearml.errors import of_problem
-from node.tracking.batches import for_each
+from node.tracking.batches import Batch, for_each
 
 
 async def many(
     ids: Iterable[str], call: Callable[[str], Awaitable[dict[str, Any]]]
 ) -> dict[str, list[dict[str, Any]]]:
     """Call for each id; its facts stand beside the id in `succeeded`."""
-    batch = await for_each(ids, call)
+    return told(await for_each(ids, call))
+
+
+def told(batch: Batch[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The answer of a batch that is done."""
     refusals = {key: of_problem(error) for key, error in batch.failed.items()}
     return {
         "succeeded": [{"id": key, **facts} for key, facts in batch.succeeded.items()],

@@ -147,6 +147,7 @@ SUBCODES: Final[Mapping[type[NodeError], tuple[int, int]]] = {
     tracking.ModelInUse: (400, 205),
     tracking.ModelOfPublishedTask: (400, 206),
     tracking.NotAReport: (400, 150),
+    tracking.AllRunsOfPipeline: (400, 160),
     tracking.TasksInProject: (400, 402),
     tracking.ModelsInProject: (400, 405),
     tracking.DatasetsInProject: (400, 406),

@@ -139,3 +139,7 @@ class ModelOfPublishedTask(InUse):
 
 class NotAReport(BadRequest):
     """What only reports have is asked of another task."""
+
+
+class AllRunsOfPipeline(BadRequest):
+    """A pipeline keeps one of its runs: it is known by them."""
