@@ -20,6 +20,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import typer
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from api.server import CannotListen, FileServer, Server
 from node.config import NatsAccess, NodeConfig, NodeRole
@@ -52,6 +54,7 @@ def read_settings(
     name: str,
     http: str | None,
     files: FilesOptions,
+    database: str | None,
     nats: tuple[str, ...],
     nats_credentials: Path | None,
     nats_address: str | None,
@@ -75,10 +78,30 @@ def read_settings(
         files_port=files_port,
         files_bucket=files.bucket,
         files_quota=_size(files.quota, "--files-quota") if files.quota else None,
+        database_url=_database(database),
         nats=_nats_access(nats, nats_credentials) if nats else None,
         nats_host=nats_host,
         nats_port=nats_port,
     )
+
+
+def _database(given: str | None) -> str | None:
+    """The URL of PostgreSQL that the option or SUFFICE_DATABASE names; raises a usage error for another."""
+    text = given or os.environ.get("SUFFICE_DATABASE")
+    if not text:
+        return None
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "postgresql":
+        raise typer.BadParameter("--database: write postgresql://USER@HOST/NAME")
+    if given and url.password is not None:
+        raise typer.BadParameter(
+            "--database: everybody on this machine can read a command's arguments; "
+            "put a URL with a password into SUFFICE_DATABASE, or the password into ~/.pgpass"
+        )
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def serve(config: NodeConfig, *, as_json: bool, tied: bool) -> None:

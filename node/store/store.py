@@ -167,7 +167,12 @@ class Store:
         # Documents are searched by their keys as they are, not as ASCII would spell them.
         dump = partial(json.dumps, ensure_ascii=False)
         create = partial(sa.create_engine, self._url, hide_parameters=True, json_serializer=dump)
-        self._write_engine = create(pool_size=1, max_overflow=0)
+        try:
+            self._write_engine = create(pool_size=1, max_overflow=0)
+        except ModuleNotFoundError as error:
+            raise StoreError(
+                f"PostgreSQL needs the package {error.name}", 'install it: pip install "suffice[postgresql]"'
+            ) from None
         patience = {} if sqlite else {"options": f"-c statement_timeout={READ_SECONDS}s"}
         self._read_engine = create(pool_size=READERS, max_overflow=0, connect_args=patience)
         if sqlite:

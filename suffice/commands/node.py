@@ -77,6 +77,15 @@ def start(
             show_default=False,
         ),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="postgresql://HOST/NAME",
+            help="Keep its store in PostgreSQL; a URL with a password belongs into SUFFICE_DATABASE. "
+            "[default: SQLite in its folder]",
+            show_default=False,
+        ),
+    ] = None,
     nats: Annotated[
         list[str] | None,
         typer.Option(
@@ -134,6 +143,7 @@ def start(
             *(["--files", files] if files else []),
             *(["--files-quota", files_quota] if files_quota else []),
             *(["--files-bucket", files_bucket] if files_bucket else []),
+            *(["--database", database] if database else []),
         ]
         for url in nats or ():
             arguments += ["--nats", url]
@@ -153,6 +163,7 @@ def start(
             name,
             http,
             FilesOptions(files, files_quota, files_bucket),
+            database,
             tuple(nats or ()),
             nats_credentials,
             nats_address,

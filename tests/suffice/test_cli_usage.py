@@ -89,3 +89,23 @@ def test_what_is_no_address_is_refused(cli: Any) -> None:
 
 def test_stopping_where_nothing_runs_is_no_error(cli: Any, tmp_path: Path) -> None:
     assert cli.json("node", "stop", "--home", tmp_path)["stopped"] is False
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://ann:secret@db/suffice", "SUFFICE_DATABASE"),
+        ("mysql://db/suffice", "postgresql://USER@HOST/NAME"),
+        ("nonsense", "postgresql://USER@HOST/NAME"),
+    ],
+)
+def test_a_database_is_named_without_its_password(tmp_path: Path, url: str, told: str) -> None:
+    from typer.testing import CliRunner
+
+    from suffice.commands.root import app
+
+    command = ["node", "start", "--home", str(tmp_path / "home"), "--database", url]
+    shown = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
+    assert shown.exit_code == 2
+    assert told in shown.output.replace("\n", "") and "secret" not in shown.output
+    assert not (tmp_path / "home").exists()
