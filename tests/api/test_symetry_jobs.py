@@ -119,7 +119,7 @@ async def test_a_job_that_fails_says_why(served, iris):
     answer = await served.symetry.finished(started)
     assert answer.status == 400
     assert answer.json["statusString"].startswith("Job failed: ")
-    assert "sepal_width" in answer.json["statusString"] and "row 3" in answer.json["statusString"]
+    assert "sepal_width" in answer.json["statusString"] and "row 4" in answer.json["statusString"]
     assert answer.json["values"]["jobinfo"]["isDone"] is True
 
 
