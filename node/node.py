@@ -37,6 +37,8 @@ from node.tracking.project_removal import ProjectRemoval
 from node.tracking.projects import TaskProjects
 from node.tracking.queues import Queues
 from node.tracking.reports import Reports
+from node.tracking.serving import Serving
+from node.tracking.storage_settings import StorageSettings
 from node.tracking.tasks import Tasks
 from node.tracking.workers import Workers
 from node.users import Users
@@ -85,6 +87,8 @@ class Node:
         await self.files.open()
         self._exit.push_async_callback(self.files.close)
         self.task_projects = TaskProjects(self.store)
+        self.serving = Serving(self.store)
+        self.storage_settings = StorageSettings(self.store)
         self.tracking_models = TrackingModels(self.store)
         self.projects = Projects(self.store, numbers, self.node_id, self.name)
         self.models = ProjectModels(self.store, self.projects)

@@ -147,6 +147,8 @@ SUBCODES: Final[Mapping[type[NodeError], tuple[int, int]]] = {
     tracking.ModelInUse: (400, 205),
     tracking.ModelOfPublishedTask: (400, 206),
     tracking.NotAReport: (400, 150),
+    tracking.UnknownContainer: (400, 1051),
+    tracking.UnknownEndpoint: (400, 1052),
     tracking.AllRunsOfPipeline: (400, 160),
     tracking.TasksInProject: (400, 402),
     tracking.ModelsInProject: (400, 405),

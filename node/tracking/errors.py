@@ -143,3 +143,11 @@ class NotAReport(BadRequest):
 
 class AllRunsOfPipeline(BadRequest):
     """A pipeline keeps one of its runs: it is known by them."""
+
+
+class UnknownContainer(NotFound):
+    """No container that serves models has this id."""
+
+
+class UnknownEndpoint(NotFound):
+    """Nothing serves a model at this url."""
