@@ -106,7 +106,15 @@ class Node:
         await self.federations.open(self.events, restored=restored.exists())
         restored.unlink(missing_ok=True)
         self.sources = DataSources(self.store)
-        work = ProjectTasks(self.store, self.projects, self.models, self.sources, self.encoders)
+        work = ProjectTasks(
+            self.store,
+            self.projects,
+            self.models,
+            self.sources,
+            self.encoders,
+            self.files,
+            lambda: self.files_url,
+        )
         self.runner = JobRunner(
             self.store,
             self.events,

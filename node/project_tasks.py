@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from node.answers import ModelRecord, ProjectInfo, Share
 from node.data_sources import DataSources
 from node.encoders import Encoders
 from node.errors import NodeError
+from node.file_store.store import FileStore
 from node.jobs import task_rows
 from node.jobs.pipes import Message
 from node.jobs.runner import Complete
@@ -26,6 +29,9 @@ from node.project_models import ProjectModels
 from node.projects import Projects
 from node.store import Store
 from node.tasks import Task
+from node.tracking import jobs_as_tasks
+
+_log = logging.getLogger(__name__)
 
 _OF_ENCODERS: Final[Mapping[str, int]] = {"encoder_learn": 1, "encoder_forget": -1}
 """Tasks that change an encoder, by addition or subtraction."""
@@ -44,7 +50,10 @@ class ProjectTasks:
         models: ProjectModels,
         sources: DataSources,
         encoders: Encoders,
+        files: FileStore,
+        files_url: Callable[[], str],
     ) -> None:
+        self._files, self._files_url = files, files_url
         self._store, self._projects, self._encoders = store, projects, encoders
         self._models, self._sources = models, sources
         # Whose rows, and how many, a running task is computed from: its answer names them.
@@ -187,7 +196,7 @@ class ProjectTasks:
 
     async def _keep_model(self, task: Task, fitted: dict[str, Any], complete: Complete) -> None:
         record = self._record(task, fitted)
-        await self._models.keep(record, lambda c: complete(c, asdict(record)))
+        await self._keep(task, record, asdict(record), complete)
 
     async def _keep_selected(self, task: Task, found: dict[str, Any], complete: Complete) -> None:
         """The model is one of many that were tried: its inputs and parameters are its own."""
@@ -195,7 +204,31 @@ class ProjectTasks:
         own |= {key: found[key] for key in ("algorithm", "parameters")}
         record = replace(self._record(task, found), **own)
         told = asdict(record) | {"selection": found["selection"]}
-        await self._models.keep(record, lambda c: complete(c, told))
+        await self._keep(task, record, told, complete)
+
+    async def _keep(self, task: Task, record: ModelRecord, told: dict[str, Any], complete: Complete) -> None:
+        """Keep a model, in the transaction that completes its task, and as a file for ClearML's clients."""
+        uri = await self._upload(task, record)
+
+        def also(connection: sa.Connection) -> None:
+            complete(connection, told)
+            if uri is not None:
+                jobs_as_tasks.keep_model(connection, task, record, uri)
+
+        await self._models.keep(record, also)
+
+    async def _upload(self, task: Task, record: ModelRecord) -> str | None:
+        """Where the model's JSON can be had; None if there is no room for it."""
+        path = f"jobs/{task.id}/model.json"
+        try:
+            async with self._files.upload(task.owner) as upload:
+                await upload.begin(path)
+                await upload.write(await asyncio.to_thread(_json, record))
+                await upload.commit()
+        except NodeError as error:
+            _log.warning("the model of task %s is not served as a file: %s", task.id, error.message)
+            return None
+        return f"{self._files_url()}/{path}"
 
     def _record(self, task: Task, fitted: dict[str, Any]) -> ModelRecord:
         rows, contributions = self._basis.pop(task.id)
@@ -210,6 +243,10 @@ class ProjectTasks:
             created=time.time(),
             **_question(task),
         )
+
+
+def _json(record: ModelRecord) -> bytes:
+    return json.dumps(asdict(record)).encode()
 
 
 def _question(task: Task) -> Message:

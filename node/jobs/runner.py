@@ -161,6 +161,8 @@ class JobRunner:
             return  # it was killed while this was on its way
         match message:
             case {"event": "progress", "current": current, "maximum": maximum}:
+                if _percent(current, maximum) > _percent(self.live[task].current, self.live[task].maximum):
+                    self._events.scalar(task, "progress", current, _percent(current, maximum))
                 self._update(task, current=current, maximum=maximum)
                 self._events.tell(task, "progress", {"current": current, "maximum": maximum})
             case {"event": "log", "message": text, "level": level}:
@@ -260,6 +262,11 @@ class JobRunner:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _percent(current: int, maximum: int) -> int:
+    """How much is done, in whole percent: a job tells of it a hundred times at most."""
+    return 100 * current // maximum if maximum > 0 else 0
 
 
 def _message(error: Exception) -> str:

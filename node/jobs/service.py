@@ -28,6 +28,7 @@ from node.projects import Projects, check_may_read
 from node.sources import FORMATS
 from node.store import Store
 from node.tasks import Task, TaskStatus, now
+from node.tracking import jobs_as_tasks
 
 _READING = ("learn", "forget", "predict", "select", "assess", "encoder_learn", "encoder_forget")
 
@@ -128,7 +129,12 @@ class Jobs:
             "parameters": parameters,
             "payload": None if table is None else (await asyncio.to_thread(json.dumps, table)).encode(),
         }
-        task = await self._store.write(lambda c: task_rows.insert(c, values))
+
+        def write(connection: sa.Connection) -> Task:
+            shown = jobs_as_tasks.columns(connection, project, parameters, actor.user)
+            return task_rows.insert(connection, values | shown)
+
+        task = await self._store.write(write)
         self._runner.submit(task)
         return task
 
