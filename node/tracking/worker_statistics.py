@@ -148,8 +148,12 @@ class Span:
 
     @property
     def bucket(self) -> sa.ColumnElement[int]:
-        """The number of the interval that a row is in."""
-        return (_c.time - self.begin) // self.interval
+        """The number of the interval that a row is in. Written out, not bound: PostgreSQL groups by what it
+        has selected only if it can see that both are the same."""
+        begin, interval = (
+            sa.literal_column(str(number), sa.BigInteger) for number in (self.begin, self.interval)
+        )
+        return (_c.time - begin) // interval
 
     @property
     def within(self) -> sa.ColumnElement[bool]:
