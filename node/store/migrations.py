@@ -155,11 +155,17 @@ def _track_tasks(operations: Operations) -> None:
         batch.drop_index("tasks_by_status")
         batch.create_index("tasks_by_status", ["status", "last_update"])
         if ordered:
-            listed = "last_update company status type owner project_id queue created started completed "
-            listed += "active_duration status_changed last_change last_iteration last_worker parent name "
-            batch.create_index("tasks_listed", [*listed.split(), "comment", "id"])
+            text = "last_update company status type owner project_id queue created started completed "
+            text += "active_duration status_changed last_change last_iteration last_worker parent name "
+            listed = [*text.split(), "comment", "id"]
+            batch.create_index("tasks_listed", listed)
+            others = [name for name in listed if name != "created"]
+            batch.create_index("tasks_listed_by_created", ["created", *others])
         else:
             batch.create_index("tasks_by_last_update", ["last_update"])
+            batch.create_index("tasks_by_created", ["created"])
+        counted = ["project_id", "status", "id", "started", "completed", "last_update"]
+        batch.create_index("tasks_counted", counted)
         batch.create_index("tasks_by_name", ["name"])
         batch.create_index("tasks_by_parent", ["parent"])
     operations.execute(

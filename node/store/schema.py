@@ -242,6 +242,12 @@ tasks = Table(
     # sought and put in order in this index, which has them all, and no document is read in vain.
     Index("tasks_by_last_update", "last_update").ddl_if(dialect="postgresql"),
     Index("tasks_listed", *LISTED).ddl_if(dialect="sqlite"),
+    Index("tasks_by_created", "created").ddl_if(dialect="postgresql"),
+    Index("tasks_listed_by_created", "created", *(n for n in LISTED if n != "created")).ddl_if(
+        dialect="sqlite"
+    ),
+    # What is counted of projects.
+    Index("tasks_counted", "project_id", "status", "id", "started", "completed", "last_update"),
     Index("tasks_by_name", "name"),
     Index("tasks_by_parent", "parent"),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Collection as Values
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -63,7 +65,7 @@ def field_of(collection: Collection, path: str) -> Field:
         return LabelField(collection, path)
     whose = collection.of_type.get(path)
     own = None if whose is None else collection.table.c.type == whose
-    return JsonField(collection.table.c.document, tuple(readings(collection, path)), own)
+    return JsonField(collection.table.c.document, readings(collection, path), own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,10 @@ class LabelField:
     def none_of(self, values: Sequence[str]) -> Condition:
         return self._id().not_in(self._who(labels.c.value.in_(values)))
 
+    def among(self, values: Sequence[str]) -> Condition:
+        """As `one_of`, where the set may choose the rows: where all that have the label are read anyway."""
+        return self._id().in_(self._who(labels.c.value.in_(values)))
+
     def every(self, values: Sequence[str]) -> Condition:
         return sa.and_(sa.true(), *(self.one_of([value]) for value in values))
 
@@ -210,7 +216,12 @@ class JsonField:
 
     def matches(self, pattern: Pattern) -> Condition:
         found = pattern.found_in(self._text())
-        return found if self.own is None else sa.and_(self.own, found)
+        if self.own is None:
+            return found
+        # As sets of ids: a condition on documents beside those on columns makes SQLite read every row.
+        rows = self.document.table
+        own = sa.select(rows.c.id).where(self.own).correlate(None)
+        return rows.c.id.in_(sa.select(rows.c.id).where(rows.c.id.in_(own), found).correlate(None))
 
     def number(self) -> ColumnElement[Any]:
         return self._first(json_sql.number_at)
@@ -232,23 +243,23 @@ class JsonField:
         return json_sql.first([read(self.document, path) for path in self.paths])
 
 
-def readings(collection: Collection, path: str) -> Iterator[json_sql.Path]:
+def readings(collection: Collection, path: str) -> tuple[json_sql.Path, ...]:
     """The key paths that a dotted path may mean, most likely first.
 
     Keys in maps may have dots of their own, which clients write as %2E or leave as they are: so "a.b.c" below
     a map of two levels is a and b.c, or a.b and c.
     """
+    return _readings(path, collection.maps.get(path.partition(".")[0]))
+
+
+@lru_cache(maxsize=1024)
+def _readings(path: str, known: Keys | None) -> tuple[json_sql.Path, ...]:
     root, *rest = path.split(".")
     keys = [key.replace("%2E", ".").replace("%24", "$").replace("%25", "%") for key in rest]
-    known = collection.maps.get(root)
     if known is None or len(keys) <= known.levels + known.item:
-        yield (root, *keys)
-        return
+        return ((root, *keys),)
     end = (keys.pop(),) if known.item else ()
-    for number, groups in enumerate(_grouped(keys, known)):
-        if number == MAX_READINGS:
-            return
-        yield (root, *groups, *end)
+    return tuple((root, *groups, *end) for groups in islice(_grouped(keys, known), MAX_READINGS))
 
 
 def _grouped(keys: Values[str], known: Keys) -> Iterator[json_sql.Path]:

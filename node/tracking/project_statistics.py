@@ -14,7 +14,7 @@ from node.store.schema import COMPANY, labels, tasks, tracking_models, tracking_
 from node.tasks import TaskStatus
 from node.tracking import json_sql
 from node.tracking.collection import MODELS, PROJECTS, TASKS, Collection
-from node.tracking.fields import Condition
+from node.tracking.fields import Condition, LabelField
 
 State = Literal["active", "archived"]
 
@@ -59,25 +59,24 @@ def task_statistics(
     shown = STATES if only is None else (only,)
     found: dict[str, dict[str, Any]] = {key: {state: _no_tasks() for state in shown} for key in ids}
     recent = time.time() - _DAY
-    archived = labelled(TASKS, "archived").label("archived")
     runtime = sa.func.sum(sa.func.coalesce(tasks.c.completed, tasks.c.last_update) - tasks.c.started)
-    query = (
+    counted = (
         sa.select(
             tasks.c.project_id,
             tasks.c.status,
-            archived,
             sa.func.count().label("number"),
             runtime.filter(tasks.c.started.is_not(None)).label("runtime"),
             sa.func.max(tasks.c.started).label("last"),
             sa.func.count().filter(tasks.c.completed > recent).label("recent"),
         )
         .where(held.inside(tasks), sa.not_(labelled(TASKS, "hidden")))
-        .group_by(tasks.c.project_id, tasks.c.status, archived)
+        .group_by(tasks.c.project_id, tasks.c.status)
     )
-    for row in connection.execute(query):
-        state: State = "archived" if row.archived else "active"
-        for key in held.owners[row.project_id] if state in shown else ():
-            _add(found[key][state], row)
+    for state in shown:
+        archived = labelled(TASKS, "archived")
+        for row in connection.execute(counted.where(archived if state == "archived" else sa.not_(archived))):
+            for key in held.owners[row.project_id]:
+                _add(found[key][state], row)
     return found
 
 
@@ -193,20 +192,10 @@ def owners(connection: sa.Connection, ids: Sequence[str], *, children: bool) -> 
 
 def labelled(collection: Collection, tag: str) -> Condition:
     """Whether a document has a system tag."""
-    return sa.exists().where(
-        labels.c.collection == collection.name,
-        labels.c.id == collection.table.c.id,
-        labels.c.field == "system_tags",
-        labels.c.value == tag,
-    )
+    return LabelField(collection, "system_tags").among([tag])
 
 
 def _tagged(collection: Collection, tags: Sequence[str]) -> Condition:
     if not tags:
         return sa.true()
-    return sa.exists().where(
-        labels.c.collection == collection.name,
-        labels.c.id == collection.table.c.id,
-        labels.c.field == "tags",
-        labels.c.value.in_(tags),
-    )
+    return LabelField(collection, "tags").among(tags)

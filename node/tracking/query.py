@@ -67,11 +67,12 @@ def read_query(collection: Collection, request: Mapping[str, Any], company: str 
     """Raises InvalidRequest (paging, ranges, filters), BadFieldValue (operators, dates, wrong types),
     BadPattern, UnknownScroll."""
     search = read_search(collection, request.get("search_text"))
+    # In this order they are tried: what is hidden is the dearest to ask, and seldom leaves anything out.
     conditions = [
         _company(collection, request, company),
-        *_hidden(collection, request),
-        *_conditions(collection, request),
         *([] if search is None else [search.found]),
+        *_conditions(collection, request),
+        *_hidden(collection, request),
     ]
     return Query(
         collection,
@@ -99,11 +100,18 @@ def _conditions(collection: Collection, request: Mapping[str, Any]) -> Iterator[
     if not isinstance(filters, dict):
         raise BadFieldValue("filters is not an object", "send it as {field: {any: {include: []}}}")
     tree = bool(request.get("include_subprojects"))
-    for name, value in _named(collection.lists, filters):
-        yield filter_condition(_valued(collection, name, tree), name, value)
+    lists = {
+        name: filter_condition(_valued(collection, name, tree), name, value)
+        for name, value in _named(collection.lists, filters)
+    }
     request = {name: value for name, value in request.items() if name not in filters}
-    for name, value in _named(collection.lists, request):
-        yield list_condition(_valued(collection, name, tree), name, value)
+    lists |= {
+        name: list_condition(_valued(collection, name, tree), name, value)
+        for name, value in _named(collection.lists, request)
+    }
+    # Most lists ask for what is not archived, which holds for most: it is asked last.
+    last = lists.pop("system_tags", None)
+    yield from lists.values()
     for name, value in _named(collection.patterns, request):
         if value != "":
             yield field_of(collection, name).matches(read_pattern(value, name))
@@ -115,6 +123,8 @@ def _conditions(collection: Collection, request: Mapping[str, Any]) -> Iterator[
         yield field_of(collection, name).equals(value)
     for name, value in _named(tuple(_COMBINE), request):
         yield _several(collection, name, value)
+    if last is not None:
+        yield last
 
 
 def _named(names: Sequence[str], request: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,7 @@ from node.store.event_tables import event_series
 from node.store.schema import COMPANY, labels, tasks, tracking_models
 from node.tracking import json_sql
 from node.tracking.collection import PROJECTS, Collection
-from node.tracking.fields import Condition, ProjectTree
+from node.tracking.fields import Condition, LabelField, ProjectTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,11 @@ class Scope:
     projects: tuple[str, ...] = ()
     subprojects: bool = True
     public: bool = True
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it leaves nothing out."""
+        return self.public and not self.projects
 
     def of(self, table: sa.FromClause) -> Condition:
         """The rows of a table that are in it."""
@@ -52,19 +57,21 @@ def tags(
     having: for fields of labels, values of which a document must have one ("-x": must not have x). only: a
     condition of the caller's own.
     """
+    mine = (labels.c.collection == collection.name) & (labels.c.field == field)
+    words = sa.select(labels.c.value).where(mine).distinct()
+    if scope.everywhere and not having:
+        return sorted(connection.scalars(words))
     table = collection.table
     inside = _projects_inside(scope) if collection is PROJECTS else scope.of(table)
     ids = sa.select(table.c.id).where(inside if only is None else inside & only)
     for name, values in (having or {}).items():
         wanted = [value for value in values if not value.startswith("-")]
         if wanted:
-            ids = ids.where(_labelled(collection, name, wanted))
+            ids = ids.where(LabelField(collection, name).among(wanted))
         unwanted = [value[1:] for value in values if value.startswith("-")]
         if unwanted:
-            ids = ids.where(sa.not_(_labelled(collection, name, unwanted)))
-    mine = (labels.c.collection == collection.name) & (labels.c.field == field)
-    found = sa.select(labels.c.value).where(mine, labels.c.id.in_(ids)).distinct()
-    return sorted(connection.scalars(found))
+            ids = ids.where(LabelField(collection, name).none_of(unwanted))
+    return sorted(connection.scalars(words.where(labels.c.id.in_(ids))))
 
 
 def distinct(connection: sa.Connection, column: sa.Column[str | None], scope: Scope) -> list[str]:
@@ -79,10 +86,16 @@ def metric_variants(
     """The metrics and variants of the scalars reported for the rows of a table, tasks or models: for those
     with these ids, if there are any, else for those in the scope."""
     wanted = list(ids)
-    inside = table.c.id.in_(wanted) if wanted else scope.of(table)
-    pair = (event_series.c.metric, event_series.c.variant)
-    kinds = event_series.c.kind.in_((EventKind.SCALAR, EventKind.SINGLE))
-    found = sa.select(*pair).where(kinds, event_series.c.task.in_(sa.select(table.c.id).where(inside)))
+    pairs = _pairs(event_series)
+    if table is tasks and scope.everywhere and not wanted:
+        # Which pairs there are is seen in an index, and one task that has it is found at once.
+        known, other = pairs.distinct().subquery(), event_series.alias()
+        same = (other.c.metric == known.c.metric) & (other.c.variant == known.c.variant)
+        of_tasks = other.c.task.in_(sa.select(tasks.c.id))
+        found = sa.select(known).where(_pairs(other).where(same, of_tasks).exists())
+    else:
+        inside = table.c.id.in_(wanted) if wanted else scope.of(table)
+        found = pairs.where(event_series.c.task.in_(sa.select(table.c.id).where(inside))).distinct()
     return [
         {
             "metric": row.metric,
@@ -90,7 +103,7 @@ def metric_variants(
             "variant": row.variant,
             "variant_hash": key_of(row.variant),
         }
-        for row in connection.execute(found.distinct().order_by(*pair))
+        for row in connection.execute(found.order_by("metric", "variant"))
     ]
 
 
@@ -124,13 +137,10 @@ def parents(
     child = tasks.alias("child")
     inside = scope.of(child) & child.c.parent.is_not(None)
     if archived is not None:
-        shelved = sa.exists().where(
-            labels.c.collection == "tasks",
-            labels.c.id == child.c.id,
-            labels.c.field == "system_tags",
-            labels.c.value == "archived",
+        shelved = sa.select(labels.c.id).where(
+            labels.c.collection == "tasks", labels.c.field == "system_tags", labels.c.value == "archived"
         )
-        inside &= shelved if archived else sa.not_(shelved)
+        inside &= child.c.id.in_(shelved) if archived else child.c.id.not_in(shelved)
     wanted: Condition = tasks.c.id.in_(sa.select(child.c.parent).where(inside))
     if name:
         wanted &= tasks.c.name.icontains(name, autoescape=True)
@@ -138,13 +148,10 @@ def parents(
     return [{"id": row.id, "name": row.name, "project": row.project_id} for row in connection.execute(found)]
 
 
-def _labelled(collection: Collection, field: str, values: Sequence[str]) -> Condition:
-    return sa.exists().where(
-        labels.c.collection == collection.name,
-        labels.c.id == collection.table.c.id,
-        labels.c.field == field,
-        labels.c.value.in_(values),
-    )
+def _pairs(series: sa.FromClause) -> sa.Select[Any]:
+    """The metrics and variants of series of scalars."""
+    kinds = series.c.kind.in_((EventKind.SCALAR, EventKind.SINGLE))
+    return sa.select(series.c.metric, series.c.variant).where(kinds)
 
 
 def _projects_inside(scope: Scope) -> Condition:

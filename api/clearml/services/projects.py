@@ -253,12 +253,18 @@ class MetricsRequest(ScopeRequest):
 async def get_unique_metric_variants(call: ClearmlCall[MetricsRequest]) -> dict[str, Any]:
     body = call.body
     table = MODELS.table if body.model_metrics else tasks
-    found = await call.node.store.read(lambda c: vocabulary.metric_variants(c, table, body.scope(), body.ids))
+    found = await call.node.store.recall(
+        ("metrics", table.name, body.scope(), tuple(body.ids)),
+        lambda c: vocabulary.metric_variants(c, table, body.scope(), body.ids),
+    )
     return {"metrics": found}
 
 
 async def get_hyper_parameters(call: ClearmlCall[PagedRequest]) -> dict[str, Any]:
-    found = await call.node.store.read(lambda c: vocabulary.hyperparameters(c, call.body.scope()))
+    scope = call.body.scope()
+    found = await call.node.store.recall(
+        ("hyperparameters", scope), lambda c: vocabulary.hyperparameters(c, scope)
+    )
     page, remaining = call.body.page_of(found)
     return {"parameters": page, "remaining": remaining, "total": len(found)}
 
@@ -279,7 +285,10 @@ async def get_hyperparam_values(call: ClearmlCall[ValuesRequest]) -> dict[str, A
 
 
 async def get_model_metadata_keys(call: ClearmlCall[PagedRequest]) -> dict[str, Any]:
-    found = await call.node.store.read(lambda c: vocabulary.metadata_keys(c, call.body.scope()))
+    scope = call.body.scope()
+    found = await call.node.store.recall(
+        ("metadata keys", scope), lambda c: vocabulary.metadata_keys(c, scope)
+    )
     page, remaining = call.body.page_of(found)
     return {"keys": page, "remaining": remaining, "total": len(found)}
 
