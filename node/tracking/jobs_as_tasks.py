@@ -13,14 +13,26 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from node.answers import ModelRecord
+from node.project_rows import check_name
 from node.store.schema import projects as statistics
+from node.store.schema import tasks
 from node.tasks import Task
 from node.tracking import documents, models, projects, task_edits
 from node.tracking.collection import TASKS
+from node.tracking.documents import Document
 from node.tracking.errors import BadFieldValue, InvalidProjectName, PathTooDeep
 from node.tracking.names import SHORTEST
 
 FRAMEWORK: Final = "suffice"
+
+JOB: Final = "Job"
+PARAMETERS: Final = "Parameters"
+"""The sections of the hyperparameters: of the job, and of its algorithm."""
+
+CHANGEABLE: Final = frozenset(
+    {"model", "algorithm", "target", "inputs", "task", "metric", "attributes", "targets"}
+)
+"""What of a job may be changed in a copy of it."""
 
 _APART: Final = ("parameters", "sample")
 """What is told of a job's request as a section of its own, or not at all."""
@@ -30,19 +42,54 @@ def columns(
     connection: sa.Connection, project: str | None, parameters: Mapping[str, Any], user: str
 ) -> dict[str, Any]:
     """The columns of a new job by which it is a task among others."""
-    shown = {"Job": {name: value for name, value in parameters.items() if name not in _APART}}
-    if isinstance(parameters.get("parameters"), dict):
-        shown["Parameters"] = parameters["parameters"]
     items = {
-        section: {name: {"value": _text(value)} for name, value in values.items() if value is not None}
-        for section, values in shown.items()
+        section: {name: {"value": _text(value)} for name, value in values.items()}
+        for section, values in _sections(parameters).items()
+        if values
     }
-    document = {"hyperparams": task_edits.named_parameters({name: v for name, v in items.items() if v})}
+    document = {"hyperparams": task_edits.named_parameters(items)}
     try:
         documents.check_storable(document)
     except BadFieldValue:  # the job may have what can be said by JSON, but not be stored as text
         document = {}
     return {"project_id": _project(connection, project, user), "document": document}
+
+
+def take_edits(connection: sa.Connection, task: Document) -> None:
+    """Give a job that is to run once more the hyperparameters that its task has by now.
+
+    What a job reads and writes stays: who submits a job is asked whether he may, who edits a task is not.
+    Raises BadFieldValue for a change of that, BadRequest for a name that no model can have.
+    """
+    mine = tasks.c.id == task["id"]
+    parameters: dict[str, Any] = connection.scalar(sa.select(tasks.c.parameters).where(mine)) or {}
+    edited = task.get("hyperparams")
+    if not edited:
+        return
+    before = _sections(parameters)
+    after = {
+        section: {
+            name: _read(item.get("value", ""), before[section].get(name)) for name, item in items.items()
+        }
+        for section, items in edited.items()
+        if section in before
+    }
+    job = after.get(JOB, {})
+    changed = {name for name in {*job, *before[JOB]} if job.get(name) != before[JOB].get(name)}
+    if not changed <= CHANGEABLE:
+        raise BadFieldValue(
+            f"a copy of a job has the {', '.join(sorted(changed - CHANGEABLE))} of the job",
+            "submit another job",
+        )
+    for name in changed:
+        if not _fits(job.get(name), before[JOB].get(name)):
+            raise BadFieldValue(f"the {name} of a job cannot be that", "give what the job had, or its like")
+    if "model" in changed:
+        check_name(job["model"])
+    kept = {name: value for name, value in parameters.items() if name in _APART or value is None}
+    if after.get(PARAMETERS) or before[PARAMETERS]:
+        kept["parameters"] = after.get(PARAMETERS, {})
+    connection.execute(tasks.update().where(mine).values(parameters={**kept, **job}))
 
 
 def keep_model(connection: sa.Connection, task: Task, record: ModelRecord, uri: str) -> None:
@@ -71,6 +118,35 @@ def _project(connection: sa.Connection, project: str | None, user: str) -> str |
     with contextlib.suppress(InvalidProjectName, PathTooDeep, BadFieldValue):
         return projects.ensure(connection, name if federation is None else f"{federation}/{name}", user)
     return None
+
+
+def _sections(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """A job's parameters as they are told: of the job, and of its algorithm."""
+    own = parameters.get("parameters")
+    return {
+        JOB: {name: v for name, v in parameters.items() if name not in _APART and v is not None},
+        PARAMETERS: {n: v for n, v in own.items() if v is not None} if isinstance(own, dict) else {},
+    }
+
+
+def _read(text: str, before: Any) -> Any:
+    """What a text says in the place of a value: `before`, if that is its text; a text for a text; else what
+    it is in JSON, or the text."""
+    if before is not None and text == _text(before):
+        return before
+    if isinstance(before, str):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _fits(value: Any, before: Any) -> bool:
+    """Whether a value can stand where another stood: a text, or a list of texts."""
+    if isinstance(before, list):
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, str)
 
 
 def _text(value: Any) -> str:

@@ -15,7 +15,7 @@ from node.events import Events
 from node.store import Store
 from node.store.schema import COMPANY
 from node.tasks import TaskStatus, now
-from node.tracking import documents, queues, task_fields, task_removal, task_steps
+from node.tracking import documents, jobs_as_tasks, queues, task_fields, task_removal, task_steps
 from node.tracking.collection import MODELS, TASKS
 from node.tracking.documents import Document, Page
 from node.tracking.errors import BadFieldValue
@@ -186,13 +186,15 @@ class Tasks:
         **how: Any,
     ) -> Fields:
         """Put it in the queue with this id or name (it is made if there is none), or in the default queue. A
-        job of the node waits for its job manager instead. how: force, reason, message.
+        job of the node waits for its job manager instead, with the hyperparameters as they are by now. how:
+        force, reason, message.
 
         Raises WrongStatus, AlreadyQueued, UnknownQueue, NoDefaultQueue, SeveralDefaultQueues.
         """
 
         def act(connection: sa.Connection, task: Document) -> tuple[bool, Fields]:
             if task_steps.is_job(connection, key):
+                jobs_as_tasks.take_edits(connection, task)
                 return True, task_steps.requeue_job(connection, task, user, **how)
             where = queues.resolve(connection, queue, queue_name, user)
             return False, task_steps.enqueue(connection, task, where, user, **how)

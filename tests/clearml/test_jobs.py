@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 TABLE = {"names": ["x", "y"], "rows": [[float(n), 2.0 * n + 1] for n in range(50)]}
 FIT = {"model": "line", "algorithm": "mlr", "target": "y", "inputs": ["x"]}
 
@@ -66,6 +68,8 @@ async def test_what_a_job_fitted_is_a_model_that_can_be_had(served: Any, admin: 
 async def test_a_copy_of_a_job_runs_on_the_node(served: Any, admin: Any) -> None:
     _, fit = await fitted(served.node)
     copy = (await admin("tasks.clone", task=fit)).data["id"]
+    edited = [{"section": "Job", "name": "model", "value": "another"}]
+    await admin("tasks.edit_hyper_params", task=copy, hyperparams=edited)
     told = await admin("tasks.enqueue", task=copy, queue_name="any", verify_watched_queue=True)
     assert told.data["queue_watched"] is True
     task = await served.node.jobs.get(copy)
@@ -74,4 +78,27 @@ async def test_a_copy_of_a_job_runs_on_the_node(served: Any, admin: Any) -> None
             task = await served.node.jobs.wait(copy, 10, seen=task)
     shown = (await admin("tasks.get_by_id", task=copy)).data["task"]
     assert shown["status"] == "completed" and shown["parent"] == fit
-    assert len((await admin("models.get_all", task=[copy])).data["models"]) == 1
+    (model,) = (await admin("models.get_all", task=[copy])).data["models"]
+    assert model["name"] == "another"
+    models = await served.node.models.list("birds")
+    assert [record.inputs for record in models] == [("x",), ("x",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("path", "/etc/passwd", (400, 16)),
+        ("output", "rows.csv", (400, 16)),
+        ("model", "a/b", (400, 12)),
+        ("inputs", "5", (400, 16)),
+    ],
+)
+async def test_a_copy_reads_and_writes_nothing_that_the_job_did_not(
+    served: Any, admin: Any, name: str, value: str, code: tuple[int, int]
+) -> None:
+    _, fit = await fitted(served.node)
+    copy = (await admin("tasks.clone", task=fit)).data["id"]
+    edited = [{"section": "Job", "name": name, "value": value}]
+    await admin("tasks.edit_hyper_params", task=copy, hyperparams=edited)
+    assert (await admin("tasks.enqueue", task=copy)).code == code
+    assert (await admin("tasks.get_by_id", task=copy)).data["task"]["status"] == "created"
