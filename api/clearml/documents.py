@@ -12,7 +12,7 @@ from typing import Any, Final
 from api.clearml.endpoint import ClearmlCall
 from api.clearml.times import iso
 from node.store.schema import COMPANY
-from node.tracking.collection import QUEUES, TASKS, Collection
+from node.tracking.collection import MODELS, PROJECTS, QUEUES, TASKS, Collection
 from node.tracking.documents import WHOLE, Document, Page, find
 from node.tracking.projection import Projection
 from node.tracking.query import Query, read_query
@@ -24,18 +24,23 @@ _EMPTY: Final[Mapping[str, Mapping[str, Any]]] = {
         "tags": [],
         "system_tags": [],
         "execution": {},
+        "execution.artifacts": [],
         "script": {},
         "output": {"destination": ""},
-        "models": {"input": [], "output": []},
+        "models": {},
+        "models.input": [],
+        "models.output": [],
         "hyperparams": {},
         "configuration": {},
         "container": {},
         "runtime": {},
         "last_metrics": {},
     },
+    MODELS.name: {"tags": [], "system_tags": [], "labels": {}, "metadata": {}},
+    PROJECTS.name: {"tags": [], "system_tags": []},
     QUEUES.name: {"tags": [], "system_tags": [], "metadata": {}},
 }
-"""Fields into which clients reach without looking whether they are there."""
+"""Fields into which clients reach without looking whether they are there, the outer before the inner."""
 
 _OWNED: Final = ("user", "active_users", "last_changed_by")
 
@@ -72,11 +77,19 @@ def shown(
     users: Users, collection: Collection, document: Document, projection: Projection = WHOLE
 ) -> Document:
     """A document that was asked for, as clients see it. The given one is changed."""
-    wanted = set(projection.include or _EMPTY.get(collection.name, ())).difference(projection.exclude)
-    for name, empty in _EMPTY.get(collection.name, {}).items():
-        if name in wanted:
-            document.setdefault(name, deepcopy(empty))
+    for path, empty in _EMPTY.get(collection.name, {}).items():
+        if _is_shown(path, projection):
+            head, _, name = path.rpartition(".")
+            (document[head] if head else document).setdefault(name, deepcopy(empty))
     return outward(users, collection, document)
+
+
+def _is_shown(path: str, projection: Projection) -> bool:
+    """Whether a field is wanted: itself, one around it, or one in it."""
+    if any(f"{path}.".startswith(f"{gone}.") for gone in projection.exclude):
+        return False
+    wanted = [f"{name}." for name in projection.include]
+    return not wanted or any(f"{path}.".startswith(name) or name.startswith(f"{path}.") for name in wanted)
 
 
 def outward(users: Users, collection: Collection, document: Document) -> Document:

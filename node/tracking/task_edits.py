@@ -6,14 +6,18 @@ Keys (of parameters, configurations, artifacts, models) are taken as they are, w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from node.tracking.documents import Document
 from node.tracking.errors import BadFieldValue
+from node.tracking.task_states import Step
 
 Fields = dict[str, Any]
 Edit = Callable[[Document], Fields]
 Replace = Literal["none", "section", "all"]
+
+USER_PROPERTIES: Final = "properties"
+"""The section of the parameters that people note beside a task; it does not see them."""
 
 _ITEM = ("section", "name", "value", "type", "description")
 
@@ -56,6 +60,12 @@ def without_hyperparams(keys: Sequence[Mapping[str, Any]]) -> Edit:
         return {"hyperparams": sections}
 
     return edit
+
+
+def parameters_step(items: Sequence[Mapping[str, Any]]) -> Step:
+    """What an edit of these parameters is for a task: its user properties may change whatever its status."""
+    properties = all(item.get("section") == USER_PROPERTIES for item in items)
+    return Step.PING if properties else Step.EDIT_PARAMETERS
 
 
 def configuration(items: Sequence[Mapping[str, Any]], *, replace: bool = False) -> Edit:

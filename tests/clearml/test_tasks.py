@@ -23,7 +23,7 @@ async def test_a_task_is_as_it_was_made(admin):
         "script": {"repository": "r", "entry_point": "train.py"},
         "hyperparams": {"Args": {"lr": {"section": "Args", "name": "lr", "value": "0.1"}}},
         "configuration": {"net": {"name": "net", "value": "layers: 3", "type": "yaml"}},
-        "execution": {"framework": "none"},
+        "execution": {"framework": "none", "artifacts": []},
         "container": {"image": "python:3.11"},
         "output_dest": "s3://bucket",
     }

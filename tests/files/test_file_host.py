@@ -27,8 +27,12 @@ async def test_what_is_uploaded_can_be_read_and_deleted(host: Any) -> None:
     assert got.headers["Content-Length"] == "8"
     assert (await host("DELETE", "/p/task.1/artifacts/a.csv")).json == "p/task.1/artifacts/a.csv"
     assert (await host("GET", "/p/task.1/artifacts/a.csv")).status == 404
-    assert (await host("DELETE", "/p/task.1/artifacts/a.csv")).status == 404
     assert host.contents() == set()
+
+
+async def test_what_is_gone_may_be_deleted_again(host: Any) -> None:
+    """A client deletes a task, with which the node deletes its files, and then the files one by one."""
+    assert (await host("DELETE", "/p/task.1/artifacts/a.csv")).json == "p/task.1/artifacts/a.csv"
 
 
 async def test_every_reply_closes_its_connection(host: Any) -> None:

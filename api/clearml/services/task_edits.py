@@ -45,12 +45,13 @@ class ArtifactsRequest(EditRequest):
 async def edit_hyper_params(call: ClearmlCall[ParametersRequest]) -> dict[str, Any]:
     body = call.body
     edit = task_edits.hyperparams(body.hyperparams, body.replace_hyperparams)
-    return await _changed(call, edit, Step.EDIT_PARAMETERS)
+    return await _changed(call, edit, task_edits.parameters_step(body.hyperparams))
 
 
 async def delete_hyper_params(call: ClearmlCall[ParametersRequest]) -> dict[str, Any]:
-    edit = task_edits.without_hyperparams(call.body.hyperparams)
-    return await _changed(call, edit, Step.EDIT_PARAMETERS, "deleted")
+    gone = call.body.hyperparams
+    edit = task_edits.without_hyperparams(gone)
+    return await _changed(call, edit, task_edits.parameters_step(gone), "deleted")
 
 
 async def edit_configuration(call: ClearmlCall[ConfigurationRequest]) -> dict[str, Any]:

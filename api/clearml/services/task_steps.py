@@ -213,7 +213,9 @@ class DeleteManyRequest(RemovalFields):
 async def reset(call: ClearmlCall[Any], task: str) -> dict[str, Any]:
     body = call.body
     done = await call.node.tasks.reset(task, call.user.login, clear_all=body.clear_all, **body.how())
-    fields = done.pop("fields")
+    fields, dequeued = done.pop("fields"), done.pop("dequeued")
+    # The answer of `queues.remove_task`, if the task was in a queue.
+    done |= {"dequeued": {"removed": 1}} if dequeued else {}
     return {**_told(call, fields), **await _removed(call, done)}
 
 
