@@ -178,11 +178,23 @@ def sdk_environment(served: Running, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def sdk(sdk_environment: dict[str, str], tmp_path: Path) -> Callable[..., Any]:
-    """`await sdk(code)`: run Python code in a process of its own, and end it if it hangs."""
+    """`await sdk(code)`: run Python code in a process of its own, and end it if it hangs.
 
-    async def run(code: str, *arguments: str, seconds: float = SCRIPT_SECONDS, **environment: str) -> Script:
+    background: report from a process beside the script's, as the SDK does if it is not told otherwise. That
+    process wakes up every five seconds only, whence each flush and close takes as long.
+    """
+
+    async def run(
+        code: str,
+        *arguments: str,
+        seconds: float = SCRIPT_SECONDS,
+        background: bool = False,
+        **environment: str,
+    ) -> Script:
         path = tmp_path / "sdk" / "script.py"
         path.write_text(dedent(code))
+        settings = {"sdk": {"development": {"report_use_subprocess": background}}}
+        (path.parent / "clearml.conf").write_text(json.dumps(settings))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(path),
