@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -25,6 +26,10 @@ REPORTED = {
     EventKind.IMAGE: (EventKind.IMAGE,),
 }
 """The kinds of series that hold what was reported as a kind."""
+
+Behind = Literal["all", "further", "further or beside", "further or another key"]
+"""Which points of a series are behind a place: those of further iterations, those of its iteration too (in
+another series), or those of its iteration with a key behind its own."""
 
 _CHUNK = 50
 """Points of a series read at once at least."""
@@ -119,29 +124,42 @@ def _course(
     """The points of one series in order, read in chunks: what a page costs does not grow with the points
     behind it."""
     keys = _keys(table)
-    rest = [column for column in table.c if column not in set(keys)]
-    own = [key for key in keys if key is not table.c.series]
-    order = [key.desc() for key in own] if descending else own
-    mine = table.c.series == number
     while True:
-        here = mine if after is None else mine & _beyond(keys, after, number, descending)
-        rows = connection.execute(sa.select(*keys, *rest).where(here).order_by(*order).limit(chunk)).all()
+        asked: dict[str, Any] = {"number": number, "chunk": chunk}
+        where: Behind = "all"
+        if after is not None:
+            iteration, series, *key = after
+            asked |= {"iteration": iteration} | ({"key": key[0]} if key else {})
+            if number == series:
+                where = "further" if not key else "further or another key"
+            else:
+                where = "further or beside" if (number > series) != descending else "further"
+        rows = connection.execute(_chunk(table, descending, where), asked).all()
         yield from rows
         if len(rows) < chunk:
             return
         after = tuple(rows[-1][: len(keys)])
 
 
-def _beyond(
-    keys: Sequence[sa.Column[Any]], after: tuple[Any, ...], number: int, descending: bool
-) -> sa.ColumnElement[bool]:
-    """Behind the place `after` (iteration, series, key) in the series `number`."""
-    iteration, series, *key = after
-    further = _past(keys[0], iteration, descending)
-    same: sa.ColumnElement[bool] = keys[0] == iteration
-    if number == series:
-        return further | (same & _past(keys[2], key[0], descending)) if key else further
-    return further | same if (number > series) != descending else further
+@lru_cache
+def _chunk(table: sa.Table, descending: bool, where: Behind) -> sa.Select[Any]:
+    """The next points of a series behind a place; made once, as a page asks it of every series."""
+    keys = _keys(table)
+    rest = [column for column in table.c if column not in set(keys)]
+    own = [key for key in keys if key is not table.c.series]
+    order = [key.desc() for key in own] if descending else own
+    here = table.c.series == sa.bindparam("number")
+    if where != "all":
+        at = sa.bindparam("iteration", type_=sa.BigInteger())
+        further, same = _past(keys[0], at, descending), keys[0] == at
+        match where:
+            case "further":
+                here &= further
+            case "further or beside":
+                here &= further | same
+            case "further or another key":
+                here &= further | (same & _past(keys[2], sa.bindparam("key"), descending))
+    return sa.select(*keys, *rest).where(here).order_by(*order).limit(sa.bindparam("chunk"))
 
 
 def _past(column: sa.Column[Any], value: Any, descending: bool) -> sa.ColumnElement[bool]:

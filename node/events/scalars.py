@@ -95,22 +95,33 @@ def curves(
 def _drawn(
     connection: sa.Connection, number: int, axis: Axis, extent: Extent, length: int
 ) -> tuple[list[int], list[float]]:
-    query: sa.Select[Any]
+    asked = {"number": number}
     if axis == "iter" and length == 1:
-        query = sa.select(_c.iteration, _c.value).where(_c.series == number).order_by(_c.iteration)
+        query = _WHOLE
     elif axis == "iter" and length >= _LONG:
-        query = _by_ranges(number, extent, length)
+        query = _BY_RANGES
+        asked |= {"length": length, "begin": extent.low // length * length, "high": extent.high}
     else:
-        query = _by_groups(number, _c.iteration if axis == "iter" else _c.timestamp, extent, length)
+        query = _BY_GROUPS[axis, extent.low < 0]
+        asked |= {"length": length}
     # As the driver has them: objects made for each of very many rows keep the garbage collector busy.
-    rows = connection.execute(query).cursor.fetchall()
+    rows = connection.execute(query, asked).cursor.fetchall()
     return [row[0] for row in rows if row[1] is not None], [row[1] for row in rows if row[1] is not None]
 
 
-def _by_groups(number: int, x: sa.ColumnElement[int], extent: Extent, length: int) -> sa.Select[Any]:
+# The statements are made once: a task has many series, and making one costs as much as reading a series.
+
+
+def _whole(number: sa.ColumnElement[int]) -> sa.Select[Any]:
+    return sa.select(_c.iteration, _c.value).where(_c.series == number).order_by(_c.iteration)
+
+
+def _by_groups(
+    number: sa.ColumnElement[int], x: sa.ColumnElement[int], length: sa.ColumnElement[int], below_zero: bool
+) -> sa.Select[Any]:
     """The means of buckets, by sorting: quickest where they are many."""
     rest = x % length
-    if extent.low < 0:  # SQL's remainder has the sign of what is divided
+    if below_zero:  # SQL's remainder has the sign of what is divided
         rest = (rest + length) % length
     return (
         sa.select((x - rest).label("x"), sa.func.avg(_c.value))
@@ -120,18 +131,34 @@ def _by_groups(number: int, x: sa.ColumnElement[int], extent: Extent, length: in
     )
 
 
-def _by_ranges(number: int, extent: Extent, length: int) -> sa.Select[Any]:
+def _by_ranges(
+    number: sa.ColumnElement[int],
+    begin: sa.ColumnElement[int],
+    high: sa.ColumnElement[int],
+    length: sa.ColumnElement[int],
+) -> sa.Select[Any]:
     """The means of buckets of iterations, each read as a range of the clustered key: nothing is sorted. The
     mean of a bucket without points is null."""
-    begin = extent.low // length * length
-    starts = sa.select(sa.literal(begin, sa.BigInteger).label("x")).cte("starts", recursive=True)
-    starts = starts.union_all(sa.select(starts.c.x + length).where(starts.c.x <= extent.high - length))
+    starts = sa.select(begin.label("x")).cte("starts", recursive=True)
+    starts = starts.union_all(sa.select(starts.c.x + length).where(starts.c.x <= high - length))
     mean = (
         sa.select(sa.func.avg(_c.value))
         .where((_c.series == number) & (_c.iteration >= starts.c.x) & (_c.iteration < starts.c.x + length))
         .scalar_subquery()
     )
     return sa.select(starts.c.x, mean).order_by(starts.c.x)
+
+
+_number, _begin, _high, _length = (
+    sa.bindparam(name, type_=sa.BigInteger()) for name in ("number", "begin", "high", "length")
+)
+_WHOLE = _whole(_number)
+_BY_RANGES = _by_ranges(_number, _begin, _high, _length)
+_BY_GROUPS = {
+    (axis, below_zero): _by_groups(_number, x, _length, below_zero)
+    for axis, x in (("iter", _c.iteration), ("timestamp", _c.timestamp))
+    for below_zero in (False, True)
+}
 
 
 def points(
