@@ -68,16 +68,16 @@ def read_query(collection: Collection, request: Mapping[str, Any], company: str 
     BadPattern, UnknownScroll."""
     search = read_search(collection, request.get("search_text"))
     # In this order they are tried: what is hidden is the dearest to ask, and seldom leaves anything out.
+    asked = [*([] if search is None else [search.found]), *_conditions(collection, request)]
     conditions = [
         _company(collection, request, company),
-        *([] if search is None else [search.found]),
-        *_conditions(collection, request),
+        *asked,
         *_hidden(collection, request),
     ]
     return Query(
         collection,
         sa.and_(*conditions),
-        _order(collection, request.get("order_by"), search),
+        _order(collection, request.get("order_by"), search, all_wanted=not asked),
         _window(request),
         read_projection(request.get("only_fields")),
     )
@@ -159,7 +159,9 @@ def _several(collection: Collection, name: str, value: Any) -> Condition:
     return _COMBINE[name](*found) if found else sa.true()
 
 
-def _order(collection: Collection, value: Any, search: Search | None) -> tuple[ColumnElement[Any], ...]:
+def _order(
+    collection: Collection, value: Any, search: Search | None, *, all_wanted: bool
+) -> tuple[ColumnElement[Any], ...]:
     names = [value] if isinstance(value, str) else (value or [])
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name for name in names):
         raise BadFieldValue("order_by is not a list of fields", 'send it as ["-last_update"]')
@@ -171,7 +173,8 @@ def _order(collection: Collection, value: Any, search: Search | None) -> tuple[C
             order.append(search.score.desc())
         else:
             order += field_of(collection, name.removeprefix("-")).order(descending=name.startswith("-"))
-    if not names:  # as an expression, or SQLite walks along the ids, whatever else is asked for
+    if not names and not all_wanted:
+        # As an expression, or SQLite walks along the ids, whatever else is asked for.
         return (Codepoints(collection.table.c.id.concat("")),)
     if not {"id", "-id"}.intersection(names):
         order += ColumnField(collection.table.c.id).order(descending=False)
