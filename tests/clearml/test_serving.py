@@ -114,6 +114,14 @@ async def test_what_is_kept_is_bounded(admin, clock, served):
     assert chart["computed_interval"] >= clock.now / serving.MOST_POINTS and chart["total"]["values"] == [100]
 
 
+@pytest.mark.parametrize("field", ["container_id", "endpoint_name", "model_name", "endpoint_url"])
+async def test_texts_that_no_database_keeps_are_refused(admin, clock, field):
+    for text in ("a\x00b", "x" * 3000):
+        reply = await admin("serving.container_status_report", **ME | {"endpoint_url": URL, field: text})
+        assert reply.code == (400, 12)
+    assert (await admin("serving.get_endpoint_details", endpoint_url="a\x00b")).code == (400, 12)
+
+
 async def test_there_are_not_too_many_containers(admin, clock, monkeypatch):
     monkeypatch.setattr(serving, "MOST_CONTAINERS", 1)
     await report(admin, "c1")

@@ -66,6 +66,11 @@ async def test_other_kinds_of_storage_are_refused(admin, keys):
     assert (await admin("storage.reset_settings", keys=keys)).code == (400, 12)
 
 
+async def test_texts_that_no_database_keeps_are_refused(admin):
+    assert (await admin("storage.set_settings", aws={"key": "a\x00b"})).code == (400, 12)
+    assert (await admin("storage.set_settings", aws={"key": "a\nb"})).data == {"updated": 1}
+
+
 async def test_a_refusal_does_not_repeat_a_secret(admin):
     reply = await admin("storage.set_settings", aws={"secret": ["top secret"]})
     assert reply.code == (400, 12) and "top secret" not in json.dumps(reply.body)

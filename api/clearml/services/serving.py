@@ -11,8 +11,11 @@ from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.times import iso
 from node.tracking.serving import TIMEOUT, Container, Said
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Text = Annotated[str, Field(max_length=2000)]
+_STORABLE: Final = r"^[^\x00]*$"
+"""No database keeps a NUL character in a text, and none can be asked for one."""
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_STORABLE)]
+Text = Annotated[str, Field(max_length=2000, pattern=_STORABLE)]
 Figure = Annotated[float, Field(ge=0, le=1e18, allow_inf_nan=False)]
 
 _PER_INTERVAL: Final = 60.0
@@ -105,7 +108,7 @@ class ReportRequest(RegisterRequest):
 
 
 class ContainerRequest(Request):
-    container_id: str
+    container_id: Name
 
 
 async def register_container(call: ClearmlCall[RegisterRequest]) -> dict[str, Any]:
@@ -148,7 +151,7 @@ async def get_loading_instances(call: ClearmlCall[Request]) -> dict[str, Any]:
 
 
 class UrlRequest(Request):
-    endpoint_url: str
+    endpoint_url: Text
 
 
 async def get_endpoint_details(call: ClearmlCall[UrlRequest]) -> dict[str, Any]:
