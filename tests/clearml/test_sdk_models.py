@@ -31,3 +31,64 @@ async def test_models_are_written_and_read(sdk: Callable[..., Any], admin: Any) 
     model = (await admin("models.get_by_id", model=key)).data["model"]
     assert (model["name"], model["framework"], model["ready"]) == ("net", "custom", True)
     assert model["labels"] == {"owl": 1} and model["metadata"]["depth"]["value"] == "3"
+
+
+async def test_models_are_found_read_by_tasks_archived_and_removed(
+    sdk: Callable[..., Any], served: Any
+) -> None:
+    script = await sdk(
+        """
+        import json
+        from pathlib import Path
+        from clearml import InputModel, Model, OutputModel, Task
+
+        task = Task.init("nets", "writer", auto_connect_frameworks=False, output_uri=True)
+        Path("weights.txt").write_text("0.5")
+        Path("folder").mkdir()
+        Path("folder/a.txt").write_text("A")
+        net = OutputModel(task=task, name="net one", tags=["good"], config_dict={"a": 1})
+        net.update_weights("weights.txt", auto_delete_file=False, async_enable=False)
+        net.set_metadata("depth", "3", "int")
+        pack = OutputModel(task=task, name="pack")
+        pack.update_weights_package(weights_path="folder", auto_delete_file=False, async_enable=False)
+        task.flush(wait_for_uploads=True)
+        written = sorted(model.name for model in task.get_models()["output"])
+        task.close()
+        net.publish()
+        reader = Task.init("nets", "reader", auto_connect_frameworks=False)
+        read = InputModel(model_id=net.id)
+        reader.connect(read)
+        reader.connect(InputModel.import_model("https://example.com/x.onnx", name="imported"), name="other")
+        reader.close()
+        inputs = sorted(model.name for model in Task.get_task(reader.id).get_models()["input"])
+
+        def found(**how):
+            return sorted(model.name for model in Model.query_models(project_name="nets", **how))
+
+        told = {
+            "written": written,
+            "inputs": inputs,
+            "net": [read.tags, read.config_dict, read.published],
+            "named": found(model_name="net one", tags=["good"], only_published=True),
+            "deep": found(metadata={"depth": "3"}),
+        }
+        Model(net.id).archive()
+        told["archived"] = [found(), found(include_archived=True)]
+        Model(net.id).unarchive()
+        told["removed"] = [Model.remove(m.id, force=True, raise_on_errors=True) for m in (pack, net)]
+        told["left"] = found()
+        print()
+        print(json.dumps(told))
+        """
+    )
+    assert script.result == {
+        "written": ["net one", "pack"],
+        "inputs": ["imported", "net one"],
+        "net": [["good"], {"a": 1}, True],
+        "named": ["net one"],
+        "deep": ["net one"],
+        "archived": [["imported", "pack"], ["imported", "net one", "pack"]],
+        "removed": [True, True],
+        "left": ["imported"],
+    }
+    assert await served.node.files.count() == 0
