@@ -205,7 +205,7 @@ async def test_a_selection_tells_how_far_it_is_and_can_be_killed(
         ({"algorithm": None}, "for an algorithm or for a task"),
         ({"task": "regression"}, "for an algorithm or for a task"),
         ({"algorithm": "oracle"}, "'oracle' is unknown"),
-        ({"parameters": {"selector_type": "genetic"}}, "fw_bw, simple, brute or iteration"),
+        ({"parameters": {"selector_type": "genetic"}}, "selector_type is 'genetic'"),
         ({"parameters": {"depth": 3}}, "no parameter 'depth'"),
         ({"parameters": ["depth"]}, "parameters is not a map"),
         ({"inputs": "a"}, "inputs is not a list"),
