@@ -16,6 +16,7 @@ from node.events import deleting
 from node.store import Store
 from node.store.schema import tasks, tracking_models
 from node.tracking import documents, projects
+from node.tracking.batches import for_each
 from node.tracking.collection import MODELS, PROJECTS, TASKS, Collection
 from node.tracking.documents import Document
 from node.tracking.errors import DatasetsInProject, ModelsInProject, PipelinesInProject, TasksInProject
@@ -23,7 +24,7 @@ from node.tracking.fields import Condition
 from node.tracking.project_statistics import labelled
 
 AT_ONCE: Final = 100
-"""Entities that one write deletes."""
+"""Entities that are deleted in a few writes."""
 
 UNASSIGNED_AT_ONCE: Final = 5000
 """Entities that one write takes out of their project."""
@@ -115,11 +116,9 @@ class ProjectRemoval:
             await delete(list(ids[start : start + AT_ONCE]))
 
     async def _delete_tasks(self, ids: list[str], removed: Removed) -> None:
-        for key in ids:
-            try:
-                gone = await self._remover.remove(key, force=True)
-            except TASKS.unknown:
-                continue  # somebody else was faster
+        # All at once, to share commits. What fails is gone already, or loses its project in the end.
+        batch = await for_each(ids, lambda key: self._remover.remove(key, force=True))
+        for gone in batch.succeeded.values():
             removed.tasks += 1
             removed.models += gone["deleted_models"]
             removed.add_urls(gone["urls"])
