@@ -38,7 +38,7 @@ async def test_a_dataset_and_a_child_version(sdk: Callable[..., Any], served: An
         told["old"] = Dataset.get(**named, dataset_version="1.0.0").id == first.id
         told["graph"] = newest.get_dependency_graph() == {first.id: [], second.id: [first.id]}
         listed = Dataset.list_datasets(dataset_project="data")
-        told["listed"] = [[item["name"], item["version"], item["tags"]] for item in listed]
+        told["listed"] = sorted([item["name"], item["version"], item["tags"]] for item in listed)
         Dataset.delete(dataset_id=second.id)
         told["left"] = [item["id"] == first.id for item in Dataset.list_datasets("data")]
         Dataset.delete(**named, entire_dataset=True, force=True)
