@@ -57,12 +57,17 @@ class Node:
     async def start(self) -> None:
         """Take the home folder and start everything. Raises HomeError or StoreError if that is impossible."""
         try:
-            await self._start()
+            await self._take_home()
+            await self._let_users_in()
+            await self._open_projects()
+            await self._take_up_federations()
+            await self._start_jobs()
         except BaseException:
             await self._exit.aclose()
             raise
 
-    async def _start(self) -> None:
+    async def _take_home(self) -> None:
+        """The folder is ours alone; who this node is, and what it keeps, is in there."""
         await asyncio.to_thread(prepare_home, self.config)
         lock = HomeLock(self.config.lock_path)
         lock.acquire()
@@ -73,6 +78,8 @@ class Node:
         self.store = Store(self.config.store_url)
         await self.store.open()
         self._exit.push_async_callback(self.store.close)
+
+    async def _let_users_in(self) -> None:
         self.users = Users(self.store)
         await self.users.load()
         self.keys = Keys(self.store, self.users)
@@ -80,6 +87,9 @@ class Node:
         secret = await asyncio.to_thread(load_or_create_secret, self.config.tokens_path)
         self.sessions = Sessions(self.users, self.keys, secret)
         self.first_key = await self._first_key()
+
+    async def _open_projects(self) -> None:
+        """What is learned, told and kept here, whether others take part or not."""
         numbers = ThreadPoolExecutor(max(2, self.config.workers), thread_name_prefix="numbers")
         self._exit.callback(numbers.shutdown)
         self.events = Events(self.store)
@@ -96,6 +106,8 @@ class Node:
         self.transfer = ProjectTransfer(self.store, self.projects)
         self.encoders = Encoders(self.store, self.projects)
         self._exit.push_async_callback(self.projects.learning.settle)
+
+    async def _take_up_federations(self) -> None:
         self._broker = Broker(self.config)
         await self._broker.start()
         self._exit.push_async_callback(self._broker.stop)
@@ -105,6 +117,8 @@ class Node:
         restored = self.config.restored_path
         await self.federations.open(self.events, restored=restored.exists())
         restored.unlink(missing_ok=True)
+
+    async def _start_jobs(self) -> None:
         self.sources = DataSources(self.store)
         work = ProjectTasks(
             self.store,

@@ -110,18 +110,6 @@ def metrics(answer: Json) -> RenderableType:
     )
 
 
-def metric(answer: Json) -> RenderableType:
-    """One metric with its parameters, as they are given to explore with --set."""
-    return Group(
-        Text(f"{answer['name']}: {answer['summary']}", style="bold"),
-        listing(
-            ("parameter", "what it does"),
-            [(item["name"], item["help"]) for item in answer["parameters"]],
-            empty="It has no parameters.",
-        ),
-    )
-
-
 def _each(values: Json, _answer: Json) -> Iterator[RenderableType]:
     """Attributes side by side, or if they are many a line for each."""
     keys = list(dict.fromkeys(key for column in values.values() for key in column))

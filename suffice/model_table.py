@@ -94,18 +94,6 @@ def algorithms(answer: Sequence[Json]) -> RenderableType:
     )
 
 
-def algorithm(answer: Json) -> RenderableType:
-    """One algorithm with its parameters, as they are given to fit with --set."""
-    return Group(
-        Text(f"{answer['name']}: {answer['summary']}", style="bold"),
-        listing(
-            ("parameter", "what it does"),
-            [(item["name"], item["help"]) for item in answer["parameters"]],
-            empty="It has no parameters.",
-        ),
-    )
-
-
 def figure(value: Any) -> str:
     """At most five digits after the point, and no more than ten characters wide."""
     if not isinstance(value, float):

@@ -14,6 +14,7 @@ OPTIONS: Final = {
     "sml_project_rolling_window_size": "--window",
     "enableHistogram": "--profiles",
     "partitionSplit": "--split",
+    "categorySeparator": "--separator",
     "lower_case": "--lower-case",
     "sml_project_power_column": "--powers-of",
     "sml_project_power_min": "--powers",

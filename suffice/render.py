@@ -286,6 +286,18 @@ def keys(answer: Sequence[Json]) -> RenderableType:
     )
 
 
+def parameters(answer: Json) -> RenderableType:
+    """One metric or algorithm with its parameters, as they are given with --set."""
+    return Group(
+        Text(f"{answer['name']}: {answer['summary']}", style="bold"),
+        listing(
+            ("parameter", "what it does"),
+            [(item["name"], item["help"]) for item in answer["parameters"]],
+            empty="It has no parameters.",
+        ),
+    )
+
+
 def contributions(shares: Sequence[Mapping[str, Any]] | None) -> str:
     """Whose rows are in an answer: ``EWR 120,835 rows (v1), …``, by name."""
     ordered = sorted(shares or (), key=lambda share: str(share["name"]))

@@ -162,6 +162,7 @@ def metrics(
     """
     with connected(node, home, as_json) as client:
         from suffice import exploration_table as tables
+        from suffice import render
 
         answer = client.metrics()
         if metric is None:
@@ -170,4 +171,4 @@ def metrics(
         found = [item for item in answer["metrics"] if item["name"] == metric]
         if not found:
             raise SufficeError("not_found", f"There is no metric {metric!r}.", "See: suffice project metrics")
-        emit(found[0], as_json, tables.metric)
+        emit(found[0], as_json, render.parameters)

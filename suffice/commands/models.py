@@ -65,12 +65,12 @@ def algorithms(
         suffice project algorithms ridge
     """
     with connected(node, home, as_json) as client:
-        from suffice import model_table
+        from suffice import model_table, render
 
         if name is None:
             emit(client.algorithms(), as_json, model_table.algorithms)
         else:
-            emit(client.algorithm(name), as_json, model_table.algorithm)
+            emit(client.algorithm(name), as_json, render.parameters)
 
 
 def fit(

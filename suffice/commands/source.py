@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from suffice.client import Client, Json
+from suffice.commands.arguments import settings, settings_option
 from suffice.terminal import HomeOption, JsonOption, NodeOption, connected, emit, new_group
 
 app = new_group("Data sources: files, addresses, buckets and databases, to be learned from by name.")
@@ -27,12 +28,9 @@ PlaceArgument = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="What else is to be told: table or query (database), s3accessKey, s3secretKey, s3region, "
-        "s3endpoint, format, csv_entry_separator. NAME=@FILE takes the value from a file. Repeatable.",
-        show_default=False,
+    settings_option(
+        "What else is to be told: table or query (database), s3accessKey, s3secretKey, s3region, "
+        "s3endpoint, format, csv_entry_separator. NAME=@FILE takes the value from a file."
     ),
 ]
 TypeOption = Annotated[
@@ -66,7 +64,7 @@ def add(
     """
     with connected(node, home, as_json) as client:
         kind, info = _place(place)
-        info |= dict(_pair(option) for option in options or ())
+        info |= {name: _told(name, value) for name, value in settings(options).items()}
         call = client.replace_source if replace else client.create_source
         emit(call(name, type_ or kind, info), as_json, _source)
 
@@ -144,16 +142,14 @@ def _place(place: str | None) -> tuple[str, dict[str, str]]:
     return "sql", {"url": place}
 
 
-def _pair(option: str) -> tuple[str, str]:
-    name, found, value = option.partition("=")
-    if not found or not name:
-        raise typer.BadParameter(f"--set {name!r}: write NAME=VALUE")
-    if value.startswith("@"):
-        try:
-            value = Path(value[1:]).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise typer.BadParameter(f"--set {name}: {value[1:]} cannot be read: {error}") from None
-    return name, value
+def _told(name: str, value: str) -> str:
+    """What an option says, or the file that it names: a secret need not be among the arguments."""
+    if not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"--set {name}: {value[1:]} cannot be read: {error}") from None
 
 
 def _source(answer: Json) -> object:

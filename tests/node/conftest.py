@@ -15,7 +15,7 @@ from node.answers import FederationInfo
 from node.config import NodeConfig
 from node.node import Node
 
-FEDERATING_SECONDS = 30
+FEDERATING_SECONDS = 60
 
 SCHEMA = {
     "attributes": [
