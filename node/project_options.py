@@ -45,12 +45,12 @@ EMBEDDED: Final = "sml_project_rolling_window_use_embedded"
 HASHTRICK: Final = "sml_project_hashtrick_binsize"
 """Hashing of whatever texts come, which an encoder does for the columns that it names."""
 
-WITHOUT_EFFECT: Final = frozenset({"sml_project_autosave", "sml_project_learn_merge", "sync_sched"})
+WITHOUT_EFFECT: Final = frozenset({"sml_project_autosave", "sml_project_learn_merge", "sync_sched", EMBEDDED})
 """Autosave and learn_merge are how every project is: committed when acknowledged, learned all or nothing.
-The schedule belongs to a federation and is only remembered here."""
+No project has a window embedded. The schedule belongs to a federation and is only remembered here."""
 
 KNOWN: Final = (
-    frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, CONDITIONALS, SPLIT, LOWER_CASE, EMBEDDED, SEPARATOR})
+    frozenset({ROW_FILTER, WINDOW, PRECISION, PROFILES, CONDITIONALS, SPLIT, LOWER_CASE, SEPARATOR})
     | {POWER_COLUMN, POWER_MIN, POWER_MAX, POWER_STEPS, ORDER}
     | WITHOUT_EFFECT
 )
