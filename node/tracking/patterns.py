@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import regex
 import sqlalchemy as sa
@@ -21,6 +21,10 @@ _PLAIN = re.compile(r"(?P<start>\^?)(?P<text>(?:[^\\.^$*+?{}\[\]|()]|\\[^\w\s]|\
 _PART = re.compile(r"(?P<letter>[^\\.^$*+?]|\\[^\w\s])(?:(?P<repeated>\+)|(?![*?+]))|\\.[*?+]*|.", re.DOTALL)
 _WILD = re.compile(r"[%_~]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+
+
+ANY_CASE: Final = "(?i)"
+"""At the start of a pattern: letters of either case match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Pattern:
     def found_in(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether a column or expression matches; NULL if that is NULL."""
         if self.plain is None or (self.at_end and not self.at_start):
-            found = Found(sa.literal(f"(?i){self.source}" if self.ignore_case else self.source), text)
+            found = Found(sa.literal(f"{ANY_CASE}{self.source}" if self.ignore_case else self.source), text)
             # Most texts lack a part that every match must have, and that is seen quickly.
             needed = self.plain or self.needed
             return sa.and_(self._including(text, needed), found) if needed else found
@@ -67,6 +71,8 @@ def read_pattern(value: Any, field: str, *, ignore_case: bool = False) -> Patter
         raise BadPattern(
             f"{value!r} is not a regular expression ({field}): {error}", "escape what is meant literally"
         ) from None
+    if value.startswith(ANY_CASE):  # PostgreSQL takes it once, and we may say it ourselves
+        value, ignore_case = value.removeprefix(ANY_CASE), True
     plain = _PLAIN.fullmatch(value)
     text = None if plain is None else _ESCAPE.sub(r"\1", plain["text"])
     if plain is None or text is None or (ignore_case and not text.isascii()):

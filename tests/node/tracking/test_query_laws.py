@@ -411,3 +411,9 @@ def test_a_pattern_that_would_take_for_ever_is_given_up(connection: sa.Connectio
     slow = [{"id": "0" * 32, "user": "u", "company": "c", "name": "a" * 60 + "!", "status": "created"}]
     with pytest.raises(documents.BadPattern, match="too long"):
         found(connection, slow, {"name": "^(a|aa)+$"})
+
+
+def test_a_pattern_may_say_itself_that_case_does_not_matter(connection: sa.Connection) -> None:
+    named = {"id": "0" * 32, "user": "u", "company": "c", "name": "a b|c", "status": "created"}
+    for pattern in ("(?i)A B", "(?i)^A (B|C)"):
+        assert found(connection, [named], {"_any_": {"fields": ["name"], "pattern": pattern}})
