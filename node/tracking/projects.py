@@ -191,9 +191,10 @@ def below(connection: sa.Connection, ids: Iterable[str]) -> list[str]:
 
 
 def touch(connection: sa.Connection, key: str | None, now: float) -> None:
-    """Note that something in the project changed."""
-    table = tracking_projects
-    connection.execute(table.update().where(table.c.id == key).values(last_update=now))
+    """Note that something in the project changed, if there is one."""
+    if key is not None:
+        table = tracking_projects
+        connection.execute(table.update().where(table.c.id == key).values(last_update=now))
 
 
 def checked_name(name: str) -> str:

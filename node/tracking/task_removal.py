@@ -14,7 +14,7 @@ from node.events import deleting
 from node.store.event_tables import event_images, event_series
 from node.store.schema import labels, tasks, tracking_models
 from node.tasks import TaskStatus, now
-from node.tracking import documents, queue_entries, task_steps
+from node.tracking import documents, projects, queue_entries, task_steps
 from node.tracking.collection import MODELS, TASKS
 from node.tracking.documents import Document
 from node.tracking.task_states import Step, next_status
@@ -60,7 +60,7 @@ def delete(
     queue_entries.withdraw(connection, key)
     events = deleting.delete(connection, [key])
     documents.delete(connection, TASKS, [key])
-    task_steps.touch_project(connection, task.get("project"), now())
+    projects.touch(connection, task.get("project"), now())
     return {
         "deleted": True,
         "deleted_models": gone,

@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from node.jobs.kinds import KINDS
-from node.store.schema import tasks, tracking_projects
+from node.store.schema import tasks
 from node.tasks import TaskStatus, now
-from node.tracking import documents, queue_entries
+from node.tracking import documents, projects, queue_entries
 from node.tracking.collection import MODELS, TASKS
 from node.tracking.documents import Document
 from node.tracking.errors import StatusOvertaken, WrongStatus
@@ -84,15 +84,8 @@ def change(
     }
     if not documents.update(connection, TASKS, task["id"], changes, tasks.c.status == before.value):
         raise StatusOvertaken(f"the status of the task {task['id']} has changed meanwhile", "look again")
-    touch_project(connection, task.get("project"), at)
+    projects.touch(connection, task.get("project"), at)
     return changes
-
-
-def touch_project(connection: sa.Connection, project: str | None, at: float) -> None:
-    """Note that something in a project has changed."""
-    if project is not None:
-        mine = tracking_projects.c.id == project
-        connection.execute(tracking_projects.update().where(mine).values(last_update=at))
 
 
 def started(connection: sa.Connection, task: Document, user: str, **how: Any) -> Fields:

@@ -190,7 +190,7 @@ class MoveRequest(Request):
 
 
 async def move(call: ClearmlCall[MoveRequest]) -> dict[str, Any]:
-    """To a project by its id, or by its name (it is made if there is none); a null id is the root."""
+    """To a project by its id, or by its name: it is made if there is none."""
     key = await project_of(call)
     for task in call.body.ids:
         await call.node.tasks.update(task, {"project": key}, call.user.login)
