@@ -17,7 +17,7 @@ from uuid import uuid4
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from api import clearml, native, symetry
+from api import clearml, morpheo, native, symetry
 from api.app_keys import BODIES, DOCUMENT, METRICS, NODE, STOPPING
 from api.bodies import Bodies
 from api.metrics import Metrics
@@ -31,10 +31,15 @@ from node.node import Node
 REQUEST_SECONDS: Final = 120.0
 """No request takes longer: what does is a job. Long polls end well before."""
 
-ROUTES: Final[tuple[Route, ...]] = (*native.ROUTES, *symetry.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (*native.ROUTES, *symetry.ROUTES, *morpheo.ROUTES)
 
-_DIALECTS: Final = {"native": native, "symetry": symetry}
-_REFUSALS: Final = {"native": native.refusal, "symetry": symetry.refusal, "clearml": clearml.refusal}
+_DIALECTS: Final = {"native": native, "symetry": symetry, "morpheo": morpheo}
+_REFUSALS: Final = {
+    "native": native.refusal,
+    "symetry": symetry.refusal,
+    "clearml": clearml.refusal,
+    "morpheo": morpheo.refusal,
+}
 
 log = logging.getLogger("suffice.api")
 access_log = logging.getLogger("suffice.access")
@@ -57,7 +62,7 @@ def make_app(
             route.method,
             route.path,
             _DIALECTS[route.dialect].bind(route),
-            expect_handler=app[BODIES].expect,
+            expect_handler=None if route.streamed else app[BODIES].expect,
         )
     for path in clearml.PATHS:
         for method in clearml.METHODS:
@@ -119,6 +124,8 @@ def _refusal(request: web.Request, error: Exception) -> web.Response:
 def _dialect(path: str) -> str:
     if path.startswith("/symetry/"):
         return "symetry"
+    if morpheo.speaks(path):
+        return "morpheo"
     return "clearml" if clearml.speaks(path) else "native"
 
 

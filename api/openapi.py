@@ -19,6 +19,7 @@ _VARIABLE = re.compile(r"\{([^{}:]+)(?::[^{}]*)?\}")
 _REFUSALS = {
     "native": {"$ref": "#/components/responses/NativeRefusal"},
     "symetry": {"$ref": "#/components/responses/SymetryRefusal"},
+    "morpheo": {"$ref": "#/components/responses/MorpheoRefusal"},
 }
 
 _SECURITY_SCHEMES = {
@@ -86,6 +87,18 @@ _RESPONSES = {
             }
         },
     },
+    "MorpheoRefusal": {
+        "description": "Refused: 400, 401, 403, 404, 408, 409, 413, 503, 507; 500 names an incident only. "
+        "Below /storage/ the text is called `error`.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {name: {"type": "string"} for name in ("Error", "error")},
+                }
+            }
+        },
+    },
     "SymetryRefusal": {
         "description": "Refused: 400, 401, 408, 409, 413, 503; 500 names an incident only.",
         "content": {
@@ -120,8 +133,9 @@ def document(routes: Iterable[Route], endpoints: Iterable[Endpoint]) -> dict[str
             "title": "suffice",
             "version": version("suffice"),
             "description": "Federated learning by exact sufficient statistics. Tag `native`: the node's own "
-            "interface. Tag `symetry`: the SymetryML dialect. Tag `clearml`: the ClearML dialect, which "
-            "takes GET and PUT as well as POST, and a version before each path (`/v2.23/tasks.get_all`).",
+            "interface. Tag `symetry`: the SymetryML dialect. Tag `morpheo`: the Morpheo dialect, with its "
+            "storage service below `/storage/`. Tag `clearml`: the ClearML dialect, which takes GET and PUT "
+            "as well as POST, and a version before each path (`/v2.23/tasks.get_all`).",
         },
         "paths": dict(sorted(paths.items())),
         "components": {
@@ -143,7 +157,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         },
     }
     if route.access != "open":
-        scheme = "basic" if route.dialect == "native" else "signature"
+        scheme = "signature" if route.dialect == "symetry" else "basic"
         operation["security"] = [{scheme: []}]
         operation["x-role"] = route.access
     parameters = [
@@ -156,6 +170,8 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = _body(route, route.body, schemas)
+    elif route.body_form == "bytes":
+        operation["requestBody"] = {"required": True, "content": {"application/octet-stream": {}}}
     return operation
 
 
@@ -186,7 +202,8 @@ def _clearml_operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str,
 
 
 def _body(route: Route, model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, Any]:
-    content: dict[str, Any] = {"application/json": {"schema": _schema(model, schemas, "validation")}}
+    kind = "multipart/form-data" if route.body_form == "form" else "application/json"
+    content: dict[str, Any] = {kind: {"schema": _schema(model, schemas, "validation")}}
     if route.body_form in _TEXT_BODIES:
         description = _TEXT_BODIES[route.body_form]
         content["text/plain"] = {"schema": {"type": "string", "description": description}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from node.errors import AlreadyExists, BadRequest, Forbidden, InUse, NodeError, NotFound, Unavailable
+from node.file_store import QuotaExceeded
 
 MOST_DETAILS = 5
 """How many of a body's mistakes an answer names."""
@@ -31,11 +32,12 @@ _STATUS: dict[type[NodeError], int] = {
     AlreadyExists: 409,
     InUse: 409,
     Unavailable: 503,
+    QuotaExceeded: 507,  # a status that no client tries again
 }
 
 
 def of_node(error: NodeError) -> Problem:
-    """A node's refusal with its HTTP status: 400, 403, 404, 409 or 503."""
+    """A node's refusal with its HTTP status: 400, 403, 404, 409, 503 or 507."""
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
     return Problem(status, error.code, error.message, error.remedy)
 

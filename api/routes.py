@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from node.keys import AccessKey
 from node.node import Node
 
-Dialect = Literal["native", "symetry"]
+Dialect = Literal["native", "symetry", "morpheo"]
 Access = Literal["open", "annotator", "user", "superuser", "admin"]
-BodyForm = Literal["json", "encrypted", "base64"]
+BodyForm = Literal["json", "encrypted", "base64", "form", "bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Route:
 
     `handler` takes a `Call`, or the bare request where `access` is "open". `answers` maps each documented
     status to what its JSON is (a model or dataclass), or to a sentence. `body_required` False lets an empty
-    body through as None.
+    body through as None. A `body_form` of form (multipart) or bytes is read by the handler as it comes.
     """
 
     method: str
@@ -59,6 +59,11 @@ class Route:
     body_form: BodyForm = "json"
     query: type[BaseModel] | None = None
     answers: Mapping[int, Any] = field(default_factory=dict)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the body may be of any size: it is never held as a whole."""
+        return self.body_form in ("form", "bytes")
 
     @property
     def operation(self) -> str:

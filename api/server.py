@@ -11,10 +11,9 @@ from api.app import make_app
 from api.files import make_files_app
 from node.node import Node
 
-LINGER_SECONDS: Final = 3.0
-"""How long the rest of a refused body is read and thrown away, so that the client gets to see the refusal."""
-FILES_LINGER_SECONDS: Final = 30.0
-"""The same of a refused file: most clients look for an answer only when they have sent all of it."""
+LINGER_SECONDS: Final = 30.0
+"""How long the rest of a refused body is read and thrown away, so that the client gets to see the refusal:
+most clients look for an answer only when they have sent all of a file."""
 SHUTDOWN_SECONDS: Final = 5.0
 KEEPALIVE_SECONDS: Final = 75.0
 
@@ -33,7 +32,6 @@ class Listener:
         port: int,
         *,
         keepalive: float = KEEPALIVE_SECONDS,
-        linger: float = LINGER_SECONDS,
     ) -> None:
         self._host = host
         self._port = port
@@ -42,7 +40,7 @@ class Listener:
             access_log=None,  # the application writes its own, without query strings
             handle_signals=False,
             keepalive_timeout=keepalive,
-            lingering_time=linger,
+            lingering_time=LINGER_SECONDS,
             shutdown_timeout=SHUTDOWN_SECONDS,
         )
 
@@ -92,4 +90,4 @@ class FileServer(Listener):
     """Serves a node's files."""
 
     def __init__(self, node: Node, host: str, port: int) -> None:
-        super().__init__(make_files_app(node), host, port, keepalive=0, linger=FILES_LINGER_SECONDS)
+        super().__init__(make_files_app(node), host, port, keepalive=0)

@@ -41,6 +41,7 @@ from node.tracking.serving import Serving
 from node.tracking.storage_settings import StorageSettings
 from node.tracking.tasks import Tasks
 from node.tracking.workers import Workers
+from node.uplet_storage import UpletStorage
 from node.users import Users
 
 
@@ -96,6 +97,7 @@ class Node:
         self.files = open_file_store(self.config, self.store, self.node_id)
         await self.files.open()
         self._exit.push_async_callback(self.files.close)
+        self.uplet_storage = UpletStorage(self.store, self.files)
         self.task_projects = TaskProjects(self.store)
         self.serving = Serving(self.store)
         self.storage_settings = StorageSettings(self.store)

@@ -23,7 +23,6 @@ from api.passing import PASSING, Passing
 from api.problems import Problem, internal, of_node
 from api.routes import Access
 from node.errors import NodeError
-from node.file_store import QuotaExceeded
 from node.node import Node
 from node.sessions import Caller
 
@@ -109,8 +108,6 @@ def _refusal(request: web.Request, error: Exception) -> web.Response:
 def _problem(request: web.Request, error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
-    if isinstance(error, QuotaExceeded):
-        return Problem(507, error.code, error.message, error.remedy)  # a status that no client tries again
     if isinstance(error, NodeError):
         return of_node(error)
     if isinstance(error, web.HTTPException):

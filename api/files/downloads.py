@@ -21,7 +21,11 @@ _SANDBOX: Final = "sandbox allow-scripts allow-downloads"
 
 async def download(request: web.Request) -> web.StreamResponse:
     """The file of the path, with Range, If-Range, If-None-Match and If-Modified-Since; ?download saves it."""
-    reading = await request.app[NODE].files.read(request.match_info["path"])
+    return await send_file(request, await request.app[NODE].files.read(request.match_info["path"]))
+
+
+async def send_file(request: web.Request, reading: Reading) -> web.StreamResponse:
+    """Answer with a file, which is closed then."""
     try:
         return await _answer(request, reading)
     finally:

@@ -1,4 +1,4 @@
-"""From a route to an aiohttp handler in the native dialect: keys, roles, bodies, answers, refusals."""
+"""From a route to an aiohttp handler where keys come by HTTP Basic: roles, bodies, answers, refusals."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def bind(route: Route) -> Handler:
         check_role(key.role, route.access)
         query = None if route.query is None else parse_query(route.query, request)
         body = None
-        if route.body is not None:
+        if route.body is not None and not route.streamed:
             data = await request.app[BODIES].read(request)
             if data or route.body_required:
                 body = validated(route.body, await parse_json(data), "request body")

@@ -4,6 +4,6 @@ from node.file_store.arriving import Upload
 from node.file_store.errors import QuotaExceeded
 from node.file_store.places import open_file_store
 from node.file_store.store import FileStore, Reading
-from node.file_store.stored import StoredFile
+from node.file_store.stored import OwnPath, StoredFile
 
-__all__ = ["FileStore", "QuotaExceeded", "Reading", "StoredFile", "Upload", "open_file_store"]
+__all__ = ["FileStore", "OwnPath", "QuotaExceeded", "Reading", "StoredFile", "Upload", "open_file_store"]

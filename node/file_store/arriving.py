@@ -17,11 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import sqlalchemy as sa
+
 from node.file_store.errors import QuotaExceeded
 from node.file_store.stored import StoredFile, clean_path
 
 GATHERED = 2**20
 """Bytes that are written at a time."""
+
+Also = Callable[[sa.Connection], object]
+"""What becomes true in one transaction with the files; where it raises, nothing does."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -64,7 +69,7 @@ class Upload:
         folder: Path,
         room: Room,
         threads: ThreadPoolExecutor,
-        keep: Callable[[Mapping[str, Arrived]], Awaitable[list[StoredFile]]],
+        keep: Callable[[Mapping[str, Arrived], Also | None], Awaitable[list[StoredFile]]],
     ) -> None:
         self._folder = folder
         self._room = room
@@ -111,10 +116,10 @@ class Upload:
             gathered, self._gathered = self._gathered, bytearray()
             await self._in_thread(self._append, gathered)
 
-    async def commit(self) -> list[StoredFile]:
-        """Keep all files, from here on readable by anybody, in the order in which they were begun."""
+    async def commit(self, also: Also | None = None) -> list[StoredFile]:
+        """Keep all files, from here on there to be read, in the order in which they were begun."""
         await self._finish()
-        return await self._keep(self._arrived)
+        return await self._keep(self._arrived, also)
 
     async def _finish(self) -> None:
         if self._path is None:

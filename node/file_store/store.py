@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from weakref import WeakValueDictionary
 
+import sqlalchemy as sa
+
 from node.errors import NotFound, Unavailable
 from node.file_store import rows
-from node.file_store.arriving import Arrived, Room, Upload
+from node.file_store.arriving import Also, Arrived, Room, Upload
 from node.file_store.disk import BlobPlace
 from node.file_store.stored import StoredFile, clean_path
 from node.store import Store
@@ -104,8 +106,8 @@ class FileStore:
     def upload(self, owner: str) -> Upload:
         """Files that arrive together, as an async context; nothing is kept before its `commit`."""
 
-        async def keep(arrived: Mapping[str, Arrived]) -> list[StoredFile]:
-            return await self._to_the_end(self._keep(arrived, owner))
+        async def keep(arrived: Mapping[str, Arrived], also: Also | None) -> list[StoredFile]:
+            return await self._to_the_end(self._keep(arrived, owner, also))
 
         return Upload(self._incoming, self._room, self._threads, keep)
 
@@ -134,9 +136,9 @@ class FileStore:
             except OSError as error:
                 raise Unavailable(f"{file.path!r} cannot be read: {error}", "try again later") from error
 
-    async def delete(self, paths: Iterable[str]) -> list[str]:
+    async def delete(self, paths: Iterable[str], also: Also | None = None) -> list[str]:
         """Remove files and free what they took; gives the paths that existed."""
-        return await self._to_the_end(self._delete([clean_path(path) for path in paths]))
+        return await self._to_the_end(self._delete([clean_path(path) for path in paths], also))
 
     async def delete_folder(self, folder: str) -> list[str]:
         """Remove all files whose paths are below a folder; gives their paths."""
@@ -164,27 +166,38 @@ class FileStore:
 
     # --- what is done under the locks of contents ---------------------------------------------------------
 
-    async def _keep(self, arrived: Mapping[str, Arrived], owner: str) -> list[StoredFile]:
+    async def _keep(self, arrived: Mapping[str, Arrived], owner: str, also: Also | None) -> list[StoredFile]:
         now = time.time()
         contents = {one.digest: one for one in arrived.values()}
         sizes = {digest: one.size for digest, one in contents.items()}
         files = [StoredFile(path, one.digest, one.size, now, owner) for path, one in arrived.items()]
         unneeded = set(contents)
+
+        def assign(connection: sa.Connection) -> set[str]:
+            if also is not None:
+                also(connection)
+            return rows.assign(connection, files)
+
         try:
             async with self._alone(contents):
                 new, unsure = await self._store.write(lambda c: rows.announce(c, sizes))
                 self._room.used += sum(sizes[digest] for digest in new)
                 for digest in unsure:
                     await self._run(self._place.put, digest, contents[digest].file)
-                unneeded = await self._store.write(lambda c: rows.assign(c, files))
+                unneeded = await self._store.write(assign)
         except OSError as error:
             raise Unavailable(f"the files could not be kept: {error}", "try again later") from error
         finally:
             await self._forget(unneeded)
         return files
 
-    async def _delete(self, paths: Sequence[str]) -> list[str]:
-        found = await self._store.write(lambda c: rows.remove(c, paths))
+    async def _delete(self, paths: Sequence[str], also: Also | None) -> list[str]:
+        def remove(connection: sa.Connection) -> dict[str, str]:
+            if also is not None:
+                also(connection)
+            return rows.remove(connection, paths)
+
+        found = await self._store.write(remove)
         await self._forget(set(found.values()))
         return list(found)
 

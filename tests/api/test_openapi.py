@@ -13,7 +13,7 @@ from api.openapi import document
 
 OPEN = {
     "/healthz", "/metrics", "/openapi.json", "/docs", "/debug.ping", "/auth.fixed_users_mode",
-    "/login.supported_modes", "/login.logout",
+    "/login.supported_modes", "/login.logout", "/storage/", "/storage/health",
 }  # fmt: skip
 
 
@@ -74,7 +74,12 @@ def test_path_parameters_are_declared(spec):
 def test_whatever_needs_a_key_says_so(spec):
     for path, methods in spec["paths"].items():
         for call in methods.values():
-            schemes = {"native": ["basic"], "symetry": ["signature"], "clearml": ["basic", "bearer"]}
+            schemes = {
+                "native": ["basic"],
+                "morpheo": ["basic"],
+                "symetry": ["signature"],
+                "clearml": ["basic", "bearer"],
+            }
             expected = [{scheme: []} for scheme in schemes[call["tags"][0]]]
             assert call.get("security") == (None if path in OPEN else expected)
 
