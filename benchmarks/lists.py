@@ -2,22 +2,22 @@
 
     python benchmarks/lists.py [--tasks 100000] [--points 20] [--calls 11] [--only PART] [--no-rates]
 
-A node in a process of its own is filled directly: tasks in 200 projects with hyperparameters, last metrics,
-tags and script, a fifth as many models, 5 series of `--points` scalars for each task. Then the calls that the
-web pages make go over HTTP, each in a project or for a word of its own. The figure is the processor time of
-the node for one call, answer included, which other work on the machine changes little; the wall clock is
-shown beside it. The first call is told apart: a node may recall its answer until something is committed.
-Goal: 50 ms. With `wrk` on the path, it makes the requests that are counted by the second.
+The calls that the web pages make go over HTTP to a node that `lists_node.py` has filled, each in a project or
+for a word of its own. Before each, something is committed, so that no answer is one that the node remembers.
+The figure is the processor time of the node for one call, answer included, which other work on the machine
+changes little; the wall clock is shown beside it. Goal: 50 ms.
+
+Requests per second are counted by `wrk` if it is on the path, else by a loop in Python. Each has a connection
+of its own, as clients of ClearML need it, and the bare handler beside the node closes its connections too and
+answers the same bytes; nothing is committed meanwhile. Goal: half as many.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import http.client
 import json
-import multiprocessing
 import random
 import re
 import shutil
@@ -26,40 +26,30 @@ import subprocess
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import sqlalchemy as sa
-from aiohttp import web
+from lists_node import (
+    DAY,
+    NOW,
+    PROJECTS_MADE,
+    USERS,
+    WORDS,
+    key_of,
+    metric,
+    run_bare,
+    run_node,
+    served,
+)
 from rich.console import Console
 from rich.table import Table
 
-from api.server import Server
-from node.config import NodeConfig
-from node.node import Node
-from node.store.event_tables import event_scalars, event_series
-from node.store.schema import COMPANY, tasks
-from node.tracking import documents
-from node.tracking.collection import MODELS, PROJECTS, TASKS
-
 GOAL_MS = 50.0
-PROJECTS_MADE = 200
+GOAL_RATIO = 0.5
 VERSION = "/v2.34"
-DAY = 86_400.0
-NOW = 1.7e9
-AT_ONCE = 1000
 CONNECTIONS = 8
-
-USERS = ("admin", "ada", "ben", "cleo", "dora")
-STATUSES = ("completed", "completed", "completed", "failed", "in_progress", "stopped", "created", "published")
-TYPES = ("training", "training", "training", "testing", "data_processing", "optimizer")
-SERIES = (("loss", "train"), ("loss", "val"), ("accuracy", "train"), ("accuracy", "val"), ("lr", "lr"))
-WORDS = ("resnet", "unet", "bert", "baseline", "sweep", "nightly", "ablation", "warmup", "distil", "large")
 
 COLUMNS = [
     "id", "name", "type", "status", "tags", "system_tags", "user.name", "project.name", "last_update",
@@ -67,204 +57,6 @@ COLUMNS = [
     "active_duration", "parent.name", "company", "hyperparams.Args.lr", "execution.queue.name",
 ]  # fmt: skip
 """What the page of tasks asks of each."""
-
-
-def key_of(kind: str, number: int) -> str:
-    return f"{ord(kind[0]):x}{number:030x}"
-
-
-# --- what the node holds ----------------------------------------------------------------------------------
-
-
-def metric(name: str, variant: str, rng: random.Random, points: int) -> tuple[str, str, dict[str, Any]]:
-    value = rng.random()
-    keys = (hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for text in (name, variant))
-    told = {
-        "metric": name,
-        "variant": variant,
-        "value": value,
-        "min_value": value / 2,
-        "max_value": value * 2,
-    }
-    return *keys, told | {"min_value_iteration": 1, "max_value_iteration": points}
-
-
-def task(number: int, points: int) -> dict[str, Any]:
-    """A task as a client would have left it."""
-    rng = random.Random(number)
-    at = NOW - rng.random() * 300 * DAY
-    status = rng.choice(STATUSES)
-    args = {f"arg_{i}": str(rng.randrange(100)) for i in range(18)} | {"lr": f"{rng.random():.4f}"}
-    metrics: dict[str, dict[str, Any]] = {}
-    for name, variant in SERIES:
-        first, second, told = metric(name, variant, rng, points)
-        metrics.setdefault(first, {})[second] = told
-    tags = rng.sample(("common", "vision", "text", "nightly"), rng.randrange(3))
-    return {
-        "id": key_of("task", number),
-        "name": f"{rng.choice(WORDS)} {rng.choice(WORDS)} run {number}",
-        "user": rng.choice(USERS),
-        "company": COMPANY,
-        "type": rng.choice(TYPES),
-        "status": status,
-        "project": key_of("project", number % PROJECTS_MADE),
-        **({"parent": key_of("task", number - number % 50)} if number % 50 and number % 3 == 0 else {}),
-        "comment": f"trained on {rng.choice(WORDS)} data" if number % 4 else "",
-        "created": at,
-        "started": at + 5,
-        **({"completed": at + 3600} if status not in ("created", "in_progress") else {}),
-        "active_duration": rng.randrange(10_000),
-        "status_changed": at + 3600,
-        "last_update": at + 3600,
-        "last_change": at + 3600,
-        "last_iteration": points,
-        "tags": [*tags, *(["rare"] if number % 5000 == 7 else [])],
-        "system_tags": ["archived"] if number % 10 == 3 else ["development"] if number % 10 == 5 else [],
-        "hyperparams": {
-            "Args": {k: {"section": "Args", "name": k, "value": v, "type": "str"} for k, v in args.items()}
-        },
-        "last_metrics": metrics,
-        "script": {
-            "repository": "https://git.example.org/research/vision.git",
-            "branch": "main",
-            "version_num": f"{number:040x}",
-            "entry_point": "train.py",
-            "working_dir": ".",
-            "requirements": {"pip": "\n".join(f"package_{i} == 1.{i}.0" for i in range(30))},
-            "diff": "",
-        },
-        "execution": {"artifacts": []},
-        "runtime": {"_python": "3.11", "hostname": f"gpu-{number % 17}"},
-        "container": {"image": "research/train:1"},
-    }
-
-
-def model(number: int) -> dict[str, Any]:
-    rng = random.Random(-number)
-    at = NOW - rng.random() * 300 * DAY
-    return {
-        "id": key_of("model", number),
-        "name": f"{rng.choice(WORDS)} model {number}",
-        "user": rng.choice(USERS),
-        "company": COMPANY,
-        "project": key_of("project", number % PROJECTS_MADE),
-        "task": key_of("task", number),
-        "framework": rng.choice(("PyTorch", "ONNX")),
-        "uri": f"https://files.example.org/{number}.pt",
-        "ready": bool(number % 2),
-        "created": at,
-        "last_update": at + 60,
-        "last_iteration": 20,
-        "tags": ["best"] if number % 7 == 0 else [],
-        "system_tags": [],
-        "metadata": {"precision": {"key": "precision", "value": f"{rng.random():.3f}", "type": "float"}},
-        "labels": {"cat": 1, "dog": 2},
-    }
-
-
-def project(number: int) -> dict[str, Any]:
-    """Every tenth is at the top, and holds the nine behind it."""
-    top = number - number % 10
-    below = {"parent": key_of("project", top), "path": [key_of("project", top)]} if number != top else {}
-    name = f"team {top}" + (f"/study {number}" if below else "")
-    times = {"created": NOW, "last_update": NOW - number}
-    named = {"name": name, "basename": name.rpartition("/")[2], "user": "admin", "company": COMPANY}
-    return {"id": key_of("project", number), **named, **below, **times, "tags": [], "system_tags": []}
-
-
-async def fill(node: Node, count: int, points: int) -> None:
-    def some(first: int) -> None:
-        numbers = range(first, min(first + AT_ONCE, count))
-        filled = [task(number, points) for number in numbers]
-
-        def work(connection: sa.Connection) -> None:
-            zeros = dict.fromkeys(("priority", "attempts", "current", "maximum"), 0)
-            for document in filled:
-                documents.insert(connection, TASKS, document, kind="external", parameters={}, **zeros)
-            rows = [
-                {
-                    "task": document["id"],
-                    "kind": "scalar",
-                    "metric": name,
-                    "variant": variant,
-                    "count": points,
-                }
-                for document in filled
-                for name, variant in SERIES
-            ]
-            connection.execute(event_series.insert(), rows)
-
-        pieces.append(work)
-
-    pieces: list[Any] = []
-    await node.store.write(
-        lambda c: [documents.insert(c, PROJECTS, project(number)) for number in range(PROJECTS_MADE)]
-    )
-    for first in range(0, count, AT_ONCE):
-        some(first)
-        await node.store.write(pieces.pop())
-    await node.store.write(
-        lambda c: [documents.insert(c, MODELS, model(number)) for number in range(count // 5)]
-    )
-    for iteration in range(points):
-        point = sa.select(event_series.c.id, sa.literal(iteration), sa.literal(0.5), sa.literal(iteration))
-        await node.store.write(
-            lambda c, point=point: c.execute(event_scalars.insert().from_select(list(event_scalars.c), point))
-        )  # type: ignore[misc]
-
-
-# --- the servers ------------------------------------------------------------------------------------------
-
-
-async def serve_node(pipe: Connection, home: Path, count: int, points: int) -> None:
-    """A node, which tells its processor time whenever it is asked."""
-    async with Node(NodeConfig(home=home)) as node, Server(node, "127.0.0.1", 0) as server:
-        if not await node.store.read(lambda c: c.scalar(sa.select(sa.func.count()).select_from(tasks))):
-            await fill(node, count, points)
-        place, key = urlsplit(server.url), node.first_key
-        pipe.send((place.hostname, place.port, key.access_key, key.secret_key))
-        while await asyncio.to_thread(pipe.recv) == "time":
-            pipe.send(time.process_time())
-
-
-async def serve_bare(pipe: Connection) -> None:
-    """A handler that answers whatever it was given first."""
-    body = pipe.recv_bytes()
-
-    async def answer(request: web.Request) -> web.Response:
-        await request.read()
-        return web.Response(body=body, content_type="application/json")
-
-    app = web.Application()
-    app.router.add_post("/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    pipe.send(runner.addresses[0][:2])
-    await asyncio.to_thread(pipe.recv)
-    await runner.cleanup()
-
-
-def run_node(pipe: Connection, home: Path, count: int, points: int) -> None:
-    asyncio.run(serve_node(pipe, home, count, points))
-
-
-def run_bare(pipe: Connection) -> None:
-    asyncio.run(serve_bare(pipe))
-
-
-@contextmanager
-def served(target: Any, *args: Any) -> Iterator[Connection]:
-    """A server in a process of its own, and the pipe to it."""
-    spawn = multiprocessing.get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=target, args=(theirs, *args))
-    process.start()
-    try:
-        yield ours
-    finally:
-        ours.send("end")
-        process.join()
 
 
 @dataclass(frozen=True)
@@ -291,7 +83,7 @@ class Peer:
 def lists(turn: int) -> dict[str, tuple[str, dict[str, Any]]]:
     """{what is asked: (action, body)}; every turn asks for something else where it can."""
     own = {"project": [key_of("project", (turn * 7) % PROJECTS_MADE)]}
-    loss = metric("loss", "val", random.Random(0), 1)[:2]
+    loss = metric("loss", "val", random.Random(0))[:2]
     shown = {"only_fields": COLUMNS, "page_size": 15}
     newest = {"order_by": ["-last_update"], "system_tags": ["-archived"]}
     word = WORDS[turn % len(WORDS)]
@@ -335,6 +127,19 @@ def lists(turn: int) -> dict[str, tuple[str, dict[str, Any]]]:
         "models: by name": ("models.get_all_ex", {"order_by": ["name"], "page_size": 15}),
         "models: search_text": ("models.get_all_ex", {"search_text": f"{word} 1{turn}", "page_size": 15}),
     }
+    calls["queues, with what waits"] = (
+        "queues.get_all_ex",
+        {
+            "only_fields": [
+                "id",
+                "name",
+                "workers",
+                "entries.added",
+                "entries.task.name",
+                "entries.task.project",
+            ]
+        },
+    )
     one = {"projects": own["project"]}
     hyper = {"section": "Args", "name": "lr"}
     for where, scope in (("everywhere", {}), ("in a project", one)):
@@ -357,22 +162,21 @@ def measure(peer: Peer, pipe: Connection, calls: int, only: str) -> list[dict[st
         found: float = pipe.recv()
         return found
 
-    first: dict[str, float] = {}
     took: dict[str, list[tuple[float, float]]] = {}
     for turn in range(calls + 1):
         for name, (action, body) in lists(turn).items():
             if only in name:
+                peer.ask("tasks.ping", {"task": key_of("task", turn)})
                 cpu, wall = clock(), time.perf_counter()
                 peer.ask(action, body)
                 spent = (clock() - cpu) * 1e3, (time.perf_counter() - wall) * 1e3
-                first.setdefault(name, spent[0])
-                if turn:
+                if turn:  # the first of each opens files and makes statements
                     took.setdefault(name, []).append(spent)
     found = []
     for name, spent in took.items():
         cpus, walls = (sorted(kind) for kind in zip(*spent, strict=True))
-        late = min(len(cpus) - 1, round(0.95 * (len(cpus) - 1)))
-        figures = {"first_cpu_ms": first[name], "cpu_ms": statistics.median(cpus), "cpu_95_ms": cpus[late]}
+        late = round(0.95 * (len(cpus) - 1))
+        figures = {"cpu_ms": statistics.median(cpus), "cpu_95_ms": cpus[late]}
         figures |= {"wall_ms": statistics.median(walls), "wall_95_ms": walls[late]}
         found.append({"call": name} | {key: round(value, 1) for key, value in figures.items()})
     return found
@@ -439,6 +243,15 @@ def rates(peer: Peer, seconds: float, rounds: int) -> dict[str, Any]:
     return {"tool": tool, "node": round(node), "bare": round(base), "ratio": round(node / base, 3)}
 
 
+def table_of(found: list[dict[str, Any]], count: int) -> Table:
+    columns = ("CPU ms", "95 %", "wall ms", "95 %")
+    table = Table("", *columns, f"{GOAL_MS:g} ms", title=f"Calls among {count:,} tasks")
+    for item in found:
+        figures = [f"{item[key]:.1f}" for key in ("cpu_ms", "cpu_95_ms", "wall_ms", "wall_95_ms")]
+        table.add_row(item["call"], *figures, "under" if item["cpu_ms"] <= GOAL_MS else "over")
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="What lists cost among very many tasks.")
     parser.add_argument("--tasks", type=int, default=100_000)
@@ -456,27 +269,15 @@ def main() -> None:
             peer = Peer(host, port, {"Authorization": f"Basic {token}", "Content-Type": "application/json"})
             found = measure(peer, pipe, options.calls, options.only)
             rate = None if options.no_rates else rates(peer, 2.0, 3)
-    table = Table(
-        f"among {options.tasks:,} tasks",
-        "first CPU ms",
-        "CPU ms",
-        "95 %",
-        "wall ms",
-        "95 %",
-        f"goal {GOAL_MS:g} ms",
-    )
-    for item in found:
-        figures = [
-            f"{item[key]:.1f}" for key in ("first_cpu_ms", "cpu_ms", "cpu_95_ms", "wall_ms", "wall_95_ms")
-        ]
-        table.add_row(item["call"], *figures, "yes" if item["cpu_ms"] <= GOAL_MS else "no")
-    Console().print(table)
+    Console(width=110).print(table_of(found, options.tasks))
     if rate is not None:
         print(
             f"tasks.get_all, 10 a page, a connection each, by {rate['tool']}: {rate['node']:,}/s; "
-            f"a bare handler {rate['bare']:,}/s: {rate['ratio']}"
+            f"a bare handler {rate['bare']:,}/s: {rate['ratio']} (goal {GOAL_RATIO})"
         )
-    print(json.dumps({"benchmark": "lists", "goal_ms": GOAL_MS, "calls": found, "rate": rate}))
+    over = [item["call"] for item in found if item["cpu_ms"] > GOAL_MS]
+    told = {"goal_ms": GOAL_MS, "over": over, "goal_ratio": GOAL_RATIO, "rate": rate, "calls": found}
+    print(json.dumps({"benchmark": "lists", "tasks": options.tasks} | told))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ The store says of a user his login and has times in seconds; clients know ids an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from typing import Any, Final
 
 from api.clearml.endpoint import ClearmlCall
@@ -19,7 +18,7 @@ from node.tracking.query import Query, read_query
 from node.tracking.references import apart, find_joined
 from node.users import COMPANY_NAME, Users
 
-_EMPTY: Final[Mapping[str, Mapping[str, Any]]] = {
+_EMPTY: Final[Mapping[str, Mapping[str, dict[str, Any] | list[Any]]]] = {
     TASKS.name: {
         "tags": [],
         "system_tags": [],
@@ -53,9 +52,7 @@ def query_of(call: ClearmlCall[Any], collection: Collection) -> Query:
 async def listed(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
     """`get_all`: the documents that a query finds, what they refer to by bare ids."""
     page = await call.node.store.read(lambda c: find(c, query))
-    return page_of(
-        query, page, [shown(call.node.users, query.collection, d, query.projection) for d in page.documents]
-    )
+    return page_of(query, page, shown_all(call.node.users, query, page.documents))
 
 
 async def listed_joined(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
@@ -63,7 +60,7 @@ async def listed_joined(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
     page = await call.node.store.read(lambda c: find_joined(c, query))
     users = call.node.users
     owners = apart(query.collection, query.projection).owners
-    found = [shown(users, query.collection, d, query.projection) for d in page.documents]
+    found = shown_all(users, query, page.documents)
     return page_of(query, page, [with_owners(users, document, owners) for document in found])
 
 
@@ -73,15 +70,29 @@ def page_of(query: Query, page: Page, found: list[Document]) -> dict[str, Any]:
     return answer | ({"scroll_id": page.scroll_id} if page.scroll_id is not None else {})
 
 
-def shown(
-    users: Users, collection: Collection, document: Document, projection: Projection = WHOLE
-) -> Document:
+def shown(users: Users, collection: Collection, document: Document) -> Document:
     """A document that was asked for, as clients see it. The given one is changed."""
-    for path, empty in _EMPTY.get(collection.name, {}).items():
-        if _is_shown(path, projection):
-            head, _, name = path.rpartition(".")
-            (document[head] if head else document).setdefault(name, deepcopy(empty))
-    return outward(users, collection, document)
+    return _shown(users, collection, [document], WHOLE)[0]
+
+
+def shown_all(users: Users, query: Query, found: Iterable[Document]) -> list[Document]:
+    """The documents that a query found, as clients see them. The given ones are changed."""
+    return _shown(users, query.collection, found, query.projection)
+
+
+def _shown(
+    users: Users, collection: Collection, found: Iterable[Document], projection: Projection
+) -> list[Document]:
+    empties = _EMPTY.get(collection.name, {})
+    wanted = [
+        (*path.rpartition("."), empty) for path, empty in empties.items() if _is_shown(path, projection)
+    ]
+    shown = []
+    for document in found:
+        for head, _, name, empty in wanted:
+            (document[head] if head else document).setdefault(name, empty.copy())
+        shown.append(outward(users, collection, document))
+    return shown
 
 
 def _is_shown(path: str, projection: Projection) -> bool:

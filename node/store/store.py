@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 
 from node.errors import Unavailable
 from node.store.functions import pattern_found
@@ -166,7 +167,13 @@ class Store:
         # An error shows the statement; its parameters may be keys and other people's rows.
         # Documents are searched by their keys as they are, not as ASCII would spell them.
         dump = partial(json.dumps, ensure_ascii=False)
-        create = partial(sa.create_engine, self._url, hide_parameters=True, json_serializer=dump)
+        create = partial(
+            sa.create_engine,
+            self._url,
+            hide_parameters=True,
+            json_serializer=dump,
+            json_deserializer=from_json,
+        )
         try:
             self._write_engine = create(pool_size=1, max_overflow=0)
         except ModuleNotFoundError as error:

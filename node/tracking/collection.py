@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from node.errors import NotFound
-from node.store.schema import queues, tasks, tracking_models, tracking_projects
+from node.store.schema import LISTED, queues, tasks, tracking_models, tracking_projects
 from node.tracking import errors
 
 
@@ -33,7 +33,8 @@ class Collection:
     regular expression, `ranges` by limits, `times` by date conditions, `equals` by equality, `search` in
     full text; a name that ends with * is a beginning. hidden: the system tag of what is listed only if asked
     for, by search_hidden or one of `unhiding`; tree: the field whose projects include their subprojects;
-    of_type: the fields that only documents of one type have.
+    of_type: the fields that only documents of one type have; listed: the columns that an index has all of, so
+    that lists of them alone read no rows.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Collection:
     unhiding: tuple[str, ...] = ("id",)
     tree: str | None = None
     of_type: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    listed: frozenset[str] = frozenset()
 
     @property
     def one(self) -> str:
@@ -150,6 +152,7 @@ TASKS = Collection(
     search=("name", "id", "comment", "report"),
     tree="project",
     of_type=MappingProxyType({"report": "report"}),
+    listed=frozenset(LISTED),
 )
 
 MODELS = Collection(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,11 +61,8 @@ def read_all(
 ) -> dict[str, Document]:
     """Those of the documents with these ids that there are, by id."""
     columns = projection.columns(collection)
-    found = {}
-    for row in connection.execute(sa.select(*columns).where(collection.table.c.id.in_(list(ids)))):
-        document = _document(collection, dict(row._mapping))  # noqa: SLF001 (SQLAlchemy's public name for it)
-        found[row.id] = projection.applied(collection, document)
-    return found
+    rows = connection.execute(sa.select(*columns).where(collection.table.c.id.in_(list(ids))))
+    return {document["id"]: document for document in _documents(collection, projection, rows)}
 
 
 def get_own(connection: sa.Connection, collection: Collection, key: str) -> Document:
@@ -78,18 +75,24 @@ def get_own(connection: sa.Connection, collection: Collection, key: str) -> Docu
 
 def find(connection: sa.Connection, query: Query) -> Page:
     """The documents of a query's window, in its order. Raises BadPattern for one that takes too long."""
-    table, window = query.collection.table, query.window
-    ids = (
-        sa.select(table.c.id)
+    collection, projection, window = query.collection, query.projection, query.window
+    columns = projection.columns(collection)
+    light = collection.listed.issuperset(column.name for column in columns)
+    rows = _matching(
+        connection,
+        sa.select(*(columns if light else [collection.table.c.id]))
         .where(query.where)
         .order_by(*query.order)
         .offset(window.start or None)
-        .limit(window.size)
+        .limit(window.size),
     )
-    # The ids first, so that nothing large has to be put in order.
-    found = _matching(connection, ids).scalars().all()
-    documents = read_all(connection, query.collection, found, query.projection)
-    page = [documents[key] for key in found]
+    if light:
+        page = _documents(collection, projection, rows)
+    else:
+        # The ids first, so that nothing large has to be put in order.
+        found = rows.scalars().all()
+        documents = read_all(connection, collection, found, projection)
+        page = [documents[key] for key in found]
     return Page(page, window.scroll_id(len(page)) if window.scroll else None)
 
 
@@ -183,20 +186,27 @@ def _matching(connection: sa.Connection, statement: sa.Select[Any]) -> sa.Result
         raise
 
 
-def _document(collection: Collection, row: dict[str, Any]) -> Document:
-    document: Document = row.get("document") or {}
-    for path, name in collection.columns.items():
-        value = row.get(name)
-        if value is not None:
-            _put(document, path, value)
-    return document
+def _documents(collection: Collection, projection: Projection, rows: sa.Result[Any]) -> list[Document]:
+    """The documents of rows, which have the columns of the projection."""
+    names = list(rows.keys())
+    places = [
+        (path.split("."), names.index(name)) for path, name in collection.columns.items() if name in names
+    ]
+    rest = names.index("document") if "document" in names else None
+    documents = []
+    for row in rows:
+        document: Document = (None if rest is None else row[rest]) or {}
+        for path, position in places:
+            if row[position] is not None:
+                _put(document, path, row[position])
+        documents.append(document)
+    return projection.applied(collection, documents)
 
 
-def _put(document: Document, path: str, value: Any) -> None:
-    *parents, key = path.split(".")
-    for parent in parents:
+def _put(document: Document, path: Sequence[str], value: Any) -> None:
+    for parent in path[:-1]:
         document = document.setdefault(parent, {})
-    document[key] = value
+    document[path[-1]] = value
 
 
 def _split(collection: Collection, document: Mapping[str, Any]) -> tuple[dict[str, Any], Document]:

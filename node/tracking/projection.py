@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -36,21 +36,31 @@ class Projection:
             columns.append(collection.table.c.document)
         return columns
 
-    def applied(self, collection: Collection, document: dict[str, Any]) -> dict[str, Any]:
-        """The document with the wanted fields only. It may share parts with the given one."""
+    def applied(self, collection: Collection, documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The documents with the wanted fields only. They may share parts with the given ones."""
+        found = list(documents)
         if self.include:
-            shown: dict[str, Any] = {"id": document["id"]}
-            for path in self.include:
-                for reading in readings(collection, path):
-                    _copy(document, shown, reading)
-            document = shown
+            paths = [reading for path in self.include for reading in readings(collection, path)]
+            found = [_with(paths, document) for document in found]
         if self.exclude:
-            document = deepcopy(document)
-            for path in self.exclude:
-                for reading in readings(collection, path):
-                    if reading != ("id",):
-                        _remove(document, reading)
-        return document
+            gone = [reading for path in self.exclude for reading in readings(collection, path)]
+            found = [_without(gone, document) for document in found]
+        return found
+
+
+def _with(paths: Iterable[Path], document: Mapping[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": document["id"]}
+    for path in paths:
+        _copy(document, shown, path)
+    return shown
+
+
+def _without(paths: Iterable[Path], document: dict[str, Any]) -> dict[str, Any]:
+    shown = deepcopy(document)
+    for path in paths:
+        if path != ("id",):
+            _remove(shown, path)
+    return shown
 
 
 def _all_columns(collection: Collection) -> list[sa.Column[Any]]:

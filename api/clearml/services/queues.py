@@ -7,12 +7,12 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from api.clearml.documents import outward, page_of, query_of, shown, with_owners
+from api.clearml.documents import outward, page_of, query_of, shown, shown_all, with_owners
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.times import iso
 from node.tracking.collection import QUEUES, TASKS
-from node.tracking.documents import WHOLE, Document
-from node.tracking.projection import Projection
+from node.tracking.documents import Document, Page
+from node.tracking.query import Query
 from node.tracking.queue_entries import Entry
 from node.tracking.references import apart
 
@@ -38,13 +38,14 @@ class GetRequest(LimitedRequest):
 
 
 async def get_by_id(call: ClearmlCall[GetRequest]) -> dict[str, Any]:
-    return {"queue": _shown(call, await call.node.queues.get(call.body.queue))}
+    found = _with_entries(call, await call.node.queues.get(call.body.queue))
+    return {"queue": shown(call.node.users, QUEUES, found)}
 
 
 async def get_all(call: ClearmlCall[LimitedRequest]) -> dict[str, Any]:
     query = query_of(call, QUEUES)
     page = await call.node.queues.find(query)
-    return page_of(query, page, [_shown(call, document, query.projection) for document in page.documents])
+    return page_of(query, page, _all_shown(call, query, page))
 
 
 async def get_all_ex(call: ClearmlCall[LimitedRequest]) -> dict[str, Any]:
@@ -52,15 +53,20 @@ async def get_all_ex(call: ClearmlCall[LimitedRequest]) -> dict[str, Any]:
     query = query_of(call, QUEUES)
     page = await call.node.queues.find_joined(query)
     users, owners = call.node.users, apart(QUEUES, query.projection).owners
-    found = [_shown(call, document, query.projection) for document in page.documents]
+    found = _all_shown(call, query, page)
     return page_of(query, page, [with_owners(users, document, owners) for document in found])
 
 
-def _shown(call: ClearmlCall[Any], document: Document, projection: Projection = WHOLE) -> Document:
+def _all_shown(call: ClearmlCall[LimitedRequest], query: Query, page: Page) -> list[Document]:
+    return shown_all(call.node.users, query, [_with_entries(call, document) for document in page.documents])
+
+
+def _with_entries(call: ClearmlCall[Any], document: Document) -> Document:
+    """With as many entries as were asked for, and their times as clients have them."""
     for entry in call.body.limited(document).get("entries", ()):
         if "added" in entry:
             entry["added"] = iso(entry["added"])
-    return shown(call.node.users, QUEUES, document, projection)
+    return document
 
 
 async def get_default(call: ClearmlCall[Request]) -> dict[str, Any]:
