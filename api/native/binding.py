@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
@@ -15,16 +14,14 @@ from pydantic_core import to_json
 
 from api.access import check_role
 from api.app_keys import BODIES, NODE
+from api.basic import CHALLENGE, authenticate, check_origin
 from api.bodies import parse_json
 from api.passing import PASSING
 from api.problems import Problem, bad_request, of_validation
 from api.routes import Call, CallHandler, OpenHandler, Route
-from node.keys import AccessKey
-from node.node import Node
 
 _JSON: Final = "application/json"
 _MANY_ROWS: Final = 1000
-_CHALLENGE: Final = 'Basic realm="suffice", charset="UTF-8"'
 
 
 def bind(route: Route) -> Handler:
@@ -35,7 +32,7 @@ def bind(route: Route) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         node = request.app[NODE]
-        _check_origin(request)
+        check_origin(request)
         key = authenticate(node, request.headers.get(hdrs.AUTHORIZATION), request.remote)
         PASSING.get().user = key.user
         check_role(key.role, route.access)
@@ -48,42 +45,6 @@ def bind(route: Route) -> Handler:
         return await handler(Call(request, node, key, body, query))
 
     return handle
-
-
-def authenticate(node: Node, header: str | None, address: str | None) -> AccessKey:
-    """The key of an `Authorization: Basic` header. Raises `Problem` 401, the same for either wrong half."""
-    key = node.keys.check(*_basic(header or ""), address)
-    if key is None:
-        raise Problem(
-            401,
-            "unauthorized",
-            "The access key and secret key are missing or do not belong together.",
-            "Send HTTP Basic with access_key and secret_key of credentials.json or `suffice keys create`.",
-        )
-    return key
-
-
-def _check_origin(request: web.Request) -> None:
-    """Raise `Problem` 403 for a page of another site: its browser would send a remembered password along."""
-    origin = request.headers.get(hdrs.ORIGIN)
-    if origin is not None and origin.partition("://")[2] != request.host:
-        raise Problem(
-            403,
-            "forbidden",
-            "The request comes from a page of another site.",
-            "Use a page of this node, or none.",
-        )
-
-
-def _basic(header: str) -> tuple[str, str]:
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        user, _, password = b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except ValueError:
-        return "", ""
-    return user, password
 
 
 def parse_query(model: type[BaseModel], request: web.Request) -> Any:
@@ -130,5 +91,5 @@ def refusal(request: web.Request, problem: Problem) -> web.Response:
         problem.status,
     )
     if problem.status == 401:
-        response.headers[hdrs.WWW_AUTHENTICATE] = _CHALLENGE
+        response.headers[hdrs.WWW_AUTHENTICATE] = CHALLENGE
     return response
