@@ -42,6 +42,7 @@ from node.tracking.storage_settings import StorageSettings
 from node.tracking.tasks import Tasks
 from node.tracking.workers import Workers
 from node.uplet_storage import UpletStorage
+from node.uplets import Uplets
 from node.users import Users
 
 
@@ -150,6 +151,7 @@ class Node:
             self.encoders,
         )
         self.tasks = Tasks(self.store, self.events, self.jobs)
+        self.uplets = Uplets(self.store, self.events, lambda: f"{self.files_url}/morpheo/model/")
         self.reports = Reports(self.store, self.tasks)
         self.pipelines = Pipelines(self.store, self.tasks)
         self.project_removal = ProjectRemoval(self.store, self.tasks)

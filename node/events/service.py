@@ -16,7 +16,7 @@ from node.answers import LogLine
 from node.events import batch as batches
 from node.events import deleting, logs, owners, paging, plots, samples, scalars, series
 from node.events.batch import Batch, Reported, Series
-from node.events.kinds import TYPE_NAMES, Document, EventKind, Variants
+from node.events.kinds import SINGLE_ITERATION, TYPE_NAMES, Document, EventKind, Variants
 from node.events.listening import Event, HeardKind, Listener, Listeners
 from node.events.reporting import Added, report
 from node.events.scrolls import Scrolls
@@ -26,6 +26,9 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 _SCALAR = TYPE_NAMES[EventKind.SCALAR]
+
+SUMMARY = "Summary"
+"""The metric under which ClearML's clients report single values."""
 
 LOG_PAGE = 5000
 """Lines that are read at once where a whole log is."""
@@ -68,6 +71,11 @@ class Events:
         ]
         if events:
             report(connection, batches.sort(events))
+
+    def keep_value(self, connection: sa.Connection, task: str, name: str, value: float) -> None:
+        """A figure of a task's result, which has no course, in the caller's transaction."""
+        named = {"metric": SUMMARY, "variant": name, "iter": SINGLE_ITERATION}
+        report(connection, batches.sort([{"task": task, "type": _SCALAR, "value": value} | named]))
 
     def _submit(self, event: dict[str, Any]) -> None:
         batch = batches.sort([event])

@@ -211,16 +211,21 @@ class TrackingModels:
 
 
 def create(
-    connection: sa.Connection, given: Mapping[str, Any], user: str, *, public: bool = False
+    connection: sa.Connection,
+    given: Mapping[str, Any],
+    user: str,
+    *,
+    public: bool = False,
+    key: str | None = None,
 ) -> Document:
-    """As `TrackingModels.create`."""
+    """As `TrackingModels.create`; key: the id of a model that has one already."""
     check_name(given.get("name"), "model")
     at = now()
     document = {
         "ready": False,
         "created": at,
         **_settled(connection, given),
-        "id": uuid.uuid4().hex,
+        "id": key or uuid.uuid4().hex,
         "user": user,
         "company": "" if public else COMPANY,
         "last_update": at,

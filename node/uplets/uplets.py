@@ -1,0 +1,188 @@
+"""The node's uplets: what clients and workers do with them, and what is told of that.
+
+Who wants to hear that workers may take something listens; what is ready and was not yet handed to a compute
+service is in the store, so that nobody has to have listened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from node.errors import BadRequest, NotFound
+from node.events import Events
+from node.keys import AccessKey
+from node.store import Store
+from node.store.schema import tasks
+from node.tasks import TaskStatus, now
+from node.uplets import collections, learnuplets, preduplets, registrations, task_rows
+from node.uplets.collections import COLLECTIONS, Filters
+from node.uplets.documents import Algo, Data, Document, Problem
+from node.uplets.kinds import Moved, Ready, UpletKind, ready, task_of
+from node.uplets.results import Learned
+
+T = TypeVar("T")
+OnReady = Callable[[Sequence[Ready]], None]
+
+
+class Uplets:
+    """Problems, algorithms, data, and the work on them. Ids are texts of whoever makes a thing."""
+
+    def __init__(self, store: Store, events: Events, model_uri: Callable[[], str]) -> None:
+        """model_uri: what stands before a model's uuid in the address of its file."""
+        self._store, self._events, self._model_uri = store, events, model_uri
+        self._listeners: list[OnReady] = []
+
+    # --- register -------------------------------------------------------------------------------------------
+
+    async def add_problem(
+        self,
+        uuid: str,
+        workflow: str,
+        test_dataset: Sequence[str],
+        size_train_dataset: int,
+        actor: AccessKey,
+        *,
+        lower_is_better: bool = False,
+    ) -> Problem:
+        """Raises AlreadyExists, BadRequest."""
+        return await self._store.write(
+            lambda c: registrations.add_problem(
+                c,
+                uuid,
+                workflow,
+                test_dataset,
+                size_train_dataset,
+                actor.user,
+                lower_is_better=lower_is_better,
+            )
+        )
+
+    async def add_algo(self, uuid: str, problem: str, name: str, actor: AccessKey) -> tuple[Algo, int]:
+        """The algorithm, and how many learnuplets it has. Raises AlreadyExists, BadRequest."""
+
+        def write(connection: sa.Connection) -> tuple[tuple[Algo, int], list[Moved]]:
+            algo, count, moved = registrations.add_algo(connection, uuid, problem, name, actor.user)
+            return (algo, count), moved
+
+        return await self._write(write)
+
+    async def add_data(
+        self, uuids: Iterable[str], problems: Iterable[str], actor: AccessKey
+    ) -> tuple[list[Data], int]:
+        """The data as they are then, and how many learnuplets are new. Raises AlreadyExists, BadRequest,
+        Forbidden."""
+        given, wanted = list(dict.fromkeys(uuids)), list(dict.fromkeys(problems))
+
+        def write(connection: sa.Connection) -> tuple[tuple[list[Data], int], list[Moved]]:
+            count, moved = registrations.add_data(connection, given, wanted, actor)
+            return (registrations.data(connection, given), count), moved
+
+        return await self._write(write)
+
+    async def predict(self, problem: str, data: Iterable[str], actor: AccessKey) -> int:
+        """Ask for a prediction for each item of data; how many preduplets that makes. Raises BadRequest if
+        the problem has no trained model."""
+        items = list(dict.fromkeys(data))
+
+        def write(connection: sa.Connection) -> tuple[int, list[Moved]]:
+            moved = preduplets.create(connection, problem, items, actor.user)
+            return len(moved), moved
+
+        return await self._write(write)
+
+    # --- work -----------------------------------------------------------------------------------------------
+
+    async def claim(self, kind: UpletKind, uuid: str, worker: str, actor: AccessKey) -> None:
+        """Give a ready uplet to a worker; of several that ask at once one gets it. Raises BadRequest."""
+
+        def write(connection: sa.Connection) -> tuple[None, list[Moved]]:
+            moved = task_rows.take(connection, kind, uuid, worker, actor.user)
+            if moved is None:
+                raise BadRequest(
+                    f"worker not set for {kind} {uuid}. Might be already pending", "take another one"
+                )
+            return None, [moved]
+
+        await self._write(write)
+
+    async def finish_learning(self, uuid: str, learned: Learned | None, actor: AccessKey) -> None:
+        """A learnuplet is done, or failed (None). Raises BadRequest, Forbidden."""
+        uri = self._model_uri()
+        await self._write(lambda c: (None, learnuplets.finish(c, uuid, learned, actor, self._events, uri)))
+
+    async def finish_prediction(
+        self, uuid: str, prediction: str | None, actor: AccessKey, *, failed: bool
+    ) -> None:
+        """A preduplet is done, its prediction kept under a uuid, or failed. Raises BadRequest, Forbidden."""
+        await self._write(lambda c: (None, preduplets.finish(c, uuid, prediction, actor, failed=failed)))
+
+    async def release(self, task: str) -> bool:
+        """Take an uplet, by its task's id, from a worker of whom nothing is heard any more, so that another
+        may take it; False if no worker has it, or it is no uplet."""
+
+        def write(connection: sa.Connection) -> tuple[bool, list[Moved]]:
+            moved = release(connection, task)
+            return moved is not None, [] if moved is None else [moved]
+
+        return await self._write(write)
+
+    # --- look -----------------------------------------------------------------------------------------------
+
+    async def find(self, collection: str, filters: Filters = ()) -> list[Document]:
+        """Those of a collection that pass all filters (see `collections`), oldest first."""
+        return await self._store.read(lambda c: collections.find(c, COLLECTIONS[collection], filters))
+
+    async def get(self, collection: str, uuid: str) -> Document:
+        """Raises NotFound."""
+        found = await self.find(collection, [("uuid", uuid)])
+        if not found:
+            raise NotFound(f"there is no {collection} {uuid}", "list them to see those that exist")
+        return found[0]
+
+    async def ready(self, kind: UpletKind, limit: int) -> list[Document]:
+        """Uplets that a worker may take and that were not handed to a compute service, oldest first."""
+        wanted = sa.and_(tasks.c.status == TaskStatus.QUEUED.value, kind.table.c.pushed.is_(None))
+        collection = COLLECTIONS[kind.value]
+        return await self._store.read(lambda c: collections.select(c, collection, wanted, limit))
+
+    async def pushed(self, kind: UpletKind, uuid: str) -> None:
+        """Note that an uplet was handed to a compute service."""
+        table = kind.table
+        note = table.update().where(table.c.task == task_of(uuid)).values(pushed=now())
+        await self._store.write(lambda c: c.execute(note))
+
+    @contextmanager
+    def listening(self, on_ready: OnReady) -> Iterator[None]:
+        """Within the context, `on_ready` is called in the event loop with uplets that became ready, once that
+        is committed. It must not block."""
+        self._listeners.append(on_ready)
+        try:
+            yield
+        finally:
+            self._listeners.remove(on_ready)
+
+    async def _write(self, work: Callable[[sa.Connection], tuple[T, list[Moved]]]) -> T:
+        """Carry out a write, then tell of the uplets that it moved."""
+        found, moved = await self._store.write(work)
+        self.tell(moved)
+        return found
+
+    def tell(self, moved: Sequence[Moved]) -> None:
+        """Tell of uplets whose change of status is committed."""
+        for _, task, status in moved:
+            self._events.tell(task, "status", {"status": status.value, "error": None})
+        if became := ready(moved):
+            for on_ready in list(self._listeners):
+                on_ready(became)
+
+
+def release(connection: sa.Connection, task: str) -> Moved | None:
+    """As `Uplets.release`, within a write; its caller passes what it gives to `Uplets.tell` afterwards."""
+    kind = connection.scalar(sa.select(tasks.c.kind).where(tasks.c.id == task))
+    if kind not in set(UpletKind):
+        return None
+    return task_rows.release(connection, UpletKind(kind), task, "")
