@@ -53,7 +53,7 @@ class Node:
         self.config = config
         self.name = config.display_name
         self.role = config.role
-        self.files_url = ""
+        self.url = self.files_url = ""
         self._exit = AsyncExitStack()
 
     async def start(self) -> None:
@@ -151,7 +151,7 @@ class Node:
             self.encoders,
         )
         self.tasks = Tasks(self.store, self.events, self.jobs)
-        self.uplets = Uplets(self.store, self.events, lambda: f"{self.files_url}/morpheo/model/")
+        self.uplets = Uplets(self.store, self.events, lambda: self.url)
         self.reports = Reports(self.store, self.tasks)
         self.pipelines = Pipelines(self.store, self.tasks)
         self.project_removal = ProjectRemoval(self.store, self.tasks)
@@ -173,7 +173,7 @@ class Node:
 
     async def announce(self, url: str, files_url: str) -> None:
         """Write credentials.json (0600), once it is known under which addresses the node answers."""
-        self.files_url = files_url
+        self.url, self.files_url = url, files_url
         content = {
             "access_key": self.first_key.access_key,
             "secret_key": self.first_key.secret_key,

@@ -99,10 +99,10 @@ def finish(
     learned: Learned | None,
     actor: AccessKey,
     events: Events,
-    uri: str,
+    storage: str,
 ) -> list[Moved]:
-    """It is done, with what was learned, or it failed. uri: what stands before a model's uuid in the address
-    of its file. Raises BadRequest, Forbidden; nothing has changed then."""
+    """It is done, with what was learned, or it failed. storage: the address of the storage service, where the
+    model is. Raises BadRequest, Forbidden; nothing has changed then."""
     row = opened(connection, LEARN, key, actor)
     if learned is None:
         return [task_rows.end(connection, LEARN, row.task, None, actor.user)]
@@ -114,7 +114,7 @@ def finish(
     figures = {"perf": learned.perf, "train_perf": learned.train_perf, "test_perf": learned.test_perf}
     connection.execute(learnuplets.update().where(learnuplets.c.task == row.task).values(figures))
     events.keep_value(connection, row.task, "perf", learned.perf)
-    _keep_model(connection, row, uri)
+    _keep_model(connection, row, storage)
     result = {"perf": learned.perf, "model": row.model_end}
     moved = task_rows.end(connection, LEARN, row.task, result, actor.user)
     return [moved, *_hand_on(connection, row.algo, row.rank, actor.user)]
@@ -159,11 +159,11 @@ def _hand_on(connection: sa.Connection, algo: str, rank: int, user: str) -> list
     return [task_rows.make_ready(connection, LEARN, following, user)]
 
 
-def _keep_model(connection: sa.Connection, row: sa.Row[Any], uri: str) -> None:
+def _keep_model(connection: sa.Connection, row: sa.Row[Any], storage: str) -> None:
     """The model of a learnuplet is a model of its task, ready for others."""
     given = {
         "name": f"model of {row.name}",
-        "uri": f"{uri}{row.model_end}",
+        "uri": f"{storage}/model/{row.model_end}/blob",
         "comment": f"learnuplet {uuid_of(row.task)}",
         "project": row.project_id,
         "task": row.task,

@@ -31,9 +31,9 @@ OnReady = Callable[[Sequence[Ready]], None]
 class Uplets:
     """Problems, algorithms, data, and the work on them. Ids are texts of whoever makes a thing."""
 
-    def __init__(self, store: Store, events: Events, model_uri: Callable[[], str]) -> None:
-        """model_uri: what stands before a model's uuid in the address of its file."""
-        self._store, self._events, self._model_uri = store, events, model_uri
+    def __init__(self, store: Store, events: Events, url: Callable[[], str]) -> None:
+        """url: where the node answers, which is known only once it does."""
+        self._store, self._events, self._url = store, events, url
         self._listeners: list[OnReady] = []
 
     # --- register -------------------------------------------------------------------------------------------
@@ -111,8 +111,10 @@ class Uplets:
 
     async def finish_learning(self, uuid: str, learned: Learned | None, actor: AccessKey) -> None:
         """A learnuplet is done, or failed (None). Raises BadRequest, Forbidden."""
-        uri = self._model_uri()
-        await self._write(lambda c: (None, learnuplets.finish(c, uuid, learned, actor, self._events, uri)))
+        storage = f"{self._url()}/storage"
+        await self._write(
+            lambda c: (None, learnuplets.finish(c, uuid, learned, actor, self._events, storage))
+        )
 
     async def finish_prediction(
         self, uuid: str, prediction: str | None, actor: AccessKey, *, failed: bool
