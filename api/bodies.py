@@ -26,6 +26,7 @@ LARGE: Final = 64 * 2**10
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Bodies:
@@ -92,7 +93,8 @@ class Bodies:
 
 
 async def parse_json(body: bytes, *, constants: bool = False) -> Any:
-    """The JSON value in a body; raises `Problem` 400. NaN and Infinity are let in if `constants`."""
+    """The JSON value in a body; raises `Problem` 400, also for NUL characters, which no database keeps in a
+    text. NaN and Infinity are let in if `constants`."""
     decoder = _LENIENT if constants else _STRICT
     if len(body) < LARGE:
         return _parse(body, decoder)
@@ -105,6 +107,8 @@ def _parse(body: bytes, decoder: json.JSONDecoder) -> Any:
         value = decoder.decode(text) if len(body) < LARGE else _in_steps(text, decoder)
         if _SURROGATE.search(body):
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not text
+        if b"\\u0000" in body and _NUL.search(body):
+            raise bad_request("The request body has a text with a NUL character.", "Leave it out.")
     except UnicodeError:
         raise bad_request("The request body is not UTF-8 text.") from None
     except json.JSONDecodeError as error:

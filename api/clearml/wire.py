@@ -30,6 +30,7 @@ PATHS: Final = (
 NDJSON: Final = "application/json-lines"
 _FORM: Final = "application/x-www-form-urlencoded"
 _NAME: Final = re.compile(r"([A-Za-z0-9_]+\.[A-Za-z0-9_]+)/?")
+_NUL: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _LONGEST_NUMBER: Final = 18
 _DEEPEST: Final = 16
 _COMPRESSED_FROM: Final = 2048
@@ -103,7 +104,12 @@ async def parse_body(request: web.Request, data: bytes) -> tuple[dict[str, Any],
 
 
 def parse_lines(data: bytes) -> list[Any]:
-    """The JSON values of an NDJSON body. Raises `ApiError` 400/12 naming the line that is not one."""
+    """The JSON values of an NDJSON body. Raises `ApiError` 400/12 naming the line that is not one.
+
+    NUL characters, as a training's log may hold, are replaced: no database keeps them, and the rest is good.
+    """
+    if b"\\u0000" in data:
+        data = _NUL.sub(rb"\1\\ufffd", data)
     lines = data.split(b"\n")
     try:
         # A line feed never stands inside a JSON value: between two of them it is as good as a comma.
@@ -139,10 +145,13 @@ def _form(data: bytes) -> list[tuple[str, str]]:
 def merge(body: dict[str, Any], arguments: Iterable[tuple[str, str]]) -> None:
     """Merge arguments of a query or form into a body: `a.b` nests, `x[]` is a list, digits are a number.
 
-    An argument given several times is a list too. Raises `ApiError` 400/12 for a name that is too deep.
+    An argument given several times is a list too. Raises `ApiError` 400/12 for a name that is too deep, and
+    for NUL characters.
     """
     given: dict[str, list[Any]] = {}
     for name, text in arguments:
+        if "\x00" in name or "\x00" in text:
+            raise ApiError(400, 12, "an argument has a NUL character")
         given.setdefault(name, []).append(_argument(text))
     for name, values in given.items():
         path = name.removesuffix("[]").split(".")

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from pydantic_core import from_json
 
-from node.errors import Unavailable
+from node.errors import BadRequest, Unavailable
 from node.store.functions import pattern_found
 from node.store.migrations import MigrationError, prepare_schema
 
@@ -36,6 +36,9 @@ READERS = 4
 
 READ_SECONDS = 30
 """How long PostgreSQL may take to read something; SQLite's slow functions have limits of their own."""
+
+_NUL_ERRORS = ("NUL (0x00)", "\\u0000")
+"""PostgreSQL's words, and its driver's, for a text that they cannot hold."""
 
 MAX_RECALLED = 1024
 """Answers of `recall` kept at most."""
@@ -113,7 +116,8 @@ class Store:
         return future
 
     async def write(self, work: Work[T]) -> T:
-        """Carry out `work` in a transaction; returns its result once that is committed.
+        """Carry out `work` in a transaction; returns its result once that is committed. Raises BadRequest for
+        a text with a NUL character, if the database cannot hold one (PostgreSQL).
 
         Work that has begun is never abandoned: a caller that is cancelled waits no longer, but the write
         goes through.
@@ -121,7 +125,8 @@ class Store:
         return await asyncio.shield(self.submit(work))
 
     async def read(self, work: Work[T]) -> T:
-        """Carry out `work`, which only reads, on one consistent snapshot of the database."""
+        """Carry out `work`, which only reads, on one consistent snapshot of the database. Raises BadRequest
+        as `write` does."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     async def recall(self, key: Hashable, work: Work[T]) -> T:
@@ -203,8 +208,11 @@ class Store:
 
     def _read(self, work: Work[T]) -> T:
         assert self._read_engine is not None, "the store is not open"  # noqa: S101
-        with self._read_engine.begin() as connection:
-            return work(connection)
+        try:
+            with self._read_engine.begin() as connection:
+                return work(connection)
+        except sa.exc.DataError as error:
+            raise _refused(error) from error
 
     def _write_loop(self) -> None:
         assert self._write_engine is not None  # noqa: S101
@@ -241,7 +249,7 @@ class Store:
                         with connection.begin_nested():
                             write.result = write.work(connection)
                     except Exception as error:
-                        write.error = error
+                        write.error = _refused(error) if isinstance(error, sa.exc.DataError) else error
                         if not _in_transaction(connection):
                             # A full disk makes SQLite undo the whole transaction, what came before included.
                             write.error = None
@@ -253,6 +261,13 @@ class Store:
                     f"nothing was committed: {getattr(error, 'orig', error)}",
                     "nothing has changed; see to the node's disk, then try again",
                 )
+
+
+def _refused(error: sa.exc.DataError) -> Exception:
+    """What to tell of a value that the database has refused."""
+    if any(words in str(error.orig) for words in _NUL_ERRORS):
+        return BadRequest("a text has a NUL character, which the database cannot hold", "leave it out")
+    return error
 
 
 def _settle_all(writes: list[_Write]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from node.tracking.errors import BadFieldValue
+from node.tracking.postgresql_patterns import for_postgresql
 
 Path = tuple[str, ...]
 
@@ -31,6 +32,16 @@ class _PathType(sa.types.TypeDecorator[Path]):
         if dialect.name == "postgresql":
             return "{" + ",".join(keys) + "}"
         return "".join(["$", *(f".{key}" for key in keys)])
+
+
+class _PatternType(sa.types.TypeDecorator[str]):
+    """A regular expression, as each database writes it."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return for_postgresql(value) if value is not None and dialect.name == "postgresql" else value
 
 
 class _Kind(FunctionElement[str]):
@@ -68,7 +79,7 @@ class IncludesAnyCase(FunctionElement[bool]):
     inherit_cache = True
 
 
-class Found(FunctionElement[bool]):
+class _Found(FunctionElement[bool]):
     """(pattern, text): whether the regular expression is found in the text."""
 
     type = sa.Boolean()
@@ -138,13 +149,13 @@ def _includes_any_case_pg(element: IncludesAnyCase, compiler: SQLCompiler, **kw:
     return "({} ILIKE {} ESCAPE '~')".format(*_sql(element, compiler, **kw))
 
 
-@compiles(Found)
-def _found(element: Found, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_Found)
+def _found(element: _Found, compiler: SQLCompiler, **kw: Any) -> str:
     return "pattern_found({}, {})".format(*_sql(element, compiler, **kw))
 
 
-@compiles(Found, "postgresql")
-def _found_pg(element: Found, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_Found, "postgresql")
+def _found_pg(element: _Found, compiler: SQLCompiler, **kw: Any) -> str:
     pattern, text = _sql(element, compiler, **kw)
     return f"({text} ~ {pattern})"
 
@@ -157,6 +168,11 @@ def _codepoints(element: Codepoints, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(Codepoints, "postgresql")
 def _codepoints_pg(element: Codepoints, compiler: SQLCompiler, **kw: Any) -> str:
     return '{} COLLATE "C"'.format(*_sql(element, compiler, **kw))
+
+
+def pattern_found(pattern: str, text: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a regular expression is found in a text; NULL if that is NULL."""
+    return _Found(sa.literal(pattern, _PatternType()), text)
 
 
 def _at(document: ColumnElement[Any], path: Path) -> tuple[_Kind, _Scalar]:

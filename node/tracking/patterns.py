@@ -15,10 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.sql.expression import ColumnElement
 
 from node.tracking.errors import BadPattern
-from node.tracking.json_sql import Found, Includes, IncludesAnyCase
+from node.tracking.json_sql import Includes, IncludesAnyCase, pattern_found
 
 _PLAIN = re.compile(r"(?P<start>\^?)(?P<text>(?:[^\\.^$*+?{}\[\]|()]|\\[^\w\s]|\\ )*)(?P<end>\$?)", re.DOTALL)
 _PART = re.compile(r"(?P<letter>[^\\.^$*+?]|\\[^\w\s])(?:(?P<repeated>\+)|(?![*?+]))|\\.[*?+]*|.", re.DOTALL)
+_CODED = re.compile(r"\\[^\W_AZBbDdSsWw]")
+"""What stands for a letter by its number or name, or for an earlier group."""
+
 _WILD = re.compile(r"[%_~]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
@@ -42,7 +45,7 @@ class Pattern:
     def found_in(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether a column or expression matches; NULL if that is NULL."""
         if self.plain is None or (self.at_end and not self.at_start):
-            found = Found(sa.literal(f"{ANY_CASE}{self.source}" if self.ignore_case else self.source), text)
+            found = pattern_found(f"{ANY_CASE}{self.source}" if self.ignore_case else self.source, text)
             # Most texts lack a part that every match must have, and that is seen quickly.
             needed = self.plain or self.needed
             return sa.and_(self._including(text, needed), found) if needed else found
@@ -71,7 +74,7 @@ def read_pattern(value: Any, field: str, *, ignore_case: bool = False) -> Patter
         raise BadPattern(
             f"{value!r} is not a regular expression ({field}): {error}", "escape what is meant literally"
         ) from None
-    if value.startswith(ANY_CASE):  # PostgreSQL takes it once, and we may say it ourselves
+    if value.startswith(ANY_CASE):  # we may say it ourselves
         value, ignore_case = value.removeprefix(ANY_CASE), True
     plain = _PLAIN.fullmatch(value)
     text = None if plain is None else _ESCAPE.sub(r"\1", plain["text"])
@@ -82,7 +85,7 @@ def read_pattern(value: Any, field: str, *, ignore_case: bool = False) -> Patter
 
 def _needed(pattern: str, *, ascii_only: bool) -> str:
     """The longest text that must be in whatever matches a pattern; "" if that is not easily told."""
-    if any(sign in pattern for sign in "|([{"):
+    if any(sign in pattern for sign in "|([{") or _CODED.search(pattern):
         return ""
     runs = [""]
     for part in _PART.finditer(pattern):

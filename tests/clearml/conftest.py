@@ -26,6 +26,22 @@ from node.node import Node
 SCRIPT_SECONDS = 120.0
 """How long a script may take: it hangs if a reply is not as the SDK wants it."""
 
+ON_BOTH = {
+    "test_bad_input",
+    "test_events",
+    "test_jobs",
+    "test_many",
+    "test_models",
+    "test_organization",
+    "test_project_removal",
+    "test_projects",
+    "test_queues",
+    "test_reports",
+    "test_tasks",
+    "test_workers",
+}
+"""Modules whose tests run on SQLite and on PostgreSQL; the others have SQLite alone."""
+
 
 @dataclass
 class Reply:
@@ -119,8 +135,24 @@ async def running(home: Path, **settings: Any) -> AsyncIterator[Running]:
 
 
 @pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(tmp_path / "home") as it:
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """A new database on PostgreSQL; None: the node makes its own, on SQLite."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    return request.getfixturevalue("postgresql").make_database()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The modules that ask and change most do so on both databases."""
+    if "database_url" in metafunc.fixturenames and metafunc.module.__name__.split(".")[-1] in ON_BOTH:
+        if any(mark.args[0] == "database_url" for mark in metafunc.definition.iter_markers("parametrize")):
+            return
+        metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+async def served(tmp_path: Path, database_url: str | None) -> AsyncIterator[Running]:
+    async with running(tmp_path / "home", database_url=database_url) as it:
         yield it
 
 

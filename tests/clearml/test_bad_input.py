@@ -46,6 +46,25 @@ async def test_batches_of_anything_are_refused_or_taken(admin):
                 assert reply.status < 500, (endpoint.name, reply.meta)
 
 
+async def test_a_nul_character_is_refused_wherever_a_text_may_be(admin):
+    for body in ({"task": "\x00"}, {"task": "a\x00b"}, {"project": ["\x00"]}, {"x": {"\x00": 1}}):
+        reply = await admin.send("tasks.get_all", json.dumps(body))
+        assert reply.code == (400, 12) and "NUL" in reply.meta["result_msg"]
+    assert (await admin.send("tasks.get_by_id?task=%00")).code == (400, 12)
+    assert (await admin("projects.create", name="two \\u0000 words")).status == 200  # a backslash, and no NUL
+
+
+async def test_nul_characters_in_a_batch_are_replaced(admin):
+    task = (await admin("tasks.create", name="reports", type="training")).data["id"]
+    lines = [{"type": "log", "task": task, "msg": "10%\x00", "level": "in\x00fo", "worker": "\x00"}]
+    lines += [{"type": "training_stats_scalar", "task": task, "metric": "\x00", "variant": "v", "value": 1.0}]
+    assert (await admin.batch("events.add_batch", lines)).data["added"] == 2
+    log = (await admin("events.get_task_log", task=task)).data["events"]
+    assert [event["msg"] for event in log] == ["10%\ufffd"]
+    found = (await admin("events.get_scalar_metrics_and_variants", task=task)).data["metrics"]
+    assert found == {"\ufffd": ["v"]}
+
+
 @pytest.mark.parametrize(
     "query", ["?x[]=1&x[]=2&x.y=3", "?.=.", "?%00=%ff", "?a.b=1&a=2", "?" + "a.b" * 2000]
 )

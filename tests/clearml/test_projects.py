@@ -214,6 +214,7 @@ async def test_unknown_projects(admin, action):
     assert (await admin(f"projects.{action}", project="none", new_location="abc")).code == (400, 401)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whose plan this is
 async def test_a_list_of_a_hundred_thousand_tasks_is_not_read_for_statistics(admin, served):
     """Statistics are grouped by the database: the plan uses the index by project."""
     query = sa.select(sa.func.count()).where(tasks.c.project_id.in_(["a"]))

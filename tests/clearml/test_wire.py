@@ -163,9 +163,9 @@ def test_any_arguments_merge_into_an_object(arguments):
 
 
 def test_lines_of_a_batch_may_hold_what_trainings_print():
-    lines = [{"msg": "café\u0000"}, {"value": float("inf")}, {"msg": "half \ud800"}]
+    lines = [{"msg": "café \\u0000"}, {"value": float("inf")}, {"msg": "half \ud800"}, {"msg": "\u0000 none"}]
     text = "\n\n".join(json.dumps(line) for line in lines).encode()
-    assert wire.parse_lines(text) == [*lines[:2], {"msg": "half ?"}]
+    assert wire.parse_lines(text) == [*lines[:2], {"msg": "half ?"}, {"msg": "\ufffd none"}]
 
 
 async def test_null_is_absent_and_unknown_keys_are_ignored(admin):

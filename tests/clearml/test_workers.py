@@ -86,7 +86,7 @@ async def test_the_node_itself_is_among_the_workers(served, admin):
         ("register", {}, (400, 12)),
         ("register", {"worker": "a", "queues": ["none"]}, (400, 701)),
         ("register", {"worker": "a", "timeout": 0}, (400, 12)),
-        ("register", {"worker": "a\u0000"}, (400, 16)),
+        ("register", {"worker": "a\u0000"}, (400, 12)),
         ("register", {"worker": ""}, (400, 16)),
         ("status_report", {"worker": "a"}, (400, 12)),
         ("status_report", {"worker": "a", "timestamp": 1, "task": "none"}, (400, 101)),

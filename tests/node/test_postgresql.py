@@ -7,11 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as postgresql_types
 
 from federation.statistics import Schema, Table
 from node.config import NodeConfig
+from node.errors import BadRequest
 from node.node import Node
-from node.store import StoreError
+from node.store import Store, StoreError
+from node.store.schema import meta
 from node.tasks import TaskStatus
 
 
@@ -38,6 +42,21 @@ async def test_what_a_node_learned_is_there_after_its_restart(
         found = await node.tasks.find({"tags": ["x"], "status": ["in_progress"]})
         assert [document["name"] for document in found.documents] == ["tracked"]
     assert not (tmp_path / "home" / "node.sqlite").exists()
+
+
+async def test_what_the_database_cannot_hold_is_a_bad_request(postgresql) -> None:
+    store = Store(postgresql.make_database())
+    await store.open()
+    try:
+        for work in (
+            lambda c: c.execute(meta.insert().values(key="a\x00", value="")),
+            lambda c: c.execute(sa.select(sa.cast({"a": "\x00"}, postgresql_types.JSONB))),
+        ):
+            for run in (store.read, store.write):
+                with pytest.raises(BadRequest, match="NUL"):
+                    await run(work)
+    finally:
+        await store.close()
 
 
 async def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:

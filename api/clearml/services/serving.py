@@ -11,11 +11,8 @@ from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.times import iso
 from node.tracking.serving import TIMEOUT, Container, Said
 
-_STORABLE: Final = r"^[^\x00]*$"
-"""No database keeps a NUL character in a text, and none can be asked for one."""
-
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_STORABLE)]
-Text = Annotated[str, Field(max_length=2000, pattern=_STORABLE)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(max_length=2000)]
 Figure = Annotated[float, Field(ge=0, le=1e18, allow_inf_nan=False)]
 
 _PER_INTERVAL: Final = 60.0

@@ -9,11 +9,8 @@ from pydantic import Field
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.times import iso
 
-_STORABLE: Final = r"^[^\x00]*$"
-"""No database keeps a NUL character in a text."""
-
-Text = Annotated[str, Field(max_length=2000, pattern=_STORABLE)]
-Credentials = Annotated[str, Field(max_length=20_000, pattern=_STORABLE)]
+Text = Annotated[str, Field(max_length=2000)]
+Credentials = Annotated[str, Field(max_length=20_000)]
 
 _MOST: Final = 1000
 
