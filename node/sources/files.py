@@ -43,7 +43,7 @@ def open_source(path: str | Path, format: str | None = None, separator: str | No
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist, or this node may not see it"
         raise SourceError(f"{path} {what}: give the path of a file on the node's machine")
-    _require_pyarrow()
+    require_pyarrow()
     return CsvSource(path, separator) if kind == "csv" else ParquetSource(path)
 
 
@@ -181,7 +181,8 @@ def _same(batch: Any) -> Any:
     return batch
 
 
-def _require_pyarrow() -> None:
+def require_pyarrow() -> None:
+    """Raise SourceError if it is not installed."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:

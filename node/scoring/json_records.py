@@ -1,0 +1,227 @@
+"""Records in JSON: a list of objects, or one object; read a record at a time and written as a list."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from codecs import getincrementaldecoder
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+
+from node.scoring.fields import Column
+from node.scoring.paths import Path, PathError, Record, kind_of
+from node.sources import SourceError
+
+BLOCK: Final = 1 << 20
+"""Bytes that are read at a time."""
+
+LONGEST: Final = 64 << 20
+"""Characters of one record."""
+
+BATCH: Final = 1 << 14
+"""Records that are given at a time at most; fewer, if they are large."""
+
+_SPACE: Final = " \t\n\r"
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Consecutive records. first: the number of the first; done of total: bytes of the file."""
+
+    records: list[Record]
+    first: int
+    done: int
+    total: int
+
+    @property
+    def rows(self) -> int:
+        return len(self.records)
+
+    def column(self, path: Path) -> Column:
+        """The values at a path, None where there is none. Raises SourceError where a record is of another
+        form."""
+        name = path.steps[0]
+        if len(path.steps) == 1 and isinstance(name, str):
+            return [record.get(name) for record in self.records]
+        found = []
+        for at, record in enumerate(self.records, self.first):
+            try:
+                found.append(path.read(record))
+            except PathError as error:
+                raise SourceError(f"record {at}: {error}") from None
+        return found
+
+
+class JsonRecords:
+    """A file of records."""
+
+    def __init__(self, path: FilePath) -> None:
+        self.path = path
+
+    def check(self, _path: Path, _field: Path, _named: str) -> None:
+        """Each record says itself what it has."""
+
+    def batches(self, _wanted: Sequence[Path] | None = None) -> Iterator[Objects]:
+        """The records. Raises SourceError naming the record."""
+        with self.path.open("rb") as file:
+            total = os.fstat(file.fileno()).st_size
+            text, first, done = _Text(file), 1, 0
+            held: list[Record] = []
+            for record in text.records():
+                held.append(record)
+                if len(held) == BATCH or file.tell() - done > BLOCK:
+                    done = file.tell()
+                    yield Objects(held, first, done, total)
+                    first += len(held)
+                    held = []
+            if held:
+                yield Objects(held, first, total, total)
+
+
+class _Text:
+    """The text of a file, decoded and taken from the front."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decoder = getincrementaldecoder("utf-8-sig")()
+        self._held, self._at, self._ended = "", 0, False
+        self._record = 0
+        # Not `JSONDecoder.decode`: a record is taken from the front of the text, whatever is behind it.
+        self._decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
+
+    def records(self) -> Iterator[Record]:
+        opening = self._next_character()
+        if opening == "{":
+            self._record = 1
+            yield self._object()
+        elif opening == "[":
+            self._at += 1
+            yield from self._listed()
+        else:
+            raise SourceError("the JSON is neither a list of records nor an object: write [{…}, {…}]")
+        if self._next_character():
+            raise SourceError(f"something follows the JSON, after {self._record:,} records")
+
+    def _listed(self) -> Iterator[Record]:
+        if self._next_character() == "]":
+            self._at += 1
+            return
+        while True:
+            self._record += 1
+            self._next_character()
+            yield self._object()
+            mark = self._next_character()
+            if mark not in (",", "]"):
+                raise SourceError(
+                    f"after record {self._record} there is {mark!a}, where a comma or the end of the list "
+                    "should be"
+                    if mark
+                    else f"the JSON ends after record {self._record}, before its list is closed"
+                )
+            self._at += 1
+            if mark == "]":
+                return
+
+    def _object(self) -> Record:
+        size = BLOCK
+        while True:
+            try:
+                found, self._at = self._decode(self._held, self._at)
+                break
+            except RecursionError:
+                raise SourceError(f"record {self._record} is nested too deeply") from None
+            except json.JSONDecodeError as error:
+                if len(self._held) - self._at > LONGEST:
+                    raise SourceError(
+                        f"record {self._record} is longer than {LONGEST >> 20} MB, or not valid JSON: "
+                        f"{error.msg}"
+                    ) from None
+                if not self._more(size):
+                    raise SourceError(
+                        f"record {self._record} is not valid JSON: {error.msg} at its character "
+                        f"{error.pos - self._at + 1}"
+                    ) from None
+                size *= 2
+            except ValueError as error:  # a number of thousands of digits, NaN
+                raise SourceError(f"record {self._record}: {str(error)[:200]}") from None
+        if not isinstance(found, dict):
+            raise SourceError(f"record {self._record} is {kind_of(found)}, not an object")
+        return found
+
+    def _next_character(self) -> str:
+        """The first character that is no space, "" at the end."""
+        while True:
+            while self._at < len(self._held) and self._held[self._at] in _SPACE:
+                self._at += 1
+            if self._at < len(self._held):
+                return self._held[self._at]
+            if not self._more(BLOCK):
+                return ""
+
+    def _more(self, size: int) -> bool:
+        """Read on; False at the end of the file."""
+        if self._ended:
+            return False
+        data = self._file.read(size)
+        self._ended = not data
+        try:
+            text = self._decoder.decode(data, final=self._ended)
+        except UnicodeDecodeError:
+            raise SourceError(
+                f"record {max(self._record, 1)} or one after it is not in UTF-8; save the file in it"
+            ) from None
+        self._held = self._held[self._at :] + text
+        self._at = 0
+        return not self._ended
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+class JsonWriter:
+    """Writes records to a file as one list."""
+
+    def __init__(self, file: BinaryIO, paths: Sequence[Path]) -> None:
+        self._file, self._paths = file, paths
+        self._simple = all(len(path.steps) == 1 for path in paths)
+        self._between = b"["
+
+    def write(self, columns: Sequence[Column], _rows: int, first: int) -> None:
+        """Raises SourceError for values that contradict each other's paths."""
+        rows = zip(*(_values(column) for column in columns), strict=True)
+        if self._simple:
+            names = [path.steps[0] for path in self._paths]
+            records = [dict(zip(names, row, strict=True)) for row in rows]
+        else:
+            records = [self._record(row, at) for at, row in enumerate(rows, first)]
+        if records:
+            self._file.write(self._between + json.dumps(records, allow_nan=False).encode()[1:-1])
+            self._between = b",\n"
+
+    def _record(self, row: Sequence[Any], number: int) -> Any:
+        record: Record = {}
+        try:
+            for path, value in zip(self._paths, row, strict=True):
+                path.write(record, value)
+        except PathError as error:
+            raise SourceError(f"record {number}: {error}") from None
+        return record
+
+    def end(self) -> None:
+        self._file.write(b"[]" if self._between == b"[" else b"]")
+
+
+def _values(column: Column) -> list[Any]:
+    """A column as JSON has it: what is not finite is no number."""
+    values: list[Any] = column if isinstance(column, list) else column.tolist()
+    if isinstance(column, np.ndarray) and column.dtype.kind == "f" and not np.isfinite(column).all():
+        return [value if math.isfinite(value) else None for value in values]
+    if isinstance(column, np.ndarray) and column.dtype.kind == "O":
+        return [None if isinstance(value, float) and not math.isfinite(value) else value for value in values]
+    return values
