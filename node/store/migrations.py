@@ -316,5 +316,41 @@ def _name_users(operations: Operations) -> None:
     operations.bulk_insert(users, [{**row, "preferences": {}} for row in rows])
 
 
-STEPS: dict[int, tuple[Callable[[Operations], None], ...]] = {3: (_track_tasks, _gather_events, _name_users)}
+# --- version 4 --------------------------------------------------------------------------------------------
+
+
+def _flag_tasks(operations: Operations) -> None:
+    """Two system tags as columns, in the indexes from which lists and counts are read."""
+    flags = ("archived", "hidden")
+    sqlite = operations.get_bind().dialect.name == "sqlite"
+    with operations.batch_alter_table("tasks", recreate="always" if sqlite else "never") as batch:
+        before = "company"
+        for flag in flags:
+            column = sa.Column(flag, sa.Boolean, nullable=False, server_default=sa.false())
+            batch.add_column(column, insert_after=before if sqlite else None)
+            before = flag
+        for name in ("tasks_counted", *(("tasks_listed", "tasks_listed_by_created") if sqlite else ())):
+            batch.drop_index(name)
+    labels = sa.table("labels", *map(sa.column, ("collection", "id", "field", "value")))
+    tasks = sa.table("tasks", sa.column("id"), *(sa.column(flag, sa.Boolean) for flag in flags))
+    if sa.inspect(operations.get_bind()).has_table("labels"):  # version 2 had none
+        for flag in flags:
+            mine = (labels.c.collection == "tasks") & (labels.c.field == "system_tags")
+            tagged = sa.select(labels.c.id).where(mine, labels.c.value == flag)
+            operations.execute(tasks.update().where(tasks.c.id.in_(tagged)).values({flag: True}))
+    counted = ["project_id", "status", *flags, "started", "completed", "last_update"]
+    operations.create_index("tasks_counted", "tasks", counted)
+    if sqlite:
+        text = "type owner project_id queue created started completed active_duration status_changed "
+        text += "last_change last_iteration last_worker parent name comment id"
+        listed = ["last_update", "company", *flags, "status", *text.split()]
+        operations.create_index("tasks_listed", "tasks", listed)
+        others = [name for name in listed if name != "created"]
+        operations.create_index("tasks_listed_by_created", "tasks", ["created", *others])
+
+
+STEPS: dict[int, tuple[Callable[[Operations], None], ...]] = {
+    3: (_track_tasks, _gather_events, _name_users),
+    4: (_flag_tasks,),
+}
 """What makes the tables of each version out of those of the version before."""

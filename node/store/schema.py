@@ -17,10 +17,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change of a table below; `node.store.migrations` has a step for each. What a version
 adds are tables, they are made when a store of an older one is opened, and need no step."""
 
@@ -169,6 +170,8 @@ window_pieces = Table(
 LISTED = (
     "last_update",
     "company",
+    "archived",
+    "hidden",
     "status",
     "type",
     "owner",
@@ -188,6 +191,9 @@ LISTED = (
     "id",
 )
 """The columns of tasks that lists are filtered and ordered by."""
+
+COUNTED = ("project_id", "status", "archived", "hidden", "started", "completed", "last_update")
+"""The columns of tasks from which is counted what projects hold."""
 
 # All work: the node's own jobs, and (of the kind "external") what clients and agents run. The columns from
 # `name` on, and `document` with the rest, are ClearML's view of it: see node.tracking.
@@ -210,6 +216,9 @@ tasks = Table(
     Column("name", Text, nullable=False, server_default=""),
     Column("type", String(32), nullable=False, server_default="custom"),
     Column("company", String(32), nullable=False, server_default=COMPANY),
+    # Whether they are among the system tags: almost every list asks for what is neither.
+    Column("archived", Boolean, nullable=False, server_default=false()),
+    Column("hidden", Boolean, nullable=False, server_default=false()),
     # A row of tracking_projects; not `project`, which is one of statistics.
     Column("project_id", String(32)),
     Column("parent", Text),
@@ -246,8 +255,7 @@ tasks = Table(
     Index("tasks_listed_by_created", "created", *(n for n in LISTED if n != "created")).ddl_if(
         dialect="sqlite"
     ),
-    # What is counted of projects.
-    Index("tasks_counted", "project_id", "status", "id", "started", "completed", "last_update"),
+    Index("tasks_counted", *COUNTED),
     Index("tasks_by_name", "name"),
     Index("tasks_by_parent", "parent"),
 )

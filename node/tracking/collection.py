@@ -28,7 +28,8 @@ class Collection:
     """A kind of document.
 
     name: as in the table `labels`, and in messages (without its s); columns: the fields that are columns, by
-    their dotted path; labels: the fields whose values are in the table `labels`; maps: the fields with free
+    their dotted path; labels: the fields whose values are in the table `labels`; flags: system tags that are
+    columns too, whether a document has them; maps: the fields with free
     keys, in which any dot may stand. The rest is what requests may ask for: `lists` by value, `patterns` by
     regular expression, `ranges` by limits, `times` by date conditions, `equals` by equality, `search` in
     full text; a name that ends with * is a beginning. hidden: the system tag of what is listed only if asked
@@ -42,6 +43,7 @@ class Collection:
     unknown: type[NotFound]
     columns: Mapping[str, str]
     labels: tuple[str, ...] = ("tags", "system_tags")
+    flags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     maps: Mapping[str, Keys] = field(default_factory=lambda: MappingProxyType({}))
     lists: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
@@ -111,6 +113,7 @@ TASKS = Collection(
         }
     ),
     labels=("tags", "system_tags", "models.input.model", "models.output.model"),
+    flags=MappingProxyType({"archived": "archived", "hidden": "hidden"}),
     maps=MappingProxyType(
         {
             "hyperparams": Keys(2, item=True),

@@ -118,8 +118,9 @@ def insert(
     Raises NameTaken, and BadFieldValue for what cannot be stored.
     """
     values, rest = _split(collection, document)
+    row = {**columns, **values, **_flags(collection, document), "document": rest}
     try:
-        connection.execute(collection.table.insert().values({**columns, **values, "document": rest}))
+        connection.execute(collection.table.insert().values(row))
     except sa.exc.IntegrityError:
         raise _taken(collection, document) from None
     _label(connection, collection, document["id"], document)
@@ -151,7 +152,7 @@ def update(
         inner, rest = _split(collection, fields)
         inner = {name: inner.get(name) for name in _inside(collection, fields)}
         kept = {name: value for name, value in before.document.items() if name not in fields}
-        values = {**inner, **values, "document": kept | rest}
+        values = {**inner, **values, **_flags(collection, fields), "document": kept | rest}
     try:
         changed = connection.execute(table.update().where(mine).values(values)).rowcount == 1
     except sa.exc.IntegrityError:
@@ -270,6 +271,14 @@ def check_storable(document: Document) -> None:
         raise BadFieldValue(f"a value cannot be stored: {error}", "send what JSON can say") from None
     if "\\u0000" in text and _NUL.search(text):
         raise BadFieldValue("a text has a NUL character, which cannot be stored", "leave it out")
+
+
+def _flags(collection: Collection, fields: Mapping[str, Any]) -> dict[str, bool]:
+    """The columns of the flags, if there are system tags among the fields."""
+    if "system_tags" not in fields:
+        return {}
+    tags = _values(fields, ["system_tags"])
+    return {column: tag in tags for tag, column in collection.flags.items()}
 
 
 def _label(connection: sa.Connection, collection: Collection, key: str, document: Mapping[str, Any]) -> None:

@@ -136,21 +136,25 @@ class LabelField:
     """A list of labels, which are rows of their own.
 
     Who has a label is looked up in the set of those who have it, and that set never chooses the rows (hence
-    the id as an expression): rows are read in the order wanted, and only until enough are found.
+    the id as an expression): rows are read in the order wanted, and only until enough are found. Flags are
+    seen in the rows themselves.
     """
 
     collection: Collection
     name: str
 
     def one_of(self, values: Sequence[str]) -> Condition:
-        return self._has(labels.c.value.in_(values))
+        flags, others = self._apart(values)
+        return sa.or_(*flags, *(self._has(other) for other in others))
 
     def none_of(self, values: Sequence[str]) -> Condition:
-        return self._id().not_in(self._who(labels.c.value.in_(values)))
+        flags, others = self._apart(values)
+        return sa.and_(*map(sa.not_, flags), *(self._id().not_in(self._who(other)) for other in others))
 
     def among(self, values: Sequence[str]) -> Condition:
         """As `one_of`, where the set may choose the rows: where all that have the label are read anyway."""
-        return self._id().in_(self._who(labels.c.value.in_(values)))
+        flags, others = self._apart(values)
+        return sa.or_(*flags, *(self._id().in_(self._who(other)) for other in others))
 
     def every(self, values: Sequence[str]) -> Condition:
         return sa.and_(sa.true(), *(self.one_of([value]) for value in values))
@@ -172,6 +176,13 @@ class LabelField:
         mine = (*self._field(), labels.c.id == self._id())
         value = sa.select(pick(json_sql.Codepoints(labels.c.value))).where(*mine).scalar_subquery()
         return [(value.desc() if descending else value.asc()).nulls_last()]
+
+    def _apart(self, values: Sequence[str]) -> tuple[list[Condition], list[Condition]]:
+        """The columns of those that are flags, and what holds for the labels of the others, if any."""
+        known = self.collection.flags if self.name == "system_tags" else {}
+        flags: list[Condition] = [self.collection.table.c[known[value]] for value in values if value in known]
+        others = [value for value in values if value not in known]
+        return flags, [labels.c.value.in_(others)] if others or not flags else []
 
     def _id(self) -> sa.Column[Any]:
         return self.collection.table.c.id

@@ -64,17 +64,18 @@ def task_statistics(
         sa.select(
             tasks.c.project_id,
             tasks.c.status,
+            tasks.c.archived,
             sa.func.count().label("number"),
             runtime.filter(tasks.c.started.is_not(None)).label("runtime"),
             sa.func.max(tasks.c.started).label("last"),
             sa.func.count().filter(tasks.c.completed > recent).label("recent"),
         )
-        .where(held.inside(tasks), sa.not_(labelled(TASKS, "hidden")))
-        .group_by(tasks.c.project_id, tasks.c.status)
+        .where(held.inside(tasks), sa.not_(tasks.c.hidden))
+        .group_by(tasks.c.project_id, tasks.c.status, tasks.c.archived)
     )
-    for state in shown:
-        archived = labelled(TASKS, "archived")
-        for row in connection.execute(counted.where(archived if state == "archived" else sa.not_(archived))):
+    for row in connection.execute(counted):
+        state: State = "archived" if row.archived else "active"
+        if state in shown:
             for key in held.owners[row.project_id]:
                 _add(found[key][state], row)
     return found

@@ -137,10 +137,7 @@ def parents(
     child = tasks.alias("child")
     inside = scope.of(child) & child.c.parent.is_not(None)
     if archived is not None:
-        shelved = sa.select(labels.c.id).where(
-            labels.c.collection == "tasks", labels.c.field == "system_tags", labels.c.value == "archived"
-        )
-        inside &= child.c.id.in_(shelved) if archived else child.c.id.not_in(shelved)
+        inside &= child.c.archived if archived else sa.not_(child.c.archived)
     wanted: Condition = tasks.c.id.in_(sa.select(child.c.parent).where(inside))
     if name:
         wanted &= tasks.c.name.icontains(name, autoescape=True)

@@ -19,6 +19,9 @@ from node.store import Store, StoreError
 from node.store.migrations import STEPS
 from node.store.schema import COMPANY, SCHEMA_VERSION, metadata, tasks
 from node.tasks import TaskStatus
+from node.tracking import documents
+from node.tracking.collection import TASKS
+from node.tracking.query import read_query
 from node.users import Users
 
 OLD = sorted(Path(__file__).parent.glob("store_version_*.sql"))
@@ -88,7 +91,7 @@ async def test_a_migrated_store_keeps_every_row(dump: Path, tmp_path: Path) -> N
     with closing(sqlite3.connect(path)) as database:
         before = {
             name: (
-                columns := ", ".join(row[1] for row in database.execute(f"PRAGMA table_info({name})")),
+                columns := ", ".join(f'"{row[1]}"' for row in database.execute(f"PRAGMA table_info({name})")),
                 database.execute(f"SELECT {columns} FROM {name}").fetchall(),  # noqa: S608
             )
             for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
@@ -142,6 +145,26 @@ async def test_what_the_jobs_of_version_2_said_is_kept_as_events(tmp_path: Path)
                 for curve in await events.curves([task], "iter", 0)
             ] == [(b["metric"], b["metric"], [b["iteration"]], [b["value"]]) for b in figures]
             assert [latest.value for latest in await events.latest(task)] == [b["value"] for b in figures]
+
+
+async def test_the_tasks_of_version_3_are_listed_by_their_system_tags(tmp_path: Path) -> None:
+    async with opened(restored(Path(__file__).parent / "store_version_3.sql", tmp_path)) as store:
+
+        def found(*system_tags: str) -> list[str]:
+            return [item["name"] for item in pages[system_tags].documents]
+
+        asked: list[tuple[str, ...]] = [("archived",), ("-archived",), ("hidden",)]
+        pages = {
+            tags: await store.read(
+                lambda c, tags=tags: documents.find(
+                    c, read_query(TASKS, {"system_tags": list(tags), "search_hidden": True})
+                )
+            )
+            for tags in asked
+        }
+        assert found("archived") == ["learn flights"]
+        assert found("hidden") == ["explore flights"]
+        assert len(found("-archived")) == 5
 
 
 async def test_the_keys_of_version_2_have_users(tmp_path: Path) -> None:
