@@ -40,9 +40,10 @@ from node.tracking.reports import Reports
 from node.tracking.serving import Serving
 from node.tracking.storage_settings import StorageSettings
 from node.tracking.tasks import Tasks
+from node.tracking.watchdog import Watchdog
 from node.tracking.workers import Workers
 from node.uplet_storage import UpletStorage
-from node.uplets import Uplets
+from node.uplets import UpletKind, Uplets
 from node.users import Users
 
 
@@ -159,6 +160,14 @@ class Node:
         self.workers = Workers(self.store, self.name, self.config.workers)
         self._exit.push_async_callback(self.runner.stop)
         await self.runner.start()
+        self.watchdog = Watchdog(self.store, self.events, dict.fromkeys(UpletKind, self.uplets.release))
+        watching = asyncio.create_task(self.watchdog.watch())
+
+        async def unwatch() -> None:
+            watching.cancel()
+            await asyncio.wait([watching])
+
+        self._exit.push_async_callback(unwatch)
 
     async def stop(self) -> None:
         """End everything in the reverse order. Interrupted tasks are queued again at the next start."""
