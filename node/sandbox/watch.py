@@ -1,0 +1,143 @@
+"""What a run takes right now: memory, processes and disk, held against its limits.
+
+The processes are read in the sandbox's own /proc, through its first process: whoever they are now, whatever
+parent they have, they are all in it and nobody else is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from node.sandbox.asked import MB, EndedBy, Limits
+
+TICK_SECONDS = 0.05
+
+FREE_BYTES = 256 * MB
+"""What a run may not take of a disk, however much its limit leaves it: it is ended when less is free."""
+
+DEPTH = 200
+"""How many folders deep a program may write."""
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_WALK_SHARE = 10  # looking through its files may take one part of so many of our time
+
+
+class Watch:
+    """One run under watch. `folders`: those it may write to; what they hold already does not count."""
+
+    def __init__(self, limits: Limits, folders: Sequence[Path]) -> None:
+        self._limits = limits
+        self._folders = folders
+        self._until = time.monotonic() + limits.seconds
+        self._processes: Path | None = None
+        self._namespace = 0
+        self._before = _Held()
+        for folder in folders:
+            self._before.add_below(folder)
+        self._next_walk = 0.0
+
+    def follow(self, first: int, namespace: int) -> None:
+        """Look at the processes of a namespace, given by its inode, through its first process."""
+        self._processes, self._namespace = Path(f"/proc/{first}/root/proc"), namespace
+
+    def exceeded(self) -> EndedBy | None:
+        """Which limit is passed now."""
+        if time.monotonic() > self._until:
+            return "time"
+        deleted = _Held()
+        processes = memory = 0
+        for process in self._running():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                processes += len(os.listdir(process / "task"))  # noqa: PTH208 - quick, and often
+                memory += int((process / "statm").read_text().split()[1]) * _PAGE
+                deleted.add_open(process)
+            if processes > self._limits.processes:
+                return "processes"
+        if memory > self._limits.memory and self._shared_once() > self._limits.memory:
+            return "memory"
+        return "disk" if self._disk_exceeded(deleted) else None
+
+    def wrote_too_much(self) -> bool:
+        """Whether its folders hold more than they may, at the end of the run."""
+        self._next_walk = 0.0
+        return self._disk_exceeded(_Held())
+
+    def _running(self) -> Iterator[Path]:
+        if self._processes is None:
+            return
+        try:
+            # Before it is set up, what is at this place is still the whole machine's.
+            if (self._processes / "1/ns/pid").stat().st_ino != self._namespace:
+                return
+            names = os.listdir(self._processes)  # noqa: PTH208
+        except OSError:
+            return
+        for name in names:
+            if name.isdecimal():
+                yield self._processes / name
+
+    def _shared_once(self) -> int:
+        """Bytes of memory, a page of several processes counted once: exact, and slower than the sizes."""
+        total = 0
+        for process in self._running():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                rollup = (process / "smaps_rollup").read_text()
+                total += int(rollup.split("\nPss:")[1].split()[0]) << 10
+        return total
+
+    def _disk_exceeded(self, held: _Held) -> bool:
+        now = time.monotonic()
+        if now < self._next_walk:
+            return held.size > self._limits.disk
+        limits, before = self._limits, self._before
+        most_files = before.files + limits.files
+        within = all(held.add_below(folder, most_files) for folder in self._folders)
+        self._next_walk = now + _WALK_SHARE * (time.monotonic() - now)
+        return (
+            not within
+            or held.size - before.size > limits.disk
+            or any(shutil.disk_usage(folder).free < FREE_BYTES for folder in self._folders)
+        )
+
+
+class _Held:
+    """Bytes on disk and files, summed up."""
+
+    def __init__(self) -> None:
+        self.size = self.files = 0
+        self._deleted: set[tuple[int, int]] = set()
+
+    def add_below(self, folder: Path, most: int | None = None) -> bool:
+        """Add what a folder holds; False if there are more than `most` files, or folders too deep to be
+        counted. Nothing is followed."""
+        left = [(str(folder), 0)]
+        while left:
+            place, depth = left.pop()
+            if depth > DEPTH:
+                return False
+            with contextlib.suppress(OSError), os.scandir(place) as entries:
+                for entry in entries:
+                    self.files += 1
+                    if most is not None and self.files > most:
+                        return False
+                    with contextlib.suppress(FileNotFoundError):
+                        self.size += entry.stat(follow_symlinks=False).st_blocks * 512
+                        if entry.is_dir(follow_symlinks=False):
+                            left.append((entry.path, depth + 1))
+        return True
+
+    def add_open(self, process: Path) -> None:
+        """Add the files that a process has deleted and still holds open."""
+        for name in os.listdir(process / "fd"):  # noqa: PTH208
+            with contextlib.suppress(OSError):
+                found = (process / "fd" / name).stat()
+                place = (found.st_dev, found.st_ino)
+                if found.st_nlink == 0 and stat.S_ISREG(found.st_mode) and place not in self._deleted:
+                    self._deleted.add(place)
+                    self.size += found.st_blocks * 512
