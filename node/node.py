@@ -43,7 +43,8 @@ from node.tracking.tasks import Tasks
 from node.tracking.watchdog import Watchdog
 from node.tracking.workers import Workers
 from node.uplet_storage import UpletStorage
-from node.uplets import UpletKind, Uplets
+from node.uplets.kinds import UpletKind
+from node.uplets.uplets import Uplets
 from node.users import Users
 
 
@@ -151,8 +152,8 @@ class Node:
             self.sources,
             self.encoders,
         )
-        self.tasks = Tasks(self.store, self.events, self.jobs)
         self.uplets = Uplets(self.store, self.events, lambda: self.url)
+        self.tasks = Tasks(self.store, self.events, self.jobs, self.uplets)
         self.reports = Reports(self.store, self.tasks)
         self.pipelines = Pipelines(self.store, self.tasks)
         self.project_removal = ProjectRemoval(self.store, self.tasks)

@@ -20,9 +20,10 @@ from api.morpheo.entities import (
 from api.native.binding import answer
 from api.problems import Problem, bad_request
 from api.routes import Call, CallHandler
-from node.uplets import Learned, UpletKind
 from node.uplets.documents import Document
 from node.uplets.documents import Problem as ProblemDocument
+from node.uplets.kinds import UpletKind
+from node.uplets.results import Learned
 
 _MANY: Final = 500
 """Documents from which an answer is written in a thread."""

@@ -48,7 +48,7 @@ async def kill(call: Call) -> web.Response:
         raise Problem(
             403, "forbidden", f"Job {job} belongs to {task.owner!r}.", "Its owner or a superuser may kill it."
         )
-    return answer(await call.node.jobs.kill(job))
+    return answer(await call.node.jobs.kill(job, call.key.user))
 
 
 ROUTES: Final = (

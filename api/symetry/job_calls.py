@@ -50,7 +50,7 @@ async def kill(call: Call) -> web.Response:
     task = await _job(call)
     if task.finished or not may_kill(call.key, task):
         return envelope(202, "Job cannot be killed")
-    task = await call.node.jobs.kill(task.id)
+    task = await call.node.jobs.kill(task.id, call.key.user)
     return envelope(200, "Job was killed") if failed(task) else envelope(202, "Job cannot be killed")
 
 

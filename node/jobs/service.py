@@ -28,7 +28,8 @@ from node.projects import Projects, check_may_read
 from node.sources import FORMATS
 from node.store import Store
 from node.tasks import Task, TaskStatus, now
-from node.tracking import jobs_as_tasks
+from node.tracking import documents, jobs_as_tasks, task_steps
+from node.tracking.collection import TASKS
 
 _READING = ("learn", "forget", "predict", "select", "assess", "encoder_learn", "encoder_forget")
 
@@ -159,13 +160,28 @@ class Jobs:
         tasks = await self._store.recall(("tasks", owner, project, status, limit), read)
         return [self._runner.live.get(task.id, task) for task in tasks]
 
-    async def kill(self, key: str) -> Task:
-        """Stop a task, ending its worker process if it runs. One that has finished, or whose result is being
-        committed, stays as it is."""
+    async def kill(self, key: str, user: str = "") -> Task:
+        """Stop a task, ending its worker process if it runs; what others run is stopped as ClearML's clients
+        do, in the name of `user`. One that has finished, or whose result is being committed, stays as it is.
+        Raises WrongStatus for one of others that does not wait yet."""
         task = await self.get(key)
-        if not task.finished:
+        if task.finished:
+            return task
+        if task.kind in KINDS:
             await self._runner.kill(task.id)
+        else:
+            await self._stop(task.id, user)
         return await self.get(task.id)
+
+    async def _stop(self, key: str, user: str) -> None:
+        """End a task that others run, or ask for its end."""
+
+        def write(connection: sa.Connection) -> dict[str, Any]:
+            task = documents.get_own(connection, TASKS, key)
+            return task_steps.stop(connection, task, user, "", f"Stopped by {user}")
+
+        after = await self._store.write(write)
+        self._events.tell(key, "status", {"status": after["status"], "error": None})
 
     async def resume(self, key: str) -> None:
         """Run a job that ran before and is queued in the store once more."""

@@ -1,7 +1,8 @@
 """Changes of a task's status, each within one write: functions of a connection.
 
 Each takes the task as it is, and returns the fields that it changed. A task that the node's job manager is
-running or about to run changes its status through `node.jobs` alone, and is refused here.
+running or about to run changes its status through `node.jobs` alone, and is refused here. What a change means
+for an uplet is in `node.uplets.following`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from node.tracking.collection import MODELS, TASKS
 from node.tracking.documents import Document
 from node.tracking.errors import StatusOvertaken, WrongStatus
 from node.tracking.task_states import FOLLOWING, Step, next_status
+from node.uplets import following
 
 Fields = dict[str, Any]
 
@@ -40,9 +42,9 @@ UNQUEUED: Mapping[str, Any] = {"execution.queue": None, "enqueue_status": None}
 _ACTIVE = (TaskStatus.QUEUED, TaskStatus.IN_PROGRESS)
 
 
-def is_job(connection: sa.Connection, key: str) -> bool:
-    """Whether a task is a job of the node's own job manager."""
-    return connection.scalar(sa.select(tasks.c.kind).where(tasks.c.id == key)) in KINDS
+def kind_of(connection: sa.Connection, key: str) -> str | None:
+    """What runs a task: the node's job manager (one of its KINDS), workers of uplets, or an agent."""
+    return connection.scalar(sa.select(tasks.c.kind).where(tasks.c.id == key))
 
 
 def change(
@@ -66,14 +68,18 @@ def change(
     before = TaskStatus(task["status"])
     waited = task.get("enqueue_status")
     after = next_status(step, before, force=force, before_queue=TaskStatus(waited) if waited else None)
-    if before in _ACTIVE and is_job(connection, task["id"]):
+    after = to or after or before
+    kind = kind_of(connection, task["id"])
+    if before in _ACTIVE and kind in KINDS:
         raise WrongStatus(
             f"the task {task['id']} is {before}, by the node's own job manager",
             "stop it, or wait for its end",
         )
+    if kind in following.KINDS:
+        following.follow(connection, kind, task["id"], before, after)
     at = now() if at is None else at
     changes: Fields = {
-        "status": (to or after or before).value,
+        "status": after.value,
         "status_reason": reason,
         "status_message": message,
         "status_changed": at,
@@ -111,9 +117,11 @@ def ended(connection: sa.Connection, task: Document, step: Step, user: str, **ho
 
 
 def stop(connection: sa.Connection, task: Document, user: str, reason: str, message: str) -> Fields:
-    """End what waits or runs nowhere; ask what runs on a worker to end. message: of one that is ended."""
+    """End what waits or runs nowhere; ask what runs on a worker to end. A worker of uplets cannot be asked:
+    its result is refused when it comes. message: of one that is ended."""
     next_status(Step.STOP, TaskStatus(task["status"]))
-    if task["status"] != TaskStatus.IN_PROGRESS or not _on_worker(task):
+    asks = task["status"] == TaskStatus.IN_PROGRESS and _on_worker(task)
+    if not asks or kind_of(connection, task["id"]) in following.KINDS:
         return ended(connection, task, Step.STOP, user, reason=reason, message=message)
     at = now()
     asked = {"status_reason": reason, "status_message": STOPPING, "last_update": at}
@@ -148,8 +156,8 @@ def enqueue(connection: sa.Connection, task: Document, queue: str, user: str, **
     return changes
 
 
-def requeue_job(connection: sa.Connection, task: Document, user: str, **how: Any) -> Fields:
-    """A job that ran before, or is a copy of one, waits to be run by the node's own job manager."""
+def requeue(connection: sa.Connection, task: Document, user: str, **how: Any) -> Fields:
+    """A job or an uplet that ran before, or is new, waits for whom it is meant for: it is in no queue."""
     fresh = {"started": None, "completed": None, "active_duration": None}
     changes = change(connection, task, Step.ENQUEUE, user, fields=fresh, **how)
     connection.execute(

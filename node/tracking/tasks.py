@@ -6,12 +6,13 @@ login of who does it. A job of the node's own job manager is stopped through it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
 from node.events import Events
+from node.jobs.kinds import KINDS
 from node.store import Store
 from node.store.schema import COMPANY
 from node.tasks import TaskStatus, now
@@ -26,6 +27,8 @@ from node.tracking.task_edits import Edit
 from node.tracking.task_fields import ALWAYS_SETTABLE, SETTABLE
 from node.tracking.task_states import Step, next_status
 from node.tracking.task_steps import Fields
+from node.uplets import following
+from node.uplets.kinds import Ready, UpletKind, uuid_of
 
 T = TypeVar("T")
 Act = Callable[[sa.Connection, Document], T]
@@ -41,11 +44,18 @@ class JobManager(Protocol):
         """Run a job that is queued in the store."""
 
 
+class UpletListeners(Protocol):
+    """What tracking needs of the node's uplets."""
+
+    def became_ready(self, ready: Sequence[Ready]) -> None:
+        """Tell whoever listens that workers may take uplets."""
+
+
 class Tasks:
     """The tasks of a node."""
 
-    def __init__(self, store: Store, events: Events, jobs: JobManager) -> None:
-        self._store, self._events, self._jobs = store, events, jobs
+    def __init__(self, store: Store, events: Events, jobs: JobManager, uplets: UpletListeners) -> None:
+        self._store, self._events, self._jobs, self._uplets = store, events, jobs, uplets
 
     # --- look -----------------------------------------------------------------------------------------------
 
@@ -186,22 +196,26 @@ class Tasks:
         **how: Any,
     ) -> Fields:
         """Put it in the queue with this id or name (it is made if there is none), or in the default queue. A
-        job of the node waits for its job manager instead, with the hyperparameters as they are by now. how:
-        force, reason, message.
+        job of the node waits for its job manager instead, with the hyperparameters as they are by now, and an
+        uplet for a worker. how: force, reason, message.
 
         Raises WrongStatus, AlreadyQueued, UnknownQueue, NoDefaultQueue, SeveralDefaultQueues.
         """
 
-        def act(connection: sa.Connection, task: Document) -> tuple[bool, Fields]:
-            if task_steps.is_job(connection, key):
+        def act(connection: sa.Connection, task: Document) -> tuple[str | None, Fields]:
+            kind = task_steps.kind_of(connection, key)
+            if kind in KINDS:
                 jobs_as_tasks.take_edits(connection, task)
-                return True, task_steps.requeue_job(connection, task, user, **how)
+            if kind in KINDS or kind in following.KINDS:
+                return kind, task_steps.requeue(connection, task, user, **how)
             where = queues.resolve(connection, queue, queue_name, user)
-            return False, task_steps.enqueue(connection, task, where, user, **how)
+            return kind, task_steps.enqueue(connection, task, where, user, **how)
 
-        is_job, fields = await self._act(key, act)
-        if is_job:
+        kind, fields = await self._act(key, act)
+        if kind in KINDS:
             await self._jobs.resume(key)
+        elif kind in following.KINDS:
+            self._uplets.became_ready([Ready(UpletKind(kind), uuid_of(key))])
         return fields
 
     async def dequeue(self, key: str, user: str, *, to: str | None = None, **how: Any) -> Fields:
@@ -266,7 +280,7 @@ class Tasks:
             status = TaskStatus(task["status"])
             if status not in (TaskStatus.QUEUED, TaskStatus.IN_PROGRESS):
                 return False
-            if not task_steps.is_job(connection, key):
+            if task_steps.kind_of(connection, key) not in KINDS:
                 return False
             archived = task_steps.ARCHIVED in task.get("system_tags", ())
             next_status(step, status, force=force, archived=archived)

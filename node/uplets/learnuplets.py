@@ -25,7 +25,7 @@ from node.store.uplet_tables import (
 )
 from node.tasks import TaskStatus
 from node.tracking import documents, models, task_edits
-from node.tracking.collection import TASKS
+from node.tracking.collection import MODELS, TASKS
 from node.uplets import task_rows
 from node.uplets.batches import planned
 from node.uplets.kinds import STATES, Moved, UpletKind, UpletStatus, uuid_of
@@ -160,7 +160,10 @@ def _hand_on(connection: sa.Connection, algo: str, rank: int, user: str) -> list
 
 
 def _keep_model(connection: sa.Connection, row: sa.Row[Any], storage: str) -> None:
-    """The model of a learnuplet is a model of its task, ready for others."""
+    """The model of a learnuplet is a model of its task, ready for others. One that ran before has it."""
+    key = uuid.UUID(row.model_end).hex
+    if documents.read_all(connection, MODELS, [key], documents.WHOLE):
+        return
     given = {
         "name": f"model of {row.name}",
         "uri": f"{storage}/model/{row.model_end}/blob",
@@ -169,7 +172,7 @@ def _keep_model(connection: sa.Connection, row: sa.Row[Any], storage: str) -> No
         "task": row.task,
         "ready": True,
     }
-    made = models.create(connection, given, row.owner, key=uuid.UUID(row.model_end).hex)["id"]
+    made = models.create(connection, given, row.owner, key=key)["id"]
     document = documents.get(connection, TASKS, row.task)
     edit = task_edits.model("output", given["name"], made)
     documents.update(connection, TASKS, row.task, edit(document))

@@ -12,6 +12,7 @@ from node.store.schema import tasks
 from node.tasks import TaskStatus, now
 from node.tracking import projects, task_edits
 from node.tracking.errors import BadFieldValue, InvalidProjectName, PathTooDeep
+from node.tracking.names import SHORTEST
 from node.uplets.kinds import Moved, UpletKind, task_of
 
 FOLDER: Final = "Morpheo"
@@ -23,8 +24,9 @@ OPEN: Final = (TaskStatus.CREATED, TaskStatus.QUEUED, TaskStatus.IN_PROGRESS)
 
 def project_of(connection: sa.Connection, problem: str, user: str) -> str | None:
     """The project of tasks of a problem, made if there is none; None if no folder can have its name."""
+    name = problem if len(problem) >= SHORTEST else f"problem {problem}"
     try:
-        return projects.ensure(connection, f"{FOLDER}/{problem}", user)
+        return projects.ensure(connection, f"{FOLDER}/{name}", user)
     except (InvalidProjectName, PathTooDeep, BadFieldValue):
         return None
 

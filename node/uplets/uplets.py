@@ -178,8 +178,12 @@ class Uplets:
         for _, task, status in moved:
             self._events.tell(task, "status", {"status": status.value, "error": None})
         if became := ready(moved):
-            for on_ready in list(self._listeners):
-                on_ready(became)
+            self.became_ready(became)
+
+    def became_ready(self, ready: Sequence[Ready]) -> None:
+        """Tell whoever listens that workers may take these; nothing else is told of them."""
+        for on_ready in list(self._listeners):
+            on_ready(ready)
 
 
 def release(connection: sa.Connection, task: str) -> Moved | None:

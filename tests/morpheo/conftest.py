@@ -114,6 +114,7 @@ async def running(home: Path, **settings: Any) -> AsyncIterator[Running]:
         node = await stack.enter_async_context(Node(NodeConfig(home=home, workers=1, **settings)))
         server = await stack.enter_async_context(Server(node, "127.0.0.1", 0))
         session = await stack.enter_async_context(aiohttp.ClientSession())
+        await node.announce(server.url, "")
         yield Running(node, server.url, session)
 
 

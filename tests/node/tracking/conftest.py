@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from node.events import Events
 from node.store import Store
 from node.tracking.queues import Queues
 from node.tracking.tasks import Tasks
+from node.uplets.kinds import Ready
 
 
 @pytest.fixture
@@ -40,9 +41,16 @@ class NoJobs:
         raise AssertionError(f"{key} is no job")
 
 
+class NoUplets:
+    """The listeners of a node without uplets."""
+
+    def became_ready(self, ready: Sequence[Ready]) -> None:
+        raise AssertionError(f"{ready} are no uplets")
+
+
 @pytest.fixture
 def tasks(store: Store) -> Tasks:
-    return Tasks(store, Events(store), NoJobs())
+    return Tasks(store, Events(store), NoJobs(), NoUplets())
 
 
 @pytest.fixture
