@@ -18,7 +18,7 @@ from typing import IO, Any, BinaryIO, Final
 
 import numpy as np
 
-from node.scoring.fields import Column, is_text_array
+from node.scoring.fields import Column, Told, is_text_array
 from node.scoring.mime import Mime
 from node.scoring.paths import Path, Selector
 from node.sources import SourceError
@@ -62,10 +62,10 @@ class Cells:
         if not selector.many:
             return beside[selector.start] if selector.start < len(beside) else None
         rows = zip(*(column.tolist() for column in beside), strict=True)
-        return [selector_of(selector, _without_end(list(row))) for row in rows]
+        return Told(selected(selector, _without_end(list(row))) for row in rows)
 
 
-def selector_of(selector: Selector, items: list[Any]) -> list[Any]:
+def selected(selector: Selector, items: list[Any]) -> list[Any]:
     end = None if selector.last is None else selector.last + 1
     return items[selector.start : end : selector.step]
 
@@ -270,12 +270,13 @@ class CsvWriter:
 
         arrays = [_array(column) for column in columns]
         special = f'["\r\n{re.escape(self._mime.delimiter)}]'
-        quoted = len(arrays) == 1 or any(
+        quoted = (len(arrays) == 1 and arrays[0].null_count) or any(
             pa.types.is_string(array.type) and pc.any(pc.match_substring_regex(array, special)).as_py()
             for array in arrays
         )
         if quoted:  # pyarrow would put every text in quotes; a row of one empty cell has to be
-            self._write_rows(zip(*(_cells(array) for array in arrays), strict=True))
+            texts = [array.cast(pa.string()).to_pylist() for array in arrays]
+            self._write_rows(zip(*texts, strict=True))
             return
         batch = pa.record_batch(arrays, names=[str(at) for at in range(len(arrays))])
         options = arrow_csv.WriteOptions(

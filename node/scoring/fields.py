@@ -65,6 +65,7 @@ class Shape:
         check_apart([field.path for field in found], [f"{side}[{at}]" for at in range(len(found))])
         if form == "csv":
             _check_numbered(found, side)
+            found = tuple(sorted(found, key=lambda field: _number_of(field.path)))
         return cls(None if form is None else str(form), found)
 
 
@@ -175,8 +176,12 @@ def is_date(text: str) -> bool:
 # --- columns ----------------------------------------------------------------------------------------------
 
 
+class Told(list[Any]):
+    """A column, or values in lists, that come from cells of CSV: a text is to be read."""
+
+
 def is_text_array(column: Column) -> bool:
-    """Whether the column is cells of CSV."""
+    """Whether the column is a pyarrow array: cells of CSV as they are."""
     return not isinstance(column, (list, np.ndarray))
 
 
@@ -185,13 +190,14 @@ def plain(field: Field, column: Column, first: int) -> list[Any]:
 
     Raises SourceError naming record and field for a value of another type, and for none where one is needed.
     """
-    told = is_text_array(column)
+    array = is_text_array(column)
+    told = array or isinstance(column, Told)
     values: list[Any] = column if isinstance(column, list) else column.tolist()
     if not field.path.lists:
         _check_there(field, None in values, values, first)
         if field.type == "string" and (told or all(type(value) is str or value is None for value in values)):
             return values
-        fast = _fast_numbers(field, column) if told else None
+        fast = _fast_numbers(field, column) if array else None
         if fast is not None:
             return fast
     return [_checked(field, value, first + at, told) for at, value in enumerate(values)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from node.errors import BadRequest
-from node.scoring.fields import Column, Field, Shape, check_apart, is_text_array, value_of
+from node.scoring.fields import Column, Field, Shape, Told, check_apart, is_text_array, value_of
 from node.scoring.paths import Path, PathError, Record, kind_of, parse, relation
 
 MOST_RULES: Final = 10_000
@@ -166,7 +166,7 @@ def filled(column: Column, default: str | float | bool | None, lists: int) -> Co
         text = default if isinstance(default, str) else str(default).lower()
         return column.fill_null(text)
     values = column if isinstance(column, list) else column.tolist()
-    return [_filled(value, default, lists) for value in values]
+    return (Told if isinstance(column, Told) else list)(_filled(value, default, lists) for value in values)
 
 
 def _filled(value: Any, default: Any, lists: int) -> Any:
@@ -178,7 +178,8 @@ def _filled(value: Any, default: Any, lists: int) -> Any:
 def put_together(taking: Taking, columns: Sequence[Column], rows: int) -> list[Any]:
     """The values of a field of which each rule gives a part. Raises PathError."""
     parts = [column if isinstance(column, list) else column.tolist() for column in columns]
-    found = []
+    told = any(is_text_array(column) or isinstance(column, Told) for column in columns)
+    found: list[Any] = Told() if told else []
     for row in range(rows):
         record: Record = {}
         for rule, values in zip(taking.rules, parts, strict=True):

@@ -67,6 +67,11 @@ class Mime:
         """The mime type of csv_header, csv or json."""
         return cls(JSON) if form == "json" else cls(CSV, form == "csv_header")
 
+    @classmethod
+    def of_any(cls, form: str | None) -> Mime:
+        """The same, and of what has no form: bytes."""
+        return cls("application/octet-stream") if form is None else cls.of(form)
+
     def __str__(self) -> str:
         return (
             f"{self.type}; header={'present' if self.header else 'absent'}" if self.type == CSV else self.type

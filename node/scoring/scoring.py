@@ -5,22 +5,35 @@ Runs in a worker process, a batch at a time, so that memory does not grow with t
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO, Protocol
 
 from node.errors import BadRequest
 from node.scoring import fields
+from node.scoring.counting import count_records
 from node.scoring.csv_records import Cells
 from node.scoring.fields import Column, Field
 from node.scoring.mapping import Giving, Taking, filled, givings, put_together, read_rules, takings
 from node.scoring.mime import Mime
 from node.scoring.models import NodeModel
-from node.scoring.records import Batch, open_records, writer
+from node.scoring.onnx_model import OnnxModel
+from node.scoring.paths import Path as FieldPath
+from node.scoring.records import Batch, Writer, open_records, writer
+from node.scoring.script import opened
 from node.sources import SourceError
 
 Tell = Callable[[int, int], None]
+
+
+class HasColumns(Protocol):
+    """Values by path."""
+
+    def column(self, path: FieldPath) -> Column | None: ...
 
 
 class Model(Protocol):
@@ -73,11 +86,21 @@ class _Job:
             self.givings = tuple(sorted(self.givings, key=_place))
 
     def run(self, source: Path, part: Path, tell: Tell) -> dict[str, Any]:
-        model = _model_of(self.model)
-        assert self.result is not None  # noqa: S101
+        match self.model["kind"]:
+            case "script":
+                return self._by_file(source, part, tell)
+            case "onnx":
+                return self._by_batches(OnnxModel(self.model), source, part, tell)
+            case _:
+                return self._by_batches(NodeModel(self.model), source, part, tell)
+
+    def _by_batches(self, model: Model, source: Path, part: Path, tell: Tell) -> dict[str, Any]:
+        """What a model gives for each batch, as it is read."""
+        if self.result is None:
+            raise BadRequest("the schema names no output", "name what the model gives")
         read = written = 0
         with part.open("wb") as file:
-            out = writer(file, self.result, [giving.destination for giving in self.givings])
+            out = self._writer(file)
             for batch, columns in self._batches(source):
                 scored = model.score(self.taken.fields, columns, batch.first, batch.rows)
                 out.write([_given(giving, scored) for giving in self.givings], scored.rows, batch.first)
@@ -86,6 +109,74 @@ class _Job:
                 tell(batch.done, batch.total)
             out.end()
         return {"records": read, "results": written, "mime": str(self.result)}
+
+    def _by_file(self, source: Path, part: Path, tell: Tell) -> dict[str, Any]:
+        """What a script makes of the whole file. The first half of the progress is the file before it, the
+        second half its output."""
+        with (
+            opened(self.model, part.parent) as script,
+            TemporaryDirectory(dir=part.parent, ignore_cleanup_errors=True) as name,
+        ):
+            given, results = Path(name, "given"), Path(name, "results")
+            results.mkdir()
+            if self.takings:
+                read = self._prepare(source, given, lambda done, total: tell(done, 2 * total))
+            else:
+                given, read = source, count_records(source, self.mime)
+            made = script.run(given, results)
+            if self.result is None:
+                shutil.move(made, part)
+                return {"records": read, "results": None, "mime": str(Mime.of_any(self.given.form))}
+            try:
+                written = self._rewrite(made, part, lambda done, total: tell(total + done, 2 * total))
+            except SourceError as error:
+                raise SourceError(f"the script's output: {error}") from None
+        return {"records": read, "results": written, "mime": str(self.result)}
+
+    def _prepare(self, source: Path, target: Path, tell: Tell) -> int:
+        """The file as the script takes it: how many records it has."""
+        form = self.taken.form or self.mime.form
+        read = 0
+        with target.open("wb") as file:
+            out = writer(file, Mime.of(form or "json"), [field.path for field in self.taken.fields])
+            for batch, columns in self._batches(source):
+                held = zip(self.taken.fields, columns, strict=True)
+                out.write(
+                    [fields.plain(field, column, batch.first) for field, column in held],
+                    batch.rows,
+                    batch.first,
+                )
+                read += batch.rows
+                tell(batch.done, batch.total)
+            out.end()
+        return read
+
+    def _rewrite(self, made: Path, target: Path, tell: Tell) -> int:
+        """A script's output as it was asked for, seen to be what the schema says: how many records it has."""
+        records = open_records(made, Mime.of(self.given.form or self.mime.form or "json"))
+        filled_in = {giving.source for giving in self.givings if giving.default is not None}
+        needed = [
+            Field(field.path, field.type, field.optional or field.path in filled_in)
+            for field in self.given.fields
+        ]
+        for field in needed:
+            if not field.optional:
+                records.check(field.path, field.path, "the model's schema")
+        paths = [field.path for field in needed] + [giving.source for giving in self.givings]
+        written = 0
+        with target.open("wb") as file:
+            out = self._writer(file)
+            for batch in records.batches(paths):
+                checked = Plain({field.path: _plain(field, batch) for field in needed}, batch)
+                out.write([_given(giving, checked) for giving in self.givings], batch.rows, batch.first)
+                written += batch.rows
+                tell(batch.done, batch.total)
+            out.end()
+        return written
+
+    def _writer(self, file: BinaryIO) -> Writer:
+        assert self.result is not None  # noqa: S101
+        return writer(file, self.result, [giving.destination for giving in self.givings])
 
     def _batches(self, source: Path) -> Iterator[tuple[Batch, list[Column]]]:
         """The records, and for each a column for every field that the model takes."""
@@ -100,10 +191,20 @@ class _Job:
             yield batch, [_taken(taking, batch) for taking in self.takings]
 
 
-def _model_of(model: Mapping[str, Any]) -> Model:
-    if model["kind"] == "model":
-        return NodeModel(model)
-    raise BadRequest(f"there are no models of the kind {str(model['kind'])[:80]!r}", "use model")
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A batch of which some columns were seen to be of their types."""
+
+    held: Mapping[FieldPath, Column]
+    batch: Batch
+
+    def column(self, path: FieldPath) -> Column | None:
+        return self.held[path] if path in self.held else self.batch.column(path)
+
+
+def _plain(field: Field, batch: Batch) -> Column:
+    column = batch.column(field.path)
+    return fields.plain(field, [None] * batch.rows if column is None else column, batch.first)
 
 
 def _taken(taking: Taking, batch: Batch) -> Column:
@@ -116,7 +217,7 @@ def _taken(taking: Taking, batch: Batch) -> Column:
     return columns[0] if taking.whole else put_together(taking, columns, batch.rows)
 
 
-def _given(giving: Giving, scored: Batch) -> Column:
+def _given(giving: Giving, scored: HasColumns) -> Column:
     """The values of a field of the output for a batch."""
     column = scored.column(giving.source)
     if column is None:
