@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -62,6 +62,8 @@ class Broker:
     def __init__(self, config: NodeConfig) -> None:
         self._config = config
         self._server: EmbeddedServer | None = None
+        self._members: dict[str, Permissions] | None = None
+        self._hearers: dict[str, Permissions] = {}
         self.key = NKey.load_or_create(config.home / "bus.nkey")
 
     async def start(self) -> None:
@@ -113,21 +115,21 @@ class Broker:
 
     def terms(self, guest: NKey) -> Terms:
         """What an invitation says: where to go, and with an embedded server the guest's key."""
+        terms = self.entrance()
+        return terms | {"nkey": guest.seed} if self.embedded else terms
+
+    def entrance(self) -> Terms:
+        """Where somebody with a key of his own finds this node's broker; nothing if there is none."""
         if self._server is not None:
-            return {
-                "servers": self._server.urls,
-                "fingerprint": self._server.fingerprint,
-                "nkey": guest.seed,
-            }
+            return {"servers": self._server.urls, "fingerprint": self._server.fingerprint}
         access = self._config.nats
-        assert access is not None  # noqa: S101 (see `require`)
+        if access is None:
+            return {}
         terms: Terms = {"servers": split_url(",".join(access.servers))[0]}
         return terms | ({"fingerprint": access.tls_fingerprint} if access.tls_fingerprint else {})
 
     async def admit(self, accesses: Iterable[Access]) -> None:
-        """Let exactly these in, if the server is ours. Raises BusError, ServerError."""
-        if self._server is None:
-            return
+        """Let exactly these in, and who hears of work. Raises BusError, ServerError."""
         users: dict[str, Permissions] = {}
         nobody = Permissions((), ())
         for access in accesses:
@@ -139,7 +141,21 @@ class Broker:
                     users[guest.key] = subjects.invitee_permissions(
                         access.federation, guest.invitation, guest.key
                     )
-        if users != self._server.users:
+        self._members = users
+        await self._let_in()
+
+    async def admit_hearers(self, hearers: Mapping[str, Permissions]) -> None:
+        """Let exactly these hear of work, by their keys; at the start, with the members as soon as those are
+        known. Raises BusError, ServerError."""
+        self._hearers = dict(hearers)
+        if self._members is not None:
+            await self._let_in()
+
+    async def _let_in(self) -> None:
+        users = dict(self._members or {})
+        for key, allowed in self._hearers.items():
+            users[key] = users[key] | allowed if key in users else allowed
+        if self._server is not None and users != self._server.users:
             await self._server.set_users(users)
 
     async def connect(self, terms: Terms, *, as_guest: bool) -> Bus:

@@ -31,7 +31,8 @@ class NodeConfig:
     bytes that the file host may keep, None as many as the disk holds; files_bucket: s3://BUCKET/PREFIX for
     their contents, None the home folder. An admin without `nats` runs the
     embedded server (nats_port 0 takes a free port at the first start and keeps it). database_url None means
-    SQLite in the home folder. workers: how many worker processes may run tasks at once.
+    SQLite in the home folder. workers: how many worker processes may run tasks at once. compute: the URL of a
+    Morpheo compute service, to which ready uplets are pushed.
     """
 
     home: Path
@@ -49,6 +50,7 @@ class NodeConfig:
     database_url: str | None = None
     workers: int = field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)))
     worker_idle_seconds: float = 60.0
+    compute: str | None = None
 
     @property
     def display_name(self) -> str:

@@ -43,6 +43,9 @@ from node.tracking.tasks import Tasks
 from node.tracking.watchdog import Watchdog
 from node.tracking.workers import Workers
 from node.uplet_storage import UpletStorage
+from node.uplets.dispatch import Dispatch
+from node.uplets.hearers import Hearers
+from node.uplets.hints import Hints
 from node.uplets.kinds import UpletKind
 from node.uplets.uplets import Uplets
 from node.users import Users
@@ -66,6 +69,7 @@ class Node:
             await self._open_projects()
             await self._take_up_federations()
             await self._start_jobs()
+            await self._offer_uplets()
         except BaseException:
             await self._exit.aclose()
             raise
@@ -116,6 +120,9 @@ class Node:
         self._broker = Broker(self.config)
         await self._broker.start()
         self._exit.push_async_callback(self._broker.stop)
+        self.hearers = Hearers(self.store, self.keys, self._broker, self.node_id)
+        await self.hearers.open()
+        self._exit.push_async_callback(self.hearers.close)
         self.federations = Federations(self.identity, self.name, self.store, self._broker, self.projects)
         self.projects.fusion = self.federations.projects
         self._exit.push_async_callback(self.federations.close)
@@ -170,6 +177,17 @@ class Node:
 
         self._exit.push_async_callback(unwatch)
 
+    async def _offer_uplets(self) -> None:
+        """Whoever computes elsewhere learns what is ready."""
+        self._hints = Hints(self.uplets, self._broker, self.node_id)
+        self._hints.start()
+        self._exit.push_async_callback(self._hints.stop)
+        self._dispatch = None
+        if self.config.compute is not None:
+            self._dispatch = Dispatch(self.uplets, self.events, self.config.compute)
+            self._dispatch.start()
+            self._exit.push_async_callback(self._dispatch.stop)
+
     async def stop(self) -> None:
         """End everything in the reverse order. Interrupted tasks are queued again at the next start."""
         await self._exit.aclose()
@@ -215,9 +233,12 @@ class Node:
     def problems(self) -> dict[str, str]:
         """What is not as it should be, by the part concerned; empty if all is well."""
         problems = self.federations.problems()
-        if self._broker.problem is not None:
-            problems["nats"] = self._broker.problem
-        return problems
+        told = {
+            "nats": self._broker.problem,
+            "hints": self._hints.problem,
+            "compute": None if self._dispatch is None else self._dispatch.problem,
+        }
+        return problems | {part: problem for part, problem in told.items() if problem is not None}
 
     @property
     def nats_url(self) -> str | None:

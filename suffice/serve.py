@@ -29,6 +29,7 @@ from node.errors import NodeError
 from node.files import HomeError
 from node.node import Node
 from node.store.store import StoreError
+from node.uplets.dispatch import service_url
 from suffice.client import Json, SufficeError
 from suffice.node_process import RELEASE
 from suffice.terminal import emit, print_json
@@ -58,6 +59,7 @@ def read_settings(
     nats: tuple[str, ...],
     nats_credentials: Path | None,
     nats_address: str | None,
+    compute: str | None,
 ) -> NodeConfig:
     """The options of ``suffice node start`` as a configuration; raises a usage error for a malformed one."""
     if nats_credentials is not None and not nats:
@@ -82,6 +84,7 @@ def read_settings(
         nats=_nats_access(nats, nats_credentials) if nats else None,
         nats_host=nats_host,
         nats_port=nats_port,
+        compute=_compute(compute),
     )
 
 
@@ -102,6 +105,14 @@ def _database(given: str | None) -> str | None:
             "put a URL with a password into SUFFICE_DATABASE, or the password into ~/.pgpass"
         )
     return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def _compute(given: str | None) -> str | None:
+    """The URL of a compute service; raises a usage error for what is none."""
+    try:
+        return None if given is None else str(service_url(given))
+    except NodeError as error:
+        raise typer.BadParameter(f"--compute: {error.message}; {error.remedy}") from None
 
 
 def serve(config: NodeConfig, *, as_json: bool, tied: bool) -> None:

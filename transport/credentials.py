@@ -3,9 +3,11 @@
 Secrets never show in a `repr`, on a command line or in a log, and are written 0600.
 """
 
+import binascii
 import os
 import secrets
 import tempfile
+from base64 import b32decode
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,18 @@ class NKey:
         key = cls.generate()
         write_secret(path, key.seed.encode() + b"\n")
         return key
+
+
+def public_nkey(text: str) -> str:
+    """`text` itself if it is the public NKEY of a user (U…), else `CredentialError`."""
+    try:
+        raw = b32decode(text + "=" * (-len(text) % 8))
+    except (ValueError, binascii.Error):
+        raw = b""
+    whole = len(text) == 56 and len(raw) == 35 and raw[0] == nkeys.PREFIX_BYTE_USER
+    if not whole or nkeys.crc16(raw[:-2]) != int.from_bytes(raw[-2:], "little"):
+        raise CredentialError("this is not the public NKEY of a user (U…, 56 characters)")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
     suffice.<federation>.chunk.<slot...>.<a|b>.<i>  the chunks of a large value
     suffice.<federation>.changed.<slot...>          the server's word that a value was committed
     suffice.<federation>.events.<node>.<kind>       passing events, at most once
+    suffice.uplets.<node>.<train|prediction>        work that waits for a worker, at most once
 
 Chunks stand beside the state and not below it, so that whoever watches a federation's state is not sent
 every chunk of it. A token is 1 to 64 of `A-Za-z0-9_-`; a pattern may also hold `*` (one token) and end in
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 ROOT = "suffice"
 STATE, CHUNK, CHANGED, EVENTS = "state", "chunk", "changed", "events"
+UPLETS = "uplets"
 MAX_TOKENS = 12
 
 # What each role writes and reads, as slots: "{node}" and "{invitation}" stand for the peer's own token.
@@ -69,6 +71,16 @@ def events(federation: str, node: str, kind: str) -> str:
 
 def events_pattern(federation: str, node: str = "*", kind: str = "*") -> str:
     return check_pattern(_subject(federation, EVENTS, (node, kind)))
+
+
+def uplets(node: str, topic: str) -> str:
+    """Where a node says that work of a topic (train, prediction) waits for a worker."""
+    return ".".join((ROOT, UPLETS, token(node), token(topic)))
+
+
+def uplets_pattern(node: str) -> str:
+    """The pattern that matches all work of a node."""
+    return ".".join((ROOT, UPLETS, token(node), "*"))
 
 
 def everything(federation: str) -> str:
@@ -171,6 +183,13 @@ def invitee_permissions(federation: str, invitation: str, key: str) -> Permissio
     chunks = [f"{_sibling(subject, CHUNK)}.*.*" for subject in reads]
     publish = (*_writes(own), *(f"{gets}.{subject}" for subject in (*reads, *chunks)))
     return Permissions(publish, (*map(changed, reads), f"{inbox(key)}.>"))
+
+
+def hearer_permissions(node: str, key: str) -> Permissions:
+    """Hears which work of a node waits, and its own inbox, which is also all that it may write to: a list of
+    nothing would be no limit."""
+    own = f"{inbox(key)}.>"
+    return Permissions((own,), (uplets_pattern(node), own))
 
 
 def _writes(patterns: Iterable[str]) -> list[str]:

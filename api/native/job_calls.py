@@ -51,6 +51,13 @@ async def kill(call: Call) -> web.Response:
     return answer(await call.node.jobs.kill(job, call.key.user))
 
 
+async def ping(call: Call) -> web.Response:
+    """Say that somebody works on a task that runs outside the node: silent, it is taken from him."""
+    job = call.part("job")
+    await call.node.tasks.ping(job)
+    return answer(await call.node.jobs.get(job))
+
+
 ROUTES: Final = (
     Route(
         "GET", "/api/jobs", listed, "List the jobs", access="annotator", answers={200: Jobs}, query=JobFilter
@@ -63,6 +70,14 @@ ROUTES: Final = (
         access="annotator",
         answers={200: Task},
         query=Waiting,
+    ),
+    Route(
+        "POST",
+        "/api/jobs/{job}/ping",
+        ping,
+        "Say that a job is worked on",
+        access="user",
+        answers={200: Task},
     ),
     Route("DELETE", "/api/jobs/{job}", kill, "Kill a job", access="user", answers={200: Task}),
 )

@@ -17,6 +17,7 @@ from api.native import (
     node_calls,
     project_calls,
     source_calls,
+    uplet_calls,
 )
 from api.routes import Route
 
@@ -33,4 +34,5 @@ ROUTES: Final[tuple[Route, ...]] = (
     *job_calls.ROUTES,
     *event_calls.ROUTES,
     *key_calls.ROUTES,
+    *uplet_calls.ROUTES,
 )

@@ -111,6 +111,14 @@ def start(
             show_default=False,
         ),
     ] = None,
+    compute: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Push ready learnuplets and preduplets to this Morpheo compute service.",
+            show_default=False,
+        ),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Return when it is ready; it runs on until `stop`.")
     ] = False,
@@ -132,6 +140,8 @@ def start(
         suffice node start --home /srv/suffice --http 0.0.0.0:8080
 
         suffice node start --role admin --nats tls://nats.example.org:4222 --nats-credentials user.creds
+
+        suffice node start --home ewr --compute http://compute.example.org:8081
     """
     folder = home_folder(home)
     if detach:
@@ -151,6 +161,8 @@ def start(
             arguments += ["--nats-credentials", str(nats_credentials.absolute())]
         if nats_address:
             arguments += ["--nats-listen", nats_address]
+        if compute:
+            arguments += ["--compute", compute]
         with reporting(as_json):
             _start_detached(folder, arguments, as_json)
         return
@@ -167,6 +179,7 @@ def start(
             tuple(nats or ()),
             nats_credentials,
             nats_address,
+            compute,
         )
         serve(config, as_json=as_json, tied=tied)
 

@@ -94,7 +94,7 @@ def test_the_size_of_a_quota_is_written_as_people_write_it(tmp_path: Path) -> No
 
     def quota(text: str) -> int | None:
         options = FilesOptions(quota=text)
-        return read_settings(tmp_path, "peer", "", None, options, None, (), None, None).files_quota
+        return read_settings(tmp_path, "peer", "", None, options, None, (), None, None, None).files_quota
 
     assert [quota(text) for text in ("10", "5kB", "20 GB", "1GiB")] == [10, 5000, 20 * 10**9, 2**30]
     with pytest.raises(Exception, match="such as 500MB"):
@@ -136,7 +136,7 @@ def test_credentials_for_a_broker_are_told_by_what_the_file_holds(tmp_path: Path
         (tmp_path / "file").write_text(text)
         servers = ("nats://127.0.0.1:4222",)
         return read_settings(
-            tmp_path, "peer", "", None, FilesOptions(), None, servers, tmp_path / "file", None
+            tmp_path, "peer", "", None, FilesOptions(), None, servers, tmp_path / "file", None, None
         ).nats
 
     assert read("SUAKEY\n").nkey_seed == "SUAKEY"

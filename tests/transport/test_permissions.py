@@ -1,4 +1,4 @@
-"""What the embedded server lets an admin, a member and an invitee do."""
+"""What the embedded server lets an admin, a member, an invitee and a hearer do."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from transport import subjects
-from transport.bus import BusUnavailable, PermissionDenied
+from transport.bus import BusUnavailable, Message, PermissionDenied
 from transport.credentials import NKey
 from transport.nats_bus import NatsBus
 from transport.server import EmbeddedServer
@@ -135,6 +135,39 @@ async def test_an_invitee_can_do_nothing_else(root: NatsBus, invitee: NatsBus) -
         await anext(watch)
     with pytest.raises(PermissionDenied):
         await invitee.subscribe(subjects.everything("f"))
+
+
+async def test_a_hearer_hears_what_waits_at_its_node_and_nothing_else(
+    server: EmbeddedServer, root: NatsBus, connect_as: Connect
+) -> None:
+    key = NKey.generate()
+    await server.set_users({key.public: subjects.hearer_permissions("n1", key.public)})
+    hearer = await connect_as(key)
+    heard = await hearer.subscribe(subjects.uplets_pattern("n1"))
+    await root.publish(subjects.uplets("n2", "train"), b"another node's")
+    await root.publish(subjects.uplets("n1", "train"), b"work")
+    async with asyncio.timeout(10):
+        assert await anext(heard) == Message("suffice.uplets.n1.train", b"work")
+    for pattern in (
+        "suffice.uplets.*.train",
+        "suffice.uplets.>",
+        "suffice.f.>",
+        "suffice.>",
+        ">",
+        "_INBOX.>",
+    ):
+        with pytest.raises(PermissionDenied):
+            await hearer._listen(pattern, _ignore)
+    with pytest.raises(PermissionDenied):
+        await hearer.get(state("f", "charter", "00000001"))
+    for subject in (
+        subjects.uplets("n1", "train"),
+        subjects.events("f", "n1", "hello"),
+        f"{subjects.inbox(NKey.generate().public)}.1",
+        "$JS.API.INFO",
+    ):
+        with pytest.raises(PermissionDenied, match="publish"):
+            await hearer.request(subject)
 
 
 async def test_an_invitee_who_was_admitted_goes_on_as_a_member(
