@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from suffice.client import SufficeError
 from suffice.node_process import NodeProcess
@@ -77,7 +78,8 @@ def test_an_address_that_is_taken_is_named(tmp_path: Path, start_nodes: Callable
 
 def test_a_detached_node_runs_on_until_it_is_stopped_and_keeps_its_address(cli: Any, marked: Any) -> None:
     options = {"SUFFICE_HOME": "home", **marked.environment}
-    first = cli.json("node", "start", "--detach", "--name", "ada", **options)
+    compute = ("--compute", "http://127.0.0.1:9/base")
+    first = cli.json("node", "start", "--detach", "--name", "ada", *compute, **options)
     assert cli.json("node", "status", **options)["name"] == "ada"
     assert cli.json("node", "stop", **options)["stopped"] is True
     assert marked.processes() == []
@@ -99,6 +101,19 @@ def test_the_size_of_a_quota_is_written_as_people_write_it(tmp_path: Path) -> No
     assert [quota(text) for text in ("10", "5kB", "20 GB", "1GiB")] == [10, 5000, 20 * 10**9, 2**30]
     with pytest.raises(Exception, match="such as 500MB"):
         quota("much")
+
+
+def test_the_address_of_a_compute_service_holds_no_password(tmp_path: Path) -> None:
+    from suffice.serve import FilesOptions, read_settings
+
+    def compute(url: str) -> str | None:
+        return read_settings(tmp_path, "peer", "", None, FilesOptions(), None, (), None, None, url).compute
+
+    assert compute("http://compute.example.org:8081") == "http://compute.example.org:8081"
+    for url in ("compute:8081", "http://user:secret@compute", ""):
+        with pytest.raises(typer.BadParameter, match="--compute") as refused:
+            compute(url)
+        assert "secret" not in str(refused.value)
 
 
 def test_a_node_ends_when_its_starter_is_gone(tmp_path: Path, marked: Any) -> None:

@@ -14,6 +14,7 @@ from transport.credentials import (
     NKey,
     Token,
     UserPassword,
+    public_nkey,
     split_url,
 )
 from transport.nats_bus import NatsBus
@@ -33,6 +34,22 @@ def test_what_is_no_seed_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(CredentialError) as caught:
         NKey.from_seed("SU" + text)
     assert len(text) < 3 or text not in str(caught.value)
+
+
+def test_a_public_key_is_told_from_what_is_none() -> None:
+    key = NKey.generate()
+    assert public_nkey(key.public) == key.public
+    for text in (
+        "",
+        key.public[:-1],
+        key.public[:-1] + "_",
+        key.public.lower(),
+        key.seed,
+        "é" * 56,
+        "U" * 56,
+    ):
+        with pytest.raises(CredentialError, match="public NKEY"):
+            public_nkey(text)
 
 
 def test_a_key_file_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
