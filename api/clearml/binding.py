@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from api.access import check_role
 from api.app_keys import BODIES, NODE
@@ -13,6 +13,7 @@ from api.clearml import registry, wire
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request, Version, parse_version
 from api.clearml.errors import ApiError, of_problem
 from api.clearml.identity import identify, impersonate
+from api.cross_origin import preflight
 from api.passing import PASSING
 from api.problems import Problem
 from node.errors import NodeError
@@ -33,7 +34,9 @@ def speaks(path: str) -> bool:
 async def handle(request: web.Request) -> web.StreamResponse:
     """Answer a request to any path in `wire.PATHS`."""
     if request.method == "OPTIONS":
-        return _preflight(request)
+        allowed = preflight(request, METHODS)
+        wire.finish(allowed)
+        return allowed
     meta = wire.meta_of(request)
     asked = request.match_info.get("version")
     version = meta.asked = parse_version(asked[1:]) if asked else registry.NEWEST
@@ -84,20 +87,6 @@ async def _call(
     body = endpoint.request.read(data)
     worker = wire.header(request, "Worker")
     return ClearmlCall(request, node, caller, body, data, items or [], version, worker)
-
-
-def _preflight(request: web.Request) -> web.Response:
-    """Pages of any site may ask; they have to bring a token of their own."""
-    wanted = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "*")
-    response = web.Response(
-        headers={
-            hdrs.ACCESS_CONTROL_ALLOW_METHODS: ", ".join(METHODS),
-            hdrs.ACCESS_CONTROL_ALLOW_HEADERS: wanted,
-            hdrs.ACCESS_CONTROL_MAX_AGE: "86400",
-        }
-    )
-    wire.finish(response)
-    return response
 
 
 def refusal(request: web.Request, problem: Problem) -> web.Response:

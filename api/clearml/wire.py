@@ -20,6 +20,7 @@ from pydantic_core import from_json, to_json
 from api.bodies import LARGE, parse_json
 from api.clearml.endpoint import Version
 from api.clearml.errors import RETRY_SECONDS, ApiError
+from api.cross_origin import allow
 
 PATHS: Final = (
     r"/{version:v[0-9]{1,6}(?:\.[0-9]{1,6})?}/{endpoint:.*}",
@@ -227,7 +228,7 @@ def finish(response: web.StreamResponse) -> None:
     """
     response.force_close()
     response.headers[hdrs.SERVER] = "clearml"
-    response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+    allow(response)
 
 
 def _written(meta: Meta, version: Version | None) -> str | float | None:

@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 from api.access import check_role
 from api.app_keys import NODE
 from api.clearml.identity import COOKIE, identify
+from api.cross_origin import allow, preflight
 from api.files.downloads import download
 from api.files.removal import delete, delete_many
 from api.files.uploads import upload
@@ -30,6 +31,10 @@ CHALLENGE: Final = 'Basic realm="suffice files", charset="UTF-8"'
 
 _PATH: Final = r"/{path:[\s\S]+}"
 
+_METHODS: Final = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
+_SHOWN: Final = (hdrs.CONTENT_DISPOSITION, hdrs.CONTENT_RANGE, hdrs.ETAG)
+"""The headers of an answer that pages of other sites see beside the few that they always do."""
+
 log = logging.getLogger("suffice.files")
 access_log = logging.getLogger("suffice.access")
 
@@ -38,17 +43,22 @@ def make_files_app(node: Node) -> web.Application:
     """The application that serves a node's files; it has no limit to how long a request may take."""
     app = web.Application(middlewares=[_surround], client_max_size=2**20)
     app[NODE] = node
-    app.on_response_prepare.append(_close)
+    app.on_response_prepare.append(_finish)
     app.router.add_get("/", _ping)
     app.router.add_post("/", _for("user", upload))
     app.router.add_post("/delete_many", _for("user", delete_many))
     app.router.add_get(_PATH, _for("annotator", download))
     app.router.add_delete(_PATH, _for("user", delete))
+    app.router.add_options(r"/{path:[\s\S]*}", _preflight)
     return app
 
 
 async def _ping(_request: web.Request) -> web.Response:
     return web.Response(text="OK")
+
+
+async def _preflight(request: web.Request) -> web.Response:
+    return preflight(request, _METHODS)
 
 
 def _for(needed: Access, handler: Handler) -> Handler:
@@ -70,9 +80,11 @@ def _viewer(request: web.Request) -> Caller | None:
     return request.app[NODE].sessions.by_token(request.cookies.get(COOKIE, ""))
 
 
-async def _close(_request: web.Request, response: web.StreamResponse) -> None:
+async def _finish(_request: web.Request, response: web.StreamResponse) -> None:
     response.force_close()
     response.headers[hdrs.CONNECTION] = "close"
+    allow(response)
+    response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = ", ".join(_SHOWN)
 
 
 @web.middleware

@@ -6,7 +6,6 @@ connection make part of a caller's transaction; `TaskProjects` is what requests 
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ import sqlalchemy as sa
 
 from node.store import Store
 from node.store.schema import COMPANY, labels, tasks, tracking_models, tracking_projects
+from node.tasks import now
 from node.tracking import documents
-from node.tracking.collection import PROJECTS
+from node.tracking.collection import PROJECTS, TASKS, Collection
 from node.tracking.documents import Document
 from node.tracking.errors import (
     InvalidProjectName,
@@ -78,7 +78,7 @@ class TaskProjects:
                     )
                 _rename(connection, project, name)
                 fields |= {"name": name, "basename": _basename(name)}
-            documents.update(connection, PROJECTS, key, {**fields, "last_update": time.time()})
+            documents.update(connection, PROJECTS, key, {**fields, "last_update": now()})
             return fields
 
         return await self._store.write(work)
@@ -122,6 +122,35 @@ class TaskProjects:
 
         return await self._store.write(work)
 
+    async def take_in(
+        self, collection: Collection, ids: Iterable[str], user: str, *, project: str | None, name: str | None
+    ) -> str | None:
+        """Put all of these tasks or models into the project with this id, or this name (it is made if there
+        is none), or into none; the project's id.
+
+        Raises UnknownProject, UnknownTask, UnknownModel, ReadOnlyDocument, InvalidProjectName, PathTooDeep,
+        and has moved nothing then.
+        """
+
+        def work(connection: sa.Connection) -> str | None:
+            at = now()
+            target = project or (ensure(connection, name, user) if name else None)
+            if target is not None:
+                documents.get(connection, PROJECTS, target)
+            changes: dict[str, Any] = {"project": target, "last_update": at}
+            if collection is TASKS:
+                changes |= {"last_change": at, "last_changed_by": user}
+            left = {
+                documents.get_own(connection, collection, key).get("project") for key in dict.fromkeys(ids)
+            }
+            for key in dict.fromkeys(ids):
+                documents.update(connection, collection, key, changes)
+            for place in {target, *left}:
+                touch(connection, place, at)
+            return target
+
+        return await self._store.write(work)
+
     async def publish(self, ids: Iterable[str], *, public: bool) -> int:
         """Make projects public, or the company's own again; how many changed."""
         company, before = ("", COMPANY) if public else (COMPANY, "")
@@ -151,7 +180,7 @@ def create(connection: sa.Connection, name: str, owner: str, fields: Mapping[str
     given = {key: value for key, value in fields.items() if key in EDITABLE and key != "name"}
     if _basename(name) in HIDING or (parent and _is_hidden(connection, parent)):
         given["system_tags"] = list(dict.fromkeys([*(given.get("system_tags") or ()), "hidden"]))
-    now = time.time()
+    at = now()
     document = {
         **given,
         "id": uuid.uuid4().hex,
@@ -161,8 +190,8 @@ def create(connection: sa.Connection, name: str, owner: str, fields: Mapping[str
         "company": COMPANY,
         "parent": parent,
         "path": path,
-        "created": now,
-        "last_update": now,
+        "created": at,
+        "last_update": at,
     }
     documents.insert(connection, PROJECTS, document)
     key: str = document["id"]
@@ -190,11 +219,11 @@ def below(connection: sa.Connection, ids: Iterable[str]) -> list[str]:
     return list(connection.scalars(found))
 
 
-def touch(connection: sa.Connection, key: str | None, now: float) -> None:
+def touch(connection: sa.Connection, key: str | None, at: float) -> None:
     """Note that something in the project changed, if there is one."""
     if key is not None:
         table = tracking_projects
-        connection.execute(table.update().where(table.c.id == key).values(last_update=now))
+        connection.execute(table.update().where(table.c.id == key).values(last_update=at))
 
 
 def checked_name(name: str) -> str:
@@ -247,7 +276,7 @@ def _place(connection: sa.Connection, project: Mapping[str, Any], parent: str | 
             raise PathTooDeep(f"{old['name']!r} would be too deep", f"keep to {MAX_DEPTH} levels")
         documents.update(connection, PROJECTS, key, {"path": new})
     _rename(connection, project, name)
-    changes = {"name": name, "parent": parent, "path": path, "last_update": time.time()}
+    changes = {"name": name, "parent": parent, "path": path, "last_update": now()}
     documents.update(connection, PROJECTS, project["id"], changes)
     return 1 + len(moved)
 
@@ -273,5 +302,5 @@ def _merge(connection: sa.Connection, project: Mapping[str, Any], target: str) -
             inner = _merge(connection, child, twin)
             entities, moved = entities + inner.entities, moved + inner.projects
     documents.delete(connection, PROJECTS, [project["id"]])
-    touch(connection, target, time.time())
+    touch(connection, target, now())
     return Merged(entities, moved)

@@ -111,6 +111,10 @@ async def test_models_go_into_the_archive_and_elsewhere(admin):
     key = (await admin("models.move", ids=[model], project_name="zoo")).data["project_id"]
     shown = (await admin("models.get_all_ex", id=model, only_fields=["project.name"])).data["models"][0]
     assert shown["project"] == {"id": key, "name": "zoo"}
+    assert (await admin("models.move", ids=[model, "none"], project=None)).code == (400, 201)
+    assert (await seen(admin, model))["project"] == key
+    assert (await admin("models.move", ids=[model], project=None)).data == {"project_id": None}
+    assert "project" not in await seen(admin, model)
     assert (await admin("models.get_frameworks")).data == {"frameworks": []}
 
 

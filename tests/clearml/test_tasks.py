@@ -185,6 +185,22 @@ async def test_tasks_move_between_projects(admin):
     assert (await admin("tasks.move", ids=[task])).code == (400, 11)
 
 
+async def test_tasks_move_together_or_not_at_all(admin):
+    tasks = [await made(admin), await made(admin)]
+    moved = await admin("tasks.move", ids=[*tasks, "none"], project_name="nowhere")
+    assert moved.code == (400, 101)
+    assert [(await seen(admin, task)).get("project") for task in tasks] == [None, None]
+    assert (await admin("projects.get_all", name="nowhere")).data["projects"] == []
+
+
+async def test_tasks_move_out_of_all_projects(admin):
+    task = await made(admin)
+    await admin("tasks.move", ids=[task], project_name="some/where")
+    assert (await admin("tasks.move", ids=[task], project=None)).data == {"project_id": None}
+    assert "project" not in await seen(admin, task)
+    assert (await admin("tasks.move", ids=[task], project=None, project_name="some/where")).data["project_id"]
+
+
 async def test_public_tasks_are_changed_by_nobody(admin):
     task = await made(admin)
     assert (await admin("tasks.make_public", ids=[task])).data == {"updated": 1}

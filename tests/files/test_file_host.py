@@ -69,6 +69,26 @@ async def test_nobody_gets_in_without_a_key_and_a_reader_writes_nothing(host: An
     assert await host.node.files.count() == 1
 
 
+async def test_pages_elsewhere_may_ask_with_a_token(host: Any) -> None:
+    await host.post(("a", b"12"))
+    page = {"Origin": "http://web.example", "Access_Control_Request_Headers": "authorization,range"}
+    stranger = type(host)(host.node, host.url, host.session)
+    for path in ("/", "/a", "/delete_many"):
+        allowed = await stranger("OPTIONS", path, **page)
+        assert (allowed.status, allowed.headers["Connection"]) == (200, "close")
+        assert allowed.headers["Access-Control-Allow-Origin"] == "*"
+        assert "DELETE" in allowed.headers["Access-Control-Allow-Methods"]
+        assert allowed.headers["Access-Control-Allow-Headers"] == "authorization,range"
+    key, sessions = host.node.first_key, host.node.sessions
+    token = sessions.token(sessions.by_key(key.access_key, key.secret_key, None), 60, {})
+    bearer = type(host)(host.node, host.url, host.session, {"Authorization": f"Bearer {token}"})
+    read = await bearer("GET", "/a", Origin="http://web.example", Range="bytes=0-0")
+    assert (read.status, read.body, read.headers["Access-Control-Allow-Origin"]) == (206, b"1", "*")
+    assert "Content-Range" in read.headers["Access-Control-Expose-Headers"]
+    refused = await stranger("GET", "/a", Origin="http://web.example")
+    assert (refused.status, refused.headers["Access-Control-Allow-Origin"]) == (401, "*")
+
+
 async def test_a_token_opens_it_as_a_key_does_and_ends_with_it(host: Any) -> None:
     sessions = host.node.sessions
     key = await host.node.keys.create("ada", "user")

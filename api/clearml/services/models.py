@@ -11,7 +11,14 @@ from api.clearml.documents import listed, listed_joined, outward, query_of, show
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.errors import ApiError
 from api.clearml.files import delete_files
-from api.clearml.services.tasks import IdsRequest, MoveRequest, ProjectsRequest, project_of
+from api.clearml.services.requests import (
+    IdsRequest,
+    MoveRequest,
+    ProjectsRequest,
+    TagsRequest,
+    TaskRequest,
+    moved,
+)
 from api.clearml.times import seconds_of
 from node.store.schema import tracking_models
 from node.tracking import vocabulary
@@ -68,10 +75,6 @@ class EditRequest(ModelFields):
 async def get_by_id(call: ClearmlCall[ModelRequest]) -> dict[str, Any]:
     found = await call.node.tracking_models.get(call.body.model)
     return {"model": shown(call.node.users, MODELS, found)}
-
-
-class TaskRequest(Request):
-    task: str
 
 
 async def get_by_task_id(call: ClearmlCall[TaskRequest]) -> dict[str, Any]:
@@ -145,8 +148,7 @@ class ReadyRequest(ReadyFields):
     publish_task: bool = True
 
 
-class PublishManyRequest(ReadyFields):
-    ids: list[str] = Field(min_length=1)
+class PublishManyRequest(ReadyFields, IdsRequest):
     publish_task: bool = Field(True, alias="publish_tasks")
 
 
@@ -190,8 +192,8 @@ class DeleteRequest(DeleteFields):
     model: str
 
 
-class DeleteManyRequest(DeleteFields):
-    ids: list[str] = Field(min_length=1)
+class DeleteManyRequest(DeleteFields, IdsRequest):
+    pass
 
 
 async def delete(call: ClearmlCall[DeleteRequest]) -> dict[str, Any]:
@@ -218,11 +220,8 @@ async def make_private(call: ClearmlCall[IdsRequest]) -> dict[str, Any]:
 
 
 async def move(call: ClearmlCall[MoveRequest]) -> dict[str, Any]:
-    """To a project by its id, or by its name: it is made if there is none."""
-    key = await project_of(call)
-    for model in call.body.ids:
-        await call.node.tracking_models.edit(model, {"project": key})
-    return {"project_id": key}
+    """To a project by its id, or by its name: it is made if there is none; or to none."""
+    return {"project_id": await moved(call, MODELS)}
 
 
 class MetadataRequest(Request):
@@ -245,11 +244,6 @@ class KeysRequest(Request):
 async def delete_metadata(call: ClearmlCall[KeysRequest]) -> dict[str, Any]:
     await call.node.tracking_models.delete_metadata(call.body.model, call.body.keys)
     return {"updated": 1}
-
-
-class TagsRequest(IdsRequest):
-    add_tags: list[str] = Field(default_factory=list)
-    remove_tags: list[str] = Field(default_factory=list)
 
 
 async def update_tags(call: ClearmlCall[TagsRequest]) -> dict[str, Any]:

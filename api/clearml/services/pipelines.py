@@ -8,6 +8,7 @@ from pydantic import Field
 
 from api.clearml.batches import told
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
+from api.clearml.services.requests import IdsRequest
 
 
 class Argument(Request):
@@ -21,9 +22,8 @@ class StartRequest(Request):
     args: list[Argument] = Field(default_factory=list)
 
 
-class DeleteRunsRequest(Request):
+class DeleteRunsRequest(IdsRequest):
     project: str
-    ids: list[str] = Field(min_length=1)
 
 
 async def start_pipeline(call: ClearmlCall[StartRequest]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import Field
 from api.clearml.documents import inward, listed, listed_joined, shown
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.files import delete_files
+from api.clearml.services.requests import IdsRequest
 from node.store.schema import tasks
 from node.tracking import documents, vocabulary
 from node.tracking import project_statistics as statistics
@@ -175,10 +176,6 @@ async def delete(call: ClearmlCall[DeleteRequest]) -> dict[str, Any]:
             "urls": {name: sorted(set(urls)) for name, urls in removed.urls.items()},
         }
     return answer
-
-
-class IdsRequest(Request):
-    ids: list[str] = Field(default_factory=list)
 
 
 async def make_public(call: ClearmlCall[IdsRequest]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
+from api.clearml.services.requests import TagsRequest
 from node.tracking import documents, task_edits
 from node.tracking.batches import for_each
 from node.tracking.collection import TASKS
@@ -132,12 +133,6 @@ async def set_requirements(call: ClearmlCall[RequirementsRequest]) -> dict[str, 
     edit = task_edits.requirements(body.requirements)
     fields = await call.node.tasks.change(body.task, edit, call.user.login, Step.PING)
     return {"updated": 1, "fields": {"script": fields["script"]}}
-
-
-class TagsRequest(Request):
-    ids: list[str] = Field(min_length=1)
-    add_tags: list[str] = Field(default_factory=list)
-    remove_tags: list[str] = Field(default_factory=list)
 
 
 async def update_tags(call: ClearmlCall[TagsRequest]) -> dict[str, Any]:

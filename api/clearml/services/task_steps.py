@@ -11,6 +11,7 @@ from api.clearml.batches import many
 from api.clearml.documents import outward
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.files import delete_files
+from api.clearml.services.requests import IdsRequest, TaskRequest
 from node.tracking.collection import TASKS
 from node.tracking.documents import Document
 
@@ -27,12 +28,12 @@ class HowRequest(Request):
         return told | ({"force": self.force} if force else {})
 
 
-class StepRequest(HowRequest):
-    task: str
+class StepRequest(HowRequest, TaskRequest):
+    pass
 
 
-class BatchRequest(HowRequest):
-    ids: list[str] = Field(min_length=1)
+class BatchRequest(HowRequest, IdsRequest):
+    pass
 
 
 Step = Callable[[ClearmlCall[Any], str], Awaitable[dict[str, Any]]]
@@ -117,12 +118,12 @@ class QueueFields(HowRequest):
     verify_watched_queue: bool = False
 
 
-class EnqueueRequest(QueueFields):
-    task: str
+class EnqueueRequest(QueueFields, TaskRequest):
+    pass
 
 
-class EnqueueManyRequest(QueueFields):
-    ids: list[str] = Field(min_length=1)
+class EnqueueManyRequest(QueueFields, IdsRequest):
+    pass
 
 
 async def enqueue(call: ClearmlCall[EnqueueRequest]) -> dict[str, Any]:
@@ -197,17 +198,16 @@ class ResetRequest(RemovalFields):
     clear_all: bool = False
 
 
-class ResetManyRequest(RemovalFields):
-    ids: list[str] = Field(min_length=1)
+class ResetManyRequest(RemovalFields, IdsRequest):
     clear_all: bool = False
 
 
-class DeleteRequest(RemovalFields):
-    task: str
+class DeleteRequest(RemovalFields, TaskRequest):
+    pass
 
 
-class DeleteManyRequest(RemovalFields):
-    ids: list[str] = Field(min_length=1)
+class DeleteManyRequest(RemovalFields, IdsRequest):
+    pass
 
 
 async def reset(call: ClearmlCall[Any], task: str) -> dict[str, Any]:
@@ -232,10 +232,6 @@ async def _removed(call: ClearmlCall[Any], done: dict[str, Any]) -> dict[str, An
         await delete_files(call.node, [url for listed in urls.values() for url in listed])
     done["events"] = {"deleted": done.get("events", 0)}
     return {**done, "urls": urls} if call.body.return_file_urls else done
-
-
-class TaskRequest(Request):
-    task: str
 
 
 async def ping(call: ClearmlCall[TaskRequest]) -> dict[str, Any]:

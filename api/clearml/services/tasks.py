@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from pydantic import Field
-
 from api.clearml.batches import many
 from api.clearml.documents import listed, listed_joined, outward, query_of, shown
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.errors import ApiError
+from api.clearml.services.requests import IdsRequest, MoveRequest, ProjectsRequest, TaskRequest, moved
 from api.clearml.times import seconds_of
 from node.store.schema import tasks
 from node.tracking import projects, vocabulary
@@ -33,10 +32,6 @@ TaskType = Literal[
     "import",
     "annotation",
 ]
-
-
-class TaskRequest(Request):
-    task: str
 
 
 class TaskFields(Request):
@@ -88,10 +83,6 @@ async def get_all(call: ClearmlCall[Request]) -> dict[str, Any]:
 
 async def get_all_ex(call: ClearmlCall[Request]) -> dict[str, Any]:
     return await listed_joined(call, query_of(call, TASKS))
-
-
-class ProjectsRequest(Request):
-    projects: list[str] = Field(default_factory=list)
 
 
 async def get_types(call: ClearmlCall[ProjectsRequest]) -> dict[str, Any]:
@@ -183,33 +174,9 @@ async def clone(call: ClearmlCall[CloneRequest]) -> dict[str, Any]:
     return {"id": (await call.node.tasks.clone(body.task, given, call.user.login))["id"], **told}
 
 
-class MoveRequest(Request):
-    ids: list[str] = Field(min_length=1)
-    project: str | None = None
-    project_name: str | None = None
-
-
 async def move(call: ClearmlCall[MoveRequest]) -> dict[str, Any]:
-    """To a project by its id, or by its name: it is made if there is none."""
-    key = await project_of(call)
-    for task in call.body.ids:
-        await call.node.tasks.update(task, {"project": key}, call.user.login)
-    return {"project_id": key}
-
-
-async def project_of(call: ClearmlCall[Any]) -> str:
-    """The id of the project that `project` or `project_name` of a move means. Raises `ApiError` 400/11."""
-    body = call.body
-    if body.project:
-        key: str = body.project
-        return key
-    if not body.project_name:
-        raise ApiError(400, 11, "project or project_name is needed")
-    return await call.node.store.write(lambda c: projects.ensure(c, body.project_name, call.user.login))
-
-
-class IdsRequest(Request):
-    ids: list[str] = Field(min_length=1)
+    """To a project by its id, or by its name: it is made if there is none; or to none."""
+    return {"project_id": await moved(call, TASKS)}
 
 
 async def make_public(call: ClearmlCall[IdsRequest]) -> dict[str, Any]:
