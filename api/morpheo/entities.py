@@ -58,8 +58,8 @@ class Claim(BaseModel):
 class LearnResult(BaseModel):
     status: Literal["done", "failed"]
     perf: Performance | None = Field(None, description="needed if done, and so are the other two")
-    train_perf: dict[str, Performance] | list[Performance] | None = None
-    test_perf: dict[str, Performance] | list[Performance] | None = None
+    train_perf: dict[Uuid, Performance] | list[Performance] | None = None
+    test_perf: dict[Uuid, Performance] | list[Performance] | None = None
 
 
 class PredictResult(BaseModel):
