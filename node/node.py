@@ -15,6 +15,14 @@ from node.backup import Archive, taken
 from node.broker import Broker
 from node.config import NodeConfig
 from node.data_sources import DataSources
+from node.deployments import (
+    DeploymentKeys,
+    Deployments,
+    ResultLinks,
+    ScoringJobs,
+    ScoringTasks,
+    Usage,
+)
 from node.encoders import Encoders
 from node.events import Events
 from node.federations import Federations
@@ -31,6 +39,7 @@ from node.project_transfer import ProjectTransfer
 from node.projects import Projects
 from node.sessions import Sessions, load_or_create_secret
 from node.store import Store
+from node.task_work import WorkByKind
 from node.tracking.models import TrackingModels
 from node.tracking.pipelines import Pipelines
 from node.tracking.project_removal import ProjectRemoval
@@ -94,6 +103,8 @@ class Node:
         await self.keys.load()
         secret = await asyncio.to_thread(load_or_create_secret, self.config.tokens_path)
         self.sessions = Sessions(self.users, self.keys, secret)
+        self.result_links = ResultLinks(secret)
+        self.deployment_keys = DeploymentKeys(self.store, self.users)
         self.first_key = await self._first_key()
 
     async def _open_projects(self) -> None:
@@ -114,6 +125,8 @@ class Node:
         self.exploration = ProjectExploration(self.projects)
         self.transfer = ProjectTransfer(self.store, self.projects)
         self.encoders = Encoders(self.store, self.projects)
+        self.deployments = Deployments(self.store, self.files)
+        self.usage = Usage(self.store)
         self._exit.push_async_callback(self.projects.learning.settle)
 
     async def _take_up_federations(self) -> None:
@@ -132,7 +145,7 @@ class Node:
 
     async def _start_jobs(self) -> None:
         self.sources = DataSources(self.store)
-        work = ProjectTasks(
+        of_projects = ProjectTasks(
             self.store,
             self.projects,
             self.models,
@@ -141,10 +154,11 @@ class Node:
             self.files,
             lambda: self.files_url,
         )
+        scoring = ScoringTasks(self.store, self.files, self.deployments)
         self.runner = JobRunner(
             self.store,
             self.events,
-            work,
+            WorkByKind({"score": scoring}, of_projects),
             self.config.workers,
             self.config.worker_idle_seconds,
             self.config.workers_folder,
@@ -159,8 +173,9 @@ class Node:
             self.sources,
             self.encoders,
         )
+        self.scoring = ScoringJobs(self.store, self.deployments, self.runner, self.jobs)
         self.uplets = Uplets(self.store, self.events, lambda: self.url)
-        self.tasks = Tasks(self.store, self.events, self.jobs, self.uplets)
+        self.tasks = Tasks(self.store, self.events, self.jobs, self.uplets, self.files)
         self.reports = Reports(self.store, self.tasks)
         self.pipelines = Pipelines(self.store, self.tasks)
         self.project_removal = ProjectRemoval(self.store, self.tasks)

@@ -19,6 +19,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from node.errors import NotFound
 from node.file_store.errors import QuotaExceeded
 from node.file_store.stored import StoredFile, clean_path
 
@@ -115,6 +116,14 @@ class Upload:
         if len(self._gathered) >= GATHERED:
             gathered, self._gathered = self._gathered, bytearray()
             await self._in_thread(self._append, gathered)
+
+    async def received(self, path: str) -> Path:
+        """Where a file that was begun lies, all of it, until it is kept. Raises NotFound, BadRequest."""
+        await self._finish()
+        cleaned = clean_path(path)
+        if cleaned not in self._arrived:
+            raise NotFound(f"no file {cleaned!r} has arrived", "send it")
+        return self._arrived[cleaned].file
 
     async def commit(self, also: Also | None = None) -> list[StoredFile]:
         """Keep all files, from here on there to be read, in the order in which they were begun."""

@@ -27,6 +27,7 @@ from node.file_store import rows
 from node.file_store.arriving import Also, Arrived, Room, Upload
 from node.file_store.disk import BlobPlace
 from node.file_store.stored import StoredFile, clean_path
+from node.files import new_private
 from node.store import Store
 
 T = TypeVar("T")
@@ -58,6 +59,15 @@ class Reading:
                 raise OSError(f"{self.file.digest} is shorter than its {self.file.size} bytes")
             start += len(data)
             yield data
+
+    async def save(self, target: Path) -> None:
+        """Copy all of it to a new file, mode 0600. Raises OSError."""
+
+        def copy() -> None:
+            with new_private(target) as file:
+                shutil.copyfileobj(self._stream, file, CHUNK)
+
+        await asyncio.get_running_loop().run_in_executor(self._threads, copy)
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._stream.close)
@@ -135,6 +145,29 @@ class FileStore:
                 lost = file.digest  # replaced and removed meanwhile: then it is another one now
             except OSError as error:
                 raise Unavailable(f"{file.path!r} cannot be read: {error}", "try again later") from error
+
+    async def save(self, path: str, target: Path) -> None:
+        """Copy a file to a new one on the disk. Raises NotFound, Unavailable, OSError."""
+        reading = await self.read(path)
+        try:
+            await reading.save(target)
+        finally:
+            await reading.close()
+
+    async def take(self, source: Path, path: str, owner: str) -> StoredFile:
+        """Keep what a file on the disk holds. Raises QuotaExceeded, OSError."""
+        async with self.upload(owner) as upload:
+            await upload.begin(path)
+            stream: BinaryIO = await self._run(source.open, "rb")
+            with stream:
+                while data := await self._run(stream.read, CHUNK):
+                    await upload.write(data)
+            (kept,) = await upload.commit()
+            return kept
+
+    async def release(self, digests: Iterable[str]) -> None:
+        """Free what contents took whose paths were removed by a transaction (`rows.remove`)."""
+        await self._to_the_end(self._forget(set(digests)))
 
     async def delete(self, paths: Iterable[str], also: Also | None = None) -> list[str]:
         """Remove files and free what they took; gives the paths that existed."""

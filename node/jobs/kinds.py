@@ -8,11 +8,15 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """required: the parameters it cannot do without; type: its ClearML type; of_project: about one."""
+    """required: the parameters it cannot do without; type: its ClearML type; of_project: about one.
+
+    asked_for: whether jobs of it are submitted by kind and parameters; else they come with something else.
+    """
 
     required: tuple[str, ...]
     type: str
     of_project: bool = True
+    asked_for: bool = True
 
 
 KINDS: Final = {
@@ -27,4 +31,5 @@ KINDS: Final = {
     "assess": Kind(("model",), "testing"),
     "project_info": Kind((), "custom"),
     "projects_info": Kind((), "custom", of_project=False),
+    "score": Kind((), "inference", of_project=False, asked_for=False),
 }

@@ -6,7 +6,6 @@ import asyncio
 import builtins
 import contextlib
 import json
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from node.project_models import ProjectModels
 from node.projects import Projects, check_may_read
 from node.sources import FORMATS
 from node.store import Store
-from node.tasks import Task, TaskStatus, now
+from node.tasks import Task, TaskStatus
 from node.tracking import documents, jobs_as_tasks, task_steps
 from node.tracking.collection import TASKS
 
@@ -109,27 +108,10 @@ class Jobs:
             await self._projects.row(project)
             if kind == "assess":
                 await self._models.check_assessment(project, parameters["model"])
-        created = now()
-        values = {
-            "id": uuid.uuid4().hex,
-            "kind": kind,
-            "name": kind if project is None else f"{kind} {project}",
-            "type": KINDS[kind].type,
-            "project": project,
-            "owner": actor.user,
-            "status": TaskStatus.QUEUED.value,
-            "priority": priority,
-            "attempts": 0,
-            "current": 0,
-            "maximum": 0,
-            "created": created,
-            "status_changed": created,
-            "last_update": created,
-            "last_change": created,
-            "last_changed_by": actor.user,
-            "parameters": parameters,
-            "payload": None if table is None else (await asyncio.to_thread(json.dumps, table)).encode(),
-        }
+        name = kind if project is None else f"{kind} {project}"
+        values = task_rows.queued(kind, name, actor.user, parameters, project=project, priority=priority)
+        if table is not None:
+            values["payload"] = (await asyncio.to_thread(json.dumps, table)).encode()
 
         def write(connection: sa.Connection) -> Task:
             shown = jobs_as_tasks.columns(connection, project, parameters, actor.user)
@@ -216,8 +198,9 @@ def _same(a: Task, b: Task) -> bool:
 
 
 def _check(kind: str, project: str | None, parameters: dict[str, Any], table: object) -> None:
-    if kind not in KINDS:
-        raise BadRequest(f"there is no kind of job {kind!r}", f"use one of {', '.join(KINDS)}")
+    if kind not in KINDS or not KINDS[kind].asked_for:
+        known = [name for name, one in KINDS.items() if one.asked_for]
+        raise BadRequest(f"there is no kind of job {kind!r}", f"use one of {', '.join(known)}")
     if project is None and KINDS[kind].of_project:
         raise BadRequest(f"a job of the kind {kind} needs a project", "name one")
     given = {**parameters, **({} if table is None else {"table": table})}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import fields
 from typing import Any
 
@@ -18,6 +19,38 @@ _COLUMNS = [tasks.c[field.name] for field in fields(Task)]
 def _of(row: sa.Row[Any]) -> Task:
     values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
     return Task(**{**values, "status": TaskStatus(values["status"])})
+
+
+def queued(
+    kind: str,
+    name: str,
+    owner: str,
+    parameters: dict[str, Any],
+    *,
+    project: str | None = None,
+    priority: int = 0,
+) -> dict[str, Any]:
+    """The row of a new job that waits to be run."""
+    created = now()
+    return {
+        "id": uuid.uuid4().hex,
+        "kind": kind,
+        "name": name,
+        "type": KINDS[kind].type,
+        "project": project,
+        "owner": owner,
+        "status": TaskStatus.QUEUED.value,
+        "priority": priority,
+        "attempts": 0,
+        "current": 0,
+        "maximum": 0,
+        "created": created,
+        "status_changed": created,
+        "last_update": created,
+        "last_change": created,
+        "last_changed_by": owner,
+        "parameters": parameters,
+    }
 
 
 def insert(connection: sa.Connection, values: dict[str, Any]) -> Task:

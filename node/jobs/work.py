@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from federation.statistics import Moments, Schema, StatisticsError
 from node import answering, judging, modelling
+from node.deployments.worker import score
 from node.encoder_learning import encoder_from, of_file
 from node.encoding import restored
 from node.errors import NodeError
@@ -206,4 +207,5 @@ PERFORM: dict[str, Callable[[Message, bytes, Channel], Outcome]] = {
     "assess": assess,
     "project_info": hand_back,
     "projects_info": hand_back,
+    "score": score,
 }

@@ -39,9 +39,15 @@ _APART: Final = ("parameters", "sample")
 
 
 def columns(
-    connection: sa.Connection, project: str | None, parameters: Mapping[str, Any], user: str
+    connection: sa.Connection,
+    project: str | None,
+    parameters: Mapping[str, Any],
+    user: str,
+    *,
+    folder: str | None = None,
 ) -> dict[str, Any]:
-    """The columns of a new job by which it is a task among others."""
+    """The columns of a new job by which it is a task among others. folder: the project of tasks that it is
+    in, if not that of its project of statistics."""
     items = {
         section: {name: {"value": _text(value)} for name, value in values.items()}
         for section, values in _sections(parameters).items()
@@ -52,7 +58,9 @@ def columns(
         documents.check_storable(document)
     except BadFieldValue:  # the job may have what can be said by JSON, but not be stored as text
         document = {}
-    return {"project_id": _project(connection, project, user), "document": document}
+    if folder is None and project is not None:
+        folder = _folder(connection, project)
+    return {"project_id": _project_of_tasks(connection, folder, user), "document": document}
 
 
 def take_edits(connection: sa.Connection, task: Document) -> None:
@@ -109,14 +117,18 @@ def keep_model(connection: sa.Connection, task: Task, record: ModelRecord, uri: 
     documents.update(connection, TASKS, task.id, task_edits.model("output", name, made)(document))
 
 
-def _project(connection: sa.Connection, project: str | None, user: str) -> str | None:
-    """The id of the project of tasks of a project of statistics; None for a name that no folder can have."""
-    if project is None:
-        return None
+def _folder(connection: sa.Connection, project: str) -> str:
+    """The name of the project of tasks of a project of statistics."""
     federation = connection.scalar(sa.select(statistics.c.federation).where(statistics.c.name == project))
     name = project if len(project) >= SHORTEST else f"project {project}"
-    with contextlib.suppress(InvalidProjectName, PathTooDeep, BadFieldValue):
-        return projects.ensure(connection, name if federation is None else f"{federation}/{name}", user)
+    return name if federation is None else f"{federation}/{name}"
+
+
+def _project_of_tasks(connection: sa.Connection, folder: str | None, user: str) -> str | None:
+    """Its id; None without a folder, and for a name that none can have."""
+    if folder is not None:
+        with contextlib.suppress(InvalidProjectName, PathTooDeep, BadFieldValue):
+            return projects.ensure(connection, folder, user)
     return None
 
 

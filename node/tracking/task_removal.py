@@ -11,6 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from node.events import deleting
+from node.file_store import rows as file_rows
+from node.file_store.stored import OwnPath
+from node.store.deployment_tables import INPUT, SCORING, scoring_jobs
 from node.store.event_tables import event_images, event_series
 from node.store.schema import labels, tasks, tracking_models
 from node.tasks import TaskStatus, now
@@ -43,7 +46,7 @@ def delete(
     """Remove a task. models: with the models that it wrote, but for those ready or read by other tasks.
 
     Returns {deleted, deleted_models, updated_models, updated_children, events, urls: {model_urls,
-    event_urls, artifact_urls}}. Raises UndeletableTask.
+    event_urls, artifact_urls}, contents: digests of what its files held}. Raises UndeletableTask.
     """
     key = task["id"]
     archived = ARCHIVED in task.get("system_tags", ())
@@ -59,6 +62,7 @@ def delete(
     ).rowcount
     queue_entries.withdraw(connection, key)
     events = deleting.delete(connection, [key])
+    contents = file_rows.remove(connection, _files(connection, key))
     documents.delete(connection, TASKS, [key])
     projects.touch(connection, task.get("project"), now())
     return {
@@ -68,6 +72,7 @@ def delete(
         "updated_children": children,
         "events": events,
         "urls": urls,
+        "contents": set(contents.values()),
     }
 
 
@@ -101,6 +106,17 @@ def reset(
     gone = _forget_models(connection, drafts, urls)
     events = deleting.delete(connection, [key])
     return {"fields": changes, "dequeued": dequeued, "deleted_models": gone, "events": events, "urls": urls}
+
+
+def _files(connection: sa.Connection, key: str) -> list[OwnPath]:
+    """The files that go with a task: those of the scoring of a file."""
+    query = sa.select(scoring_jobs.c.output).where(scoring_jobs.c.task == key)
+    return [
+        OwnPath(SCORING, key, name)
+        for (output,) in connection.execute(query)
+        for name in (INPUT, output)
+        if name
+    ]
 
 
 def _drafts(connection: sa.Connection, task: str) -> list[Document]:

@@ -6,7 +6,7 @@ login of who does it. A job of the node's own job manager is stopped through it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -51,11 +51,21 @@ class UpletListeners(Protocol):
         """Tell whoever listens that workers may take uplets."""
 
 
+class Files(Protocol):
+    """What tracking needs of the node's files."""
+
+    async def release(self, digests: Iterable[str]) -> None:
+        """Free what the contents of removed files took."""
+
+
 class Tasks:
     """The tasks of a node."""
 
-    def __init__(self, store: Store, events: Events, jobs: JobManager, uplets: UpletListeners) -> None:
-        self._store, self._events, self._jobs, self._uplets = store, events, jobs, uplets
+    def __init__(
+        self, store: Store, events: Events, jobs: JobManager, uplets: UpletListeners, files: Files
+    ) -> None:
+        self._store, self._events, self._jobs = store, events, jobs
+        self._uplets, self._files = uplets, files
 
     # --- look -----------------------------------------------------------------------------------------------
 
@@ -256,7 +266,11 @@ class Tasks:
     async def remove(self, key: str, *, force: bool = False, models: bool = True) -> dict[str, Any]:
         """As `delete`, for who deletes many and has the space reclaimed after the last."""
         await self._end_job(key, Step.DELETE, force=force)
-        return await self._act(key, lambda c, task: task_removal.delete(c, task, force=force, models=models))
+        gone = await self._act(key, lambda c, task: task_removal.delete(c, task, force=force, models=models))
+        contents = gone.pop("contents")
+        if contents:
+            await self._files.release(contents)
+        return gone
 
     async def _act(self, key: str, act: Act[T]) -> T:
         """Do something to a task in one write. Raises UnknownTask, ReadOnlyDocument and what `act` raises."""

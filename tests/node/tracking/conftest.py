@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 import pytest
 import sqlalchemy as sa
@@ -48,9 +48,16 @@ class NoUplets:
         raise AssertionError(f"{ready} are no uplets")
 
 
+class NoFiles:
+    """A file store of a node without files."""
+
+    async def release(self, digests: Iterable[str]) -> None:
+        raise AssertionError(f"{digests} are of no files")
+
+
 @pytest.fixture
 def tasks(store: Store) -> Tasks:
-    return Tasks(store, Events(store), NoJobs(), NoUplets())
+    return Tasks(store, Events(store), NoJobs(), NoUplets(), NoFiles())
 
 
 @pytest.fixture
