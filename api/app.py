@@ -17,7 +17,7 @@ from uuid import uuid4
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from api import clearml, morpheo, native, symetry
+from api import clearml, gravity, morpheo, native, symetry
 from api.app_keys import BODIES, DOCUMENT, METRICS, NODE, STOPPING
 from api.bodies import Bodies
 from api.metrics import Metrics
@@ -31,14 +31,20 @@ from node.node import Node
 REQUEST_SECONDS: Final = 120.0
 """No request takes longer: what does is a job. Long polls end well before."""
 
-ROUTES: Final[tuple[Route, ...]] = (*native.ROUTES, *symetry.ROUTES, *morpheo.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (
+    *native.ROUTES,
+    *symetry.ROUTES,
+    *morpheo.ROUTES,
+    *gravity.ROUTES,
+)
 
-_DIALECTS: Final = {"native": native, "symetry": symetry, "morpheo": morpheo}
+_DIALECTS: Final = {"native": native, "symetry": symetry, "morpheo": morpheo, "gravity": gravity}
 _REFUSALS: Final = {
     "native": native.refusal,
     "symetry": symetry.refusal,
     "clearml": clearml.refusal,
     "morpheo": morpheo.refusal,
+    "gravity": gravity.refusal,
 }
 
 log = logging.getLogger("suffice.api")
@@ -126,6 +132,8 @@ def _dialect(path: str) -> str:
         return "symetry"
     if morpheo.speaks(path):
         return "morpheo"
+    if gravity.speaks(path):
+        return "gravity"
     return "clearml" if clearml.speaks(path) else "native"
 
 

@@ -20,11 +20,13 @@ _REFUSALS = {
     "native": {"$ref": "#/components/responses/NativeRefusal"},
     "symetry": {"$ref": "#/components/responses/SymetryRefusal"},
     "morpheo": {"$ref": "#/components/responses/MorpheoRefusal"},
+    "gravity": {"$ref": "#/components/responses/GravityRefusal"},
 }
 
 _SECURITY_SCHEMES = {
     "basic": {"type": "http", "scheme": "basic", "description": "Access key and secret key."},
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token of auth.login."},
+    "key": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "A deployment's key."},
     "signature": {
         "type": "apiKey",
         "in": "header",
@@ -99,6 +101,22 @@ _RESPONSES = {
             }
         },
     },
+    "GravityRefusal": {
+        "description": "Refused: 400, 401, 403, 404, 408, 413, 503, 507; 500 names an incident only.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "data": {"type": "null"},
+                        "isError": {"const": True},
+                        "errorMessage": {"type": "string"},
+                    },
+                    "required": ["data", "isError", "errorMessage"],
+                }
+            }
+        },
+    },
     "SymetryRefusal": {
         "description": "Refused: 400, 401, 408, 409, 413, 503; 500 names an incident only.",
         "content": {
@@ -134,8 +152,9 @@ def document(routes: Iterable[Route], endpoints: Iterable[Endpoint]) -> dict[str
             "version": version("suffice"),
             "description": "Federated learning by exact sufficient statistics. Tag `native`: the node's own "
             "interface. Tag `symetry`: the SymetryML dialect. Tag `morpheo`: the Morpheo dialect, with its "
-            "storage service below `/storage/`. Tag `clearml`: the ClearML dialect, which takes GET and PUT "
-            "as well as POST, and a version before each path (`/v2.23/tasks.get_all`).",
+            "storage service below `/storage/`. Tag `gravity`: the Gravity AI dialect. Tag `clearml`: the "
+            "ClearML dialect, which takes GET and PUT as well as POST, and a version before each path "
+            "(`/v2.23/tasks.get_all`).",
         },
         "paths": dict(sorted(paths.items())),
         "components": {
@@ -157,8 +176,9 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         },
     }
     if route.access != "open":
-        scheme = "signature" if route.dialect == "symetry" else "basic"
+        scheme = {"symetry": "signature", "gravity": "key"}.get(route.dialect, "basic")
         operation["security"] = [{scheme: []}]
+    if route.access not in ("open", "key"):
         operation["x-role"] = route.access
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

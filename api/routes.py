@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from node.keys import AccessKey
 from node.node import Node
 
-Dialect = Literal["native", "symetry", "morpheo"]
-Access = Literal["open", "annotator", "user", "superuser", "admin"]
+Dialect = Literal["native", "symetry", "morpheo", "gravity"]
+Access = Literal["open", "key", "annotator", "user", "superuser", "admin"]
 BodyForm = Literal["json", "encrypted", "base64", "form", "bytes"]
 
 
@@ -36,16 +36,17 @@ class Call:
 
 
 CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
-OpenHandler = Callable[[web.Request], Awaitable[web.Response]]
+OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One call: where it is, who may make it, what it takes and what it answers.
 
-    `handler` takes a `Call`, or the bare request where `access` is "open". `answers` maps each documented
-    status to what its JSON is (a model or dataclass), or to a sentence. `body_required` False lets an empty
-    body through as None. A `body_form` of form (multipart) or bytes is read by the handler as it comes.
+    `handler` takes a `Call`, or the bare request where `access` is "open", or "key" (of a deployment).
+    `answers` maps each documented status to what its JSON is (a model or dataclass), or to a sentence.
+    `body_required` False lets an empty body through as None. A `body_form` of form (multipart) or bytes is
+    read by the handler as it comes.
     """
 
     method: str

@@ -16,6 +16,7 @@ from node.broker import Broker
 from node.config import NodeConfig
 from node.data_sources import DataSources
 from node.deployments import (
+    DeployedModels,
     DeploymentKeys,
     Deployments,
     ResultLinks,
@@ -126,6 +127,7 @@ class Node:
         self.transfer = ProjectTransfer(self.store, self.projects)
         self.encoders = Encoders(self.store, self.projects)
         self.deployments = Deployments(self.store, self.files)
+        self.deployed_models = DeployedModels(self.deployments, self.projects, self.models)
         self.usage = Usage(self.store)
         self._exit.push_async_callback(self.projects.learning.settle)
 

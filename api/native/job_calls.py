@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from aiohttp import web
 
 from api.access import may_kill
-from api.app_keys import STOPPING
 from api.native.binding import answer
 from api.native.entities import JobFilter, Jobs, Waiting
 from api.problems import Problem
 from api.routes import Call, Route
+from api.stopping import unless_stopping
 from node.tasks import Task
 
 
@@ -31,14 +30,8 @@ async def status(call: Call) -> web.Response:
 
 async def _changed(call: Call, job: str, seconds: float) -> Task:
     """The job when it changes, when the time is over or when the node stops, whichever is first."""
-    waiting = asyncio.ensure_future(call.node.jobs.wait(job, seconds))
-    stopping = asyncio.ensure_future(call.request.app[STOPPING].wait())
-    try:
-        await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return waiting.result() if waiting.done() else await call.node.jobs.get(job)
-    finally:
-        waiting.cancel()
-        stopping.cancel()
+    changed = await unless_stopping(call.request.app, call.node.jobs.wait(job, seconds))
+    return changed or await call.node.jobs.get(job)
 
 
 async def kill(call: Call) -> web.Response:

@@ -6,6 +6,7 @@ FEDERATION: Final = "/api/federations/{federation}"
 PROJECT: Final = "/api/projects/{project}"
 MODEL: Final = PROJECT + "/models/{model}"
 ENCODER: Final = "/api/encoders/{encoder}"
+DEPLOYMENT: Final = "/api/deployments/{deployment}"
 SOURCE: Final = "/api/sources/{source}"
 
 EMPTY: Final = "Done: an empty object."

@@ -6,6 +6,7 @@ from typing import Final
 
 from api.native import (
     backup_calls,
+    deployment_calls,
     encoder_calls,
     event_calls,
     explore_calls,
@@ -31,6 +32,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *source_calls.ROUTES,
     *model_calls.ROUTES,
     *judging_calls.ROUTES,
+    *deployment_calls.ROUTES,
     *job_calls.ROUTES,
     *event_calls.ROUTES,
     *key_calls.ROUTES,

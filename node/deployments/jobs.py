@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import mimetypes
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -41,13 +41,13 @@ _SUFFIXES: Final = {CSV: ".csv", JSON: ".json"}
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a job is to do. mime: of its file, None for what the version takes; name: None for the file's;
-    version: None for the newest; mappings: {"source", "destination", "defaultValue"} each."""
+    version: None for the newest; mappings: [{"source", "destination", "defaultValue"}], or None."""
 
     mime: str | None = None
     name: str | None = None
     version: str | None = None
-    mapping: list[Any] = field(default_factory=list)
-    output_mapping: list[Any] = field(default_factory=list)
+    mapping: Any = None
+    output_mapping: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class ScoringJobs:
         self._store, self._deployments, self._runner, self._jobs = store, deployments, runner, jobs
 
     async def version_for(self, key: DeploymentKey, wanted: Wanted) -> Version:
-        """The version that a job will be scored by. Raises NotFound, and BadRequest for what it cannot do."""
+        """The version that a job will be scored by. Raises BadRequest for what it cannot do."""
         if wanted.name is not None:
             _check_name(wanted.name)
         version = chosen(await self._deployments.get(key.deployment), wanted.version)
@@ -97,7 +97,7 @@ class ScoringJobs:
         is what it is called.
 
         When this returns it is kept, counted and paid for, and will be scored whatever happens to the node.
-        Raises NotFound, BadRequest, Unavailable.
+        Raises BadRequest, Unavailable.
         """
         version = await self.version_for(key, wanted)
         mime = mime_for(version, wanted.mime)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from node.deployments.deployment import Deployment, Version, check_terms, check_version, following
 from node.deployments.keys import unknown_deployment
 from node.deployments.snapshots import Snapshot
-from node.errors import AlreadyExists, NotFound
+from node.errors import AlreadyExists, BadRequest, NotFound
 from node.file_store import OwnPath
 from node.file_store.store import FileStore
 from node.project_rows import check_name
@@ -161,24 +161,23 @@ def file_path(file: str) -> OwnPath:
 
 
 def chosen(deployment: Deployment, version: str | None) -> Version:
-    """The version that a job gets: the one it names, or the newest active one. Raises NotFound."""
+    """The version that a job gets: the one it names, or the newest active one. Raises BadRequest."""
+    found = [one for one in deployment.versions if one.active and version in (None, one.version)]
+    if found:
+        return found[0]
     if version is None:
-        if deployment.current is None:
-            raise NotFound(
-                f"deployment {deployment.name!r} has no active version",
-                "its owner has to add or activate one",
-            )
-        return deployment.current
-    for known in deployment.versions:
-        if known.version == version and known.active:
-            return known
-    raise unknown_version(deployment.name, version)
+        raise BadRequest(
+            f"deployment {deployment.name!r} has no active version", "its owner has to add or activate one"
+        )
+    raise BadRequest(
+        f"deployment {deployment.name!r} has no active version {version[:80]!r}",
+        "leave version out to use the newest, or name one that is active",
+    )
 
 
 def unknown_version(name: str, version: str) -> NotFound:
     return NotFound(
-        f"deployment {name!r} has no active version {version[:80]!r}",
-        "leave version out to use the newest, or name one that is active",
+        f"deployment {name!r} has no version {version[:80]!r}", "look at the deployment for those there are"
     )
 
 

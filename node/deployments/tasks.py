@@ -41,7 +41,7 @@ class ScoringTasks:
         return {"kind": task.kind, "task": task.id, "scoring": scoring, "file": file}, b""
 
     async def answer(self, task: Task, question: Message) -> Message:
-        """{"file": input, model or output, "path": where the worker has it or wants it, "mime": of output}."""
+        """{"file": input, model or output, "path": where the worker has or wants it, "mime": of output}."""
         path = Path(question["path"])
         try:
             match question["file"]:

@@ -13,7 +13,7 @@ from node.errors import BadRequest
 from node.store import Store
 from node.store.deployment_tables import deployment_usage
 
-UNITS_PER_DOLLAR: Final = 1000
+_UNITS_PER_DOLLAR: Final = 1000
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
@@ -67,6 +67,11 @@ class Usage:
         return [_used(dict(row)) for row in rows]
 
 
+def dollars(units: int) -> float:
+    """What so many units cost."""
+    return units / _UNITS_PER_DOLLAR
+
+
 def month_of(at: float) -> str:
     """The month of a time in unix seconds."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m}"
@@ -75,4 +80,4 @@ def month_of(at: float) -> str:
 def _used(row: dict[str, Any]) -> Used:
     # Sums are decimals in PostgreSQL.
     counted: dict[str, Any] = {name: int(row[name]) for name in ("jobs", "records", "groups", "units")}
-    return Used(**row | counted, dollars=counted["units"] / UNITS_PER_DOLLAR)
+    return Used(**row | counted, dollars=dollars(counted["units"]))

@@ -1,0 +1,147 @@
+"""The calls of the Gravity jobs API."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, TypeVar
+from uuid import UUID, uuid4
+
+from aiohttp import web
+from multipart import MultipartSegment
+from pydantic import BaseModel, ValidationError
+
+from api.app_keys import BODIES, NODE
+from api.bodies import parse_json
+from api.files.downloads import send_file
+from api.forms import form_parts
+from api.gravity.binding import KEY, enveloped
+from api.gravity.entities import Renaming, Submission, view
+from api.passing import PASSING
+from api.problems import Problem, bad_request, of_validation
+from api.stopping import unless_stopping
+from node.deployments import Wanted, input_path, output_of, unknown_job
+from node.file_store import Upload
+
+WAIT_SECONDS: Final = 60.0
+"""How long the answer to a submission waits for the job's end."""
+
+_MOST_PARTS: Final = 16
+_MOST_DATA: Final = 2**20
+_LONGEST_FILE_NAME: Final = 255
+_ID: Final = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Take the file, and answer when it is scored, or after a while that it is not yet."""
+    PASSING.get().unhurried()
+    node, key, job = request.app[NODE], request[KEY], uuid4().hex
+    async with node.files.upload(key.user) as upload:
+        upload.expect(request.content_length or 0)
+        wanted, file = await _received(request, upload, job)
+        await node.scoring.submit(key, wanted, file, upload, job)
+    found = await unless_stopping(request.app, node.scoring.finished(key, job, WAIT_SECONDS))
+    return enveloped(view(found or await node.scoring.get(key, job), just_made=True))
+
+
+async def latest(request: web.Request) -> web.Response:
+    found = await request.app[NODE].scoring.latest(request[KEY])
+    return enveloped([view(job) for job in found])
+
+
+async def got(request: web.Request) -> web.Response:
+    return enveloped(view(await request.app[NODE].scoring.get(request[KEY], _job(request))))
+
+
+async def renamed(request: web.Request) -> web.Response:
+    job = _job(request)
+    body = await _read(Renaming, await request.app[BODIES].read(request), "request body")
+    found = await request.app[NODE].scoring.rename(request[KEY], job, body.name or None)
+    return enveloped(view(found))
+
+
+async def link(request: web.Request) -> web.Response:
+    """An address that needs no key and expires; the file is called as the last part of it."""
+    node = request.app[NODE]
+    job = await node.scoring.get(request[KEY], _job(request))
+    output_of(job)
+    place = f"/api/v1/results/{node.result_links.sign(job.id)}/{job.output}?download"
+    return enveloped(f"{request.scheme}://{request.host}{place}")
+
+
+async def result(request: web.Request) -> web.StreamResponse:
+    """The output that a link leads to, also in parts."""
+    node = request.app[NODE]
+    job = node.result_links.read(request.match_info["token"])
+    if job is None:
+        raise Problem(
+            403, "forbidden", "The link has expired, or is not one.", "Ask for a new one: result-link."
+        )
+    PASSING.get().unhurried()
+    return await send_file(request, await node.files.read(await node.scoring.output(job)))
+
+
+async def _received(request: web.Request, upload: Upload, job: str) -> tuple[Wanted, str]:
+    """What the form asks for, and its file's name; the file itself is in the upload. What cannot be is
+    refused before the file has come, if `data` is sent before it."""
+    scoring, key = request.app[NODE].scoring, request[KEY]
+    wanted: Wanted | None = None
+    file: str | None = None
+    field, data = "", bytearray()
+
+    async def finish() -> Wanted | None:
+        if field != "data":
+            return wanted
+        asked = (await _read(Submission, bytes(data), "data")).wanted()
+        await scoring.version_for(key, asked)
+        return asked
+
+    async for event in form_parts(request, _MOST_PARTS):
+        if isinstance(event, MultipartSegment):
+            wanted = await finish()
+            field = str(event.name)
+            if (field == "data" and wanted is not None) or (field == "file" and file is not None):
+                raise bad_request(f"The form has two parts {field!r}.", "Send one of each.")
+            if field == "file":
+                file = _file_name(event.filename)
+                await upload.begin(input_path(job))
+        elif field == "file":
+            await upload.write(event)
+        elif field == "data":
+            data += event
+            if len(data) > _MOST_DATA:
+                raise Problem(413, "too_large", f"data is larger than {_MOST_DATA:,} bytes.", "Shorten it.")
+    wanted = await finish()
+    if wanted is None or file is None:
+        raise bad_request(
+            f"The form has no part {'data' if wanted is None else 'file'!r}.", "Send both, data and file."
+        )
+    return wanted, file
+
+
+def _file_name(given: str | None) -> str:
+    """What the client calls the file, without its folders."""
+    name = re.split(r"[/\\]", given or "")[-1]
+    if "\0" in name or len(name) > _LONGEST_FILE_NAME:
+        raise bad_request("The file has a name that cannot be.", "Give at most 255 characters, none NUL.")
+    return name or "file"
+
+
+async def _read(model: type[Body], data: bytes, where: str) -> Body:
+    """JSON as a model. Raises `Problem` 400 naming its mistakes."""
+    value: Any = await parse_json(data)
+    if not isinstance(value, dict):
+        raise bad_request(f"The {where} is not a JSON object.", "See /docs for this call.")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise of_validation(error, where) from None
+
+
+def _job(request: web.Request) -> str:
+    """The id in the path, with or without its dashes. Raises NotFound."""
+    text = request.match_info["job"]
+    if not _ID.fullmatch(text):
+        raise unknown_job(text)
+    return UUID(text).hex
