@@ -122,7 +122,7 @@ class Node:
         self.storage_settings = StorageSettings(self.store)
         self.tracking_models = TrackingModels(self.store)
         self.projects = Projects(self.store, numbers, self.node_id, self.name)
-        self.models = ProjectModels(self.store, self.projects)
+        self.models = ProjectModels(self.store, self.projects, self.files)
         self.exploration = ProjectExploration(self.projects)
         self.transfer = ProjectTransfer(self.store, self.projects)
         self.encoders = Encoders(self.store, self.projects)

@@ -16,10 +16,12 @@ from node import judging, modelling
 from node import project_rows as rows
 from node.answers import AlgorithmInfo, ModelRecord, SelectionInfo
 from node.errors import BadRequest, NodeError, NotFound
+from node.file_store import FileStore
 from node.learning import refusing
 from node.projects import Projects
 from node.store import Store
 from node.store.schema import models
+from node.tracking import jobs_as_tasks
 
 ModelList = list[ModelRecord]
 
@@ -27,8 +29,9 @@ ModelList = list[ModelRecord]
 class ProjectModels:
     """The models of a node's projects."""
 
-    def __init__(self, store: Store, projects: Projects) -> None:
+    def __init__(self, store: Store, projects: Projects, files: FileStore) -> None:
         self._store, self._projects, self._learning = store, projects, projects.learning
+        self._files = files
 
     async def algorithms(self) -> tuple[AlgorithmInfo, ...]:
         """What may be fitted."""
@@ -189,14 +192,16 @@ class ProjectModels:
         return list(await self._store.recall(("models", name), read))
 
     async def delete(self, name: str, model: str) -> None:
-        """Raises NotFound."""
+        """With what the jobs that fitted it show of it as tasks. Raises NotFound."""
         await self.get(name, model)
+        shown = await self._store.read(lambda c: jobs_as_tasks.models_of(c, name, model))
 
         def write(connection: sa.Connection) -> None:
             mine = models.c.project_id == rows.find_project(connection, name).id
             connection.execute(models.delete().where(mine & (models.c.name == model)))
+            jobs_as_tasks.forget_models(connection, list(shown.values()))
 
-        await self._store.write(write)
+        await self._files.delete([jobs_as_tasks.model_file(task) for task in shown], write)
 
     async def onnx(self, name: str, model: str) -> bytes:
         """The model as an ONNX file."""

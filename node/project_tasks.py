@@ -219,7 +219,7 @@ class ProjectTasks:
 
     async def _upload(self, task: Task, record: ModelRecord) -> str | None:
         """Where the model's JSON can be had; None if there is no room for it."""
-        path = f"jobs/{task.id}/model.json"
+        path = jobs_as_tasks.model_file(task.id)
         try:
             async with self._files.upload(task.owner) as upload:
                 await upload.begin(path)

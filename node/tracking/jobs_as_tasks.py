@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from node.answers import ModelRecord
+from node.events import deleting
+from node.jobs.kinds import KINDS
 from node.project_rows import check_name
 from node.store.schema import projects as statistics
-from node.store.schema import tasks
+from node.store.schema import tasks, tracking_models
 from node.tasks import Task
 from node.tracking import documents, models, projects, task_edits
-from node.tracking.collection import TASKS
+from node.tracking.collection import MODELS, TASKS
 from node.tracking.documents import Document
 from node.tracking.errors import BadFieldValue, InvalidProjectName, PathTooDeep
 from node.tracking.names import SHORTEST
@@ -103,7 +105,7 @@ def take_edits(connection: sa.Connection, task: Document) -> None:
 def keep_model(connection: sa.Connection, task: Task, record: ModelRecord, uri: str) -> None:
     """The model that a job fitted is a model of its task, ready for others; `uri`: where its JSON is."""
     document = documents.get(connection, TASKS, task.id)
-    name = record.name if len(record.name) >= SHORTEST else f"model {record.name}"
+    name = _model_name(record.name)
     given = {
         "name": name,
         "uri": uri,
@@ -115,6 +117,32 @@ def keep_model(connection: sa.Connection, task: Task, record: ModelRecord, uri: 
     }
     made = models.create(connection, given, task.owner)["id"]
     documents.update(connection, TASKS, task.id, task_edits.model("output", name, made)(document))
+
+
+def model_file(task: str) -> str:
+    """The path at the file host of the JSON of the model that a job fitted."""
+    return f"jobs/{task}/model.json"
+
+
+def models_of(connection: sa.Connection, project: str, model: str) -> dict[str, str]:
+    """The models of tasks that jobs of a project of statistics fitted under a name: their ids, by tasks."""
+    fitted = sa.select(tracking_models.c.task, tracking_models.c.id).join(
+        tasks, tasks.c.id == tracking_models.c.task
+    )
+    mine = (tasks.c.project == project) & tasks.c.kind.in_(KINDS)
+    named = tracking_models.c.name == _model_name(model)
+    return {row.task: row.id for row in connection.execute(fitted.where(mine, named))}
+
+
+def forget_models(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Remove models of tasks, with what was reported of them."""
+    if ids:
+        deleting.delete(connection, ids)
+        documents.delete(connection, MODELS, ids)
+
+
+def _model_name(name: str) -> str:
+    return name if len(name) >= SHORTEST else f"model {name}"
 
 
 def _folder(connection: sa.Connection, project: str) -> str:

@@ -12,7 +12,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
-from node.tracking.errors import BadFieldValue
 from node.tracking.postgresql_patterns import for_postgresql
 
 Path = tuple[str, ...]
@@ -53,6 +52,13 @@ class _Kind(FunctionElement[str]):
 
 class _Scalar(FunctionElement[Any]):
     """The value at a path: on PostgreSQL its text."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+class _Member(FunctionElement[Any]):
+    """(document, key): what the document has there, as a document; NULL if it lacks the key."""
 
     type = sa.Text()
     inherit_cache = True
@@ -117,6 +123,20 @@ def _scalar_pg(element: _Scalar, compiler: SQLCompiler, **kw: Any) -> str:
     return "({} #>> CAST({} AS TEXT[]))".format(*_sql(element, compiler, **kw))
 
 
+@compiles(_Member)
+def _member(element: _Member, compiler: SQLCompiler, **kw: Any) -> str:
+    document, key = _sql(element, compiler, **kw)
+    return (
+        "(SELECT CASE WHEN type IN ('object', 'array') THEN value WHEN type IN ('true', 'false') THEN type "  # noqa: S608
+        f"ELSE json_quote(value) END FROM json_each({document}) WHERE key = {key})"
+    )
+
+
+@compiles(_Member, "postgresql")
+def _member_pg(element: _Member, compiler: SQLCompiler, **kw: Any) -> str:
+    return "({} -> CAST({} AS TEXT))".format(*_sql(element, compiler, **kw))
+
+
 @compiles(_Numeral)
 def _numeral(element: _Numeral, compiler: SQLCompiler, **kw: Any) -> str:
     (text,) = _sql(element, compiler, **kw)
@@ -176,11 +196,11 @@ def pattern_found(pattern: str, text: ColumnElement[Any]) -> ColumnElement[bool]
 
 
 def _at(document: ColumnElement[Any], path: Path) -> tuple[_Kind, _Scalar]:
-    if any('"' in key for key in path):  # SQLite has no path to such a key
-        raise BadFieldValue(
-            f"{'.'.join(path)} cannot be searched: a key in it has a quotation mark", "rename the key"
-        )
-    bound = sa.bindparam(None, path, type_=_PathType(), unique=True)
+    # SQLite has no path to a key with a quotation mark: down to the last of these it goes key by key.
+    singly = max((place for place, key in enumerate(path, 1) if '"' in key), default=0)
+    for key in path[:singly]:
+        document = _Member(document, sa.literal(key, sa.Text()))
+    bound = sa.bindparam(None, path[singly:], type_=_PathType(), unique=True)
     return _Kind(document, bound), _Scalar(document, bound)
 
 

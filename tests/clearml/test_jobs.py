@@ -65,6 +65,17 @@ async def test_what_a_job_fitted_is_a_model_that_can_be_had(served: Any, admin: 
     assert (content["name"], content["target"]) == ("line", "y")
 
 
+async def test_a_model_that_is_deleted_is_gone_everywhere(served: Any, admin: Any) -> None:
+    served.node.files_url = served.files_url
+    _, fit = await fitted(served.node)
+    await ended(served.node, "fit", project="birds", parameters=FIT | {"model": "other"})
+    assert await served.node.files.count() == 2
+    await served.node.models.delete("birds", "line")
+    assert [model["name"] for model in (await admin("models.get_all")).data["models"]] == ["other"]
+    assert await served.node.files.count() == 1
+    assert (await admin("tasks.get_by_id", task=fit)).data["task"]["status"] == "completed"
+
+
 async def test_a_copy_of_a_job_runs_on_the_node(served: Any, admin: Any) -> None:
     _, fit = await fitted(served.node)
     copy = (await admin("tasks.clone", task=fit)).data["id"]
