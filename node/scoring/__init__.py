@@ -8,6 +8,15 @@ from node.scoring.describing import described
 from node.scoring.examples import try_examples
 from node.scoring.fields import shapes_of
 from node.scoring.mime import Mime
-from node.scoring.scoring import check, score_file
+from node.scoring.scoring import check, inspect_file, score_file
 
-__all__ = ["Mime", "check", "count_records", "described", "score_file", "shapes_of", "try_examples"]
+__all__ = [
+    "Mime",
+    "check",
+    "count_records",
+    "described",
+    "inspect_file",
+    "score_file",
+    "shapes_of",
+    "try_examples",
+]

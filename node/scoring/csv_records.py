@@ -270,7 +270,7 @@ class CsvWriter:
 
         arrays = [_array(column) for column in columns]
         special = f'["\r\n{re.escape(self._mime.delimiter)}]'
-        quoted = (len(arrays) == 1 and arrays[0].null_count) or any(
+        quoted = (len(arrays) == 1 and _has_empty(arrays[0])) or any(
             pa.types.is_string(array.type) and pc.any(pc.match_substring_regex(array, special)).as_py()
             for array in arrays
         )
@@ -325,6 +325,15 @@ def _array(column: Column) -> Any:
     if column.dtype.kind in "OU":
         return pa.array(column.tolist(), pa.string())
     return pa.array(column)
+
+
+def _has_empty(array: Any) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return bool(
+        array.null_count or (pa.types.is_string(array.type) and pc.any(pc.equal(array, "")).as_py() is True)
+    )
 
 
 def _cells(column: Column) -> list[Any]:

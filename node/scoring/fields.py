@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from node.errors import BadRequest
 from node.scoring.paths import Path, PathError, kind_of, parse, relation
 from node.sources import SourceError
+from node.sources.columns import floats as numbers_of
 
 TYPES: Final = ("string", "number", "date", "boolean")
 FORMS: Final = ("csv_header", "csv", "json")
@@ -195,9 +196,7 @@ def plain(field: Field, column: Column, first: int) -> list[Any]:
     values: list[Any] = column if isinstance(column, list) else column.tolist()
     if not field.path.lists:
         _check_there(field, None in values, values, first)
-        if field.type == "string" and (told or all(type(value) is str or value is None for value in values)):
-            return values
-        fast = _fast_numbers(field, column) if array else None
+        fast = _fast_cells(field, column) if array else values if _uniform(field, values, told) else None
         if fast is not None:
             return fast
     return [_checked(field, value, first + at, told) for at, value in enumerate(values)]
@@ -215,11 +214,10 @@ def floats(field: Field, column: Column, first: int) -> NDArray[np.float64]:
             numbers = None
         if numbers is not None and (pc.all(pc.is_finite(numbers)).as_py() is not False):
             _check_there(field, numbers.null_count > 0, numbers, first)
-            found: NDArray[np.float64] = numbers.fill_null(math.nan).to_numpy(zero_copy_only=False)
-            return found
+            return numbers_of(numbers)
     values = plain(field, column, first)
     try:
-        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+        return np.array(values, dtype=np.float64)  # None is NaN
     except OverflowError:
         at = next(at for at, value in enumerate(values) if isinstance(value, int) and abs(value) > 1e308)
         raise SourceError(
@@ -251,13 +249,30 @@ def _is_whole(text: str) -> bool:
     return text.encode(errors="ignore").decode() == text
 
 
-def _fast_numbers(field: Field, column: Any) -> list[Any] | None:
-    """Cells that are all whole numbers; None if they are not, or not to be."""
+def _uniform(field: Field, values: list[Any], told: bool) -> bool:
+    """Whether the values are seen at once to be of the field's type, but for those that lack."""
+    kinds = set(map(type, values)) - {type(None)}
+    if field.type == "string":
+        return told or kinds <= {str}
+    if field.type == "boolean":
+        return kinds <= {bool}
+    if field.type == "number" and kinds <= {int, float}:
+        try:
+            return float not in kinds or all(map(math.isfinite, filter(None, values)))
+        except OverflowError:  # of a whole number that is no double
+            return False
+    return False
+
+
+def _fast_cells(field: Field, column: Any) -> list[Any] | None:
+    """Cells that are all texts, or all whole numbers, as they are to be; None if they are not."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if field.type != "number":
-        return None
+    if field.type == "string":
+        return column.tolist()  # type: ignore[no-any-return]
+    if field.type != "number" or pc.any(pc.match_substring_regex(column, "[xX]")).as_py():
+        return None  # pyarrow takes 0x10 for 16
     try:
         found: list[Any] = pc.cast(column, pa.int64()).to_pylist()
     except pa.ArrowInvalid:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ BATCH: Final = 1 << 14
 """Records that are given at a time at most; fewer, if they are large."""
 
 _SPACE: Final = " \t\n\r"
+_BETWEEN: Final = re.compile(r"[ \t\n\r]*,[ \t\n\r]*(?={)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ class JsonRecords:
             held: list[Record] = []
             for record in text.records():
                 held.append(record)
-                if len(held) == BATCH or file.tell() - done > BLOCK:
-                    done = file.tell()
+                if len(held) == BATCH or text.read - done > BLOCK:
+                    done = text.read
                     yield Objects(held, first, done, total)
                     first += len(held)
                     held = []
@@ -91,6 +93,8 @@ class _Text:
         self._decoder = getincrementaldecoder("utf-8-sig")()
         self._held, self._at, self._ended = "", 0, False
         self._record = 0
+        self.read = 0
+        """Bytes that were read of the file."""
         # Not `JSONDecoder.decode`: a record is taken from the front of the text, whatever is behind it.
         self._decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
 
@@ -115,6 +119,10 @@ class _Text:
             self._record += 1
             self._next_character()
             yield self._object()
+            while found := _BETWEEN.match(self._held, self._at):
+                self._at = found.end()
+                self._record += 1
+                yield self._object()
             mark = self._next_character()
             if mark not in (",", "]"):
                 raise SourceError(
@@ -136,6 +144,7 @@ class _Text:
             except RecursionError:
                 raise SourceError(f"record {self._record} is nested too deeply") from None
             except json.JSONDecodeError as error:
+                place = error.pos - self._at + 1
                 if len(self._held) - self._at > LONGEST:
                     raise SourceError(
                         f"record {self._record} is longer than {LONGEST >> 20} MB, or not valid JSON: "
@@ -143,8 +152,7 @@ class _Text:
                     ) from None
                 if not self._more(size):
                     raise SourceError(
-                        f"record {self._record} is not valid JSON: {error.msg} at its character "
-                        f"{error.pos - self._at + 1}"
+                        f"record {self._record} is not valid JSON: {error.msg} at its character {place}"
                     ) from None
                 size *= 2
             except ValueError as error:  # a number of thousands of digits, NaN
@@ -169,6 +177,7 @@ class _Text:
             return False
         data = self._file.read(size)
         self._ended = not data
+        self.read += len(data)
         try:
             text = self._decoder.decode(data, final=self._ended)
         except UnicodeDecodeError:

@@ -23,7 +23,7 @@ from node.scoring.mime import Mime
 from node.scoring.models import NodeModel
 from node.scoring.onnx_model import OnnxModel
 from node.scoring.paths import Path as FieldPath
-from node.scoring.records import Batch, Writer, open_records, writer
+from node.scoring.records import Batch, Records, Writer, open_records, writer
 from node.scoring.script import opened
 from node.sources import SourceError
 
@@ -47,6 +47,18 @@ class Model(Protocol):
 def check(request: Mapping[str, Any]) -> None:
     """Raise BadRequest for what no file can satisfy: the request's mime type, schema or mappings."""
     _Job(request)
+
+
+def inspect_file(request: Mapping[str, Any], source: Path) -> int:
+    """How many records a file has that is to be scored as requested, before anything is paid or done for it.
+
+    Raises BadRequest as `check` does, and SourceError for a file that is not what its mime type says, or
+    whose header lacks a column; what its cells hold is not looked at.
+    """
+    job = _Job(request)
+    if job.takings:
+        job.records(source)
+    return count_records(source, job.mime)
 
 
 def score_file(request: Mapping[str, Any], source: Path, output: Path, tell: Tell) -> dict[str, Any]:
@@ -178,16 +190,19 @@ class _Job:
         assert self.result is not None  # noqa: S101
         return writer(file, self.result, [giving.destination for giving in self.givings])
 
-    def _batches(self, source: Path) -> Iterator[tuple[Batch, list[Column]]]:
-        """The records, and for each a column for every field that the model takes."""
+    def records(self, source: Path) -> Records:
+        """The records of a file. Raises SourceError if it is known that it lacks a column."""
         records = open_records(source, self.mime)
-        wanted = []
         for taking in self.takings:
             for rule in taking.rules:
-                wanted.append(rule.source)
                 if rule.default is None and not taking.field.optional:
                     records.check(rule.source, taking.field.path, rule.named)
-        for batch in records.batches(wanted):
+        return records
+
+    def _batches(self, source: Path) -> Iterator[tuple[Batch, list[Column]]]:
+        """The records, and for each a column for every field that the model takes."""
+        wanted = [rule.source for taking in self.takings for rule in taking.rules]
+        for batch in self.records(source).batches(wanted):
             yield batch, [_taken(taking, batch) for taking in self.takings]
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from node.scoring import described
-from node.sources import SourceError
+from federation.encoders import Encoder, Encoding
+from federation.models import fit
+from federation.statistics import Moments, Schema, Table
+from node.predicting import predict_file
+from node.project_options import ProjectOptions
+from node.scoring import described, inspect_file
+from node.sources import SourceError, offered_schema, open_source, read_rows
 
 Score = Callable[..., str]
 
@@ -123,3 +130,129 @@ def test_nothing_is_left_where_scoring_fails(line: dict[str, Any], score: Score,
     with pytest.raises(SourceError):
         score(line, "x,kind\n1,a\nfour,b\n")
     assert [path.name for path in tmp_path.iterdir()] == ["input.dat"]
+
+
+@pytest.mark.parametrize(
+    ("data", "mapping", "error"),
+    [
+        ("x;kind\n1;a\n", [], "separated by ';'"),
+        ("x\n1\n", [], "no column kind"),
+        ("x,kind\n1,a\n2\n", [], "record 2 has 1 cells"),
+        ("x,kind\n1,a\n", [{"source": "X", "destination": "x"}], r"no column X, needed by mapping\[0\]"),
+    ],
+)
+def test_a_file_is_looked_at_before_it_is_scored(
+    line: dict[str, Any], tmp_path: Path, data: str, mapping: list[Any], error: str
+) -> None:
+    request = {"mime": "text/csv", "schema": described(line), "model": line, "mapping": mapping}
+    (tmp_path / "file").write_text(data)
+    with pytest.raises(SourceError, match=error):
+        inspect_file(request, tmp_path / "file")
+    (tmp_path / "file").write_text("X,x,kind\n1,2,a\n3,4,b\n")
+    assert inspect_file(request, tmp_path / "file") == 2
+
+
+# --- as the project predicts --------------------------------------------------------------------------------
+
+ROWS = [
+    ["2013-01-31", "Red", 4.0, 1.5],
+    ["2013-02-28", "green", 9.0, 2.5],
+    ["2014-03-01", "red ", 16.0, 4.5],
+    ["2015-04-30", "GREEN", 25.0, 3.0],
+    ["2016-05-31", "blue", 36.0, 7.0],
+    ["2017-06-30", "red", 49.0, 8.5],
+    ["2018-07-31", "Blue", 64.0, 9.0],
+    ["2019-08-31", "green", 81.0, 6.0],
+]
+NAMES = ["day", "colour", "area", "y"]
+
+
+def fitted(
+    parameters: dict[str, Any], inputs: list[str], encoding: Encoding | None = None
+) -> tuple[dict[str, Any], Moments]:
+    """A model of a project with these options, as a deployment keeps it, and the project's statistics."""
+    options = ProjectOptions.read(parameters, encoding)
+    letters = {} if encoding is None else encoding.letters
+    table = read_rows(NAMES, ROWS, letters, known=letters).table
+    table, _ = options.prepare(table)
+    schema = options.schema(offered_schema(table, {}))
+    moments = Moments(schema).learn(table)
+    model = {
+        "kind": "model",
+        "record": fit("mlr", moments, "y", inputs).to_dict(),
+        "inputs": inputs,
+        "known": moments.schema.to_dict(),
+        "options": parameters,
+        "encoding": None if encoding is None else encoding.to_dict(),
+    }
+    return model, moments
+
+
+def predicted(model: dict[str, Any], data: str, folder: Path, imputing: Moments | None = None) -> list[str]:
+    """The last column of what the project's own prediction of the file is."""
+    (folder / "file.csv").write_text(data)
+    options = ProjectOptions.read(
+        model["options"], None if model["encoding"] is None else Encoding.from_dict(model["encoding"])
+    )
+    known = Schema.from_dict(model["known"])
+    source = open_source(folder / "file.csv")
+    found = predict_file(
+        model["record"], model["inputs"], source, known, options, imputing=imputing, tell=lambda *_: None
+    )
+    return [row[-1] for row in found["sample"]]
+
+
+DATA = "area,colour,day\n4,red,2020-01-01\n100,Green,2021-12-31\n50,blue,2013-06-15\n"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "inputs", "fields"),
+    [
+        ({}, ["day.year", "day.day", "area"], {"day": "date", "area": "number"}),
+        ({"lower_case": True}, ["colour", "area"], {"colour": "string", "area": "number"}),
+        (
+            {
+                "sml_project_power_column": "area",
+                "sml_project_power_min": 0.5,
+                "sml_project_power_max": 0.5,
+                "sml_project_power_steps": 1,
+            },
+            ["area"],
+            {"area": "number"},
+        ),
+    ],
+)
+def test_options_of_the_project_are_those_of_the_model(
+    parameters: dict[str, Any], inputs: list[str], fields: dict[str, str], score: Score, tmp_path_factory: Any
+) -> None:
+    model, _ = fitted(parameters, inputs)
+    assert {field["path"]: field["type"] for field in described(model)["input"]} == fields
+    expected = predicted(model, DATA, tmp_path_factory.mktemp("predicted"))
+    assert [float(cell) for cell in score(model, DATA).split()[1:]] == pytest.approx([*map(float, expected)])
+
+
+def test_missing_values_are_imputed_where_the_model_has_the_statistics(
+    score: Score, tmp_path_factory: Any
+) -> None:
+    model, moments = fitted({}, ["area", "day.year"])
+    data = "area,day\n,2020-01-01\n50,\n,\n"
+    with pytest.raises(SourceError, match="record 1, field area: there is no value"):
+        score(model, data)
+    expected = predicted(model, data, tmp_path_factory.mktemp("predicted"), moments)
+    model["imputing"] = base64.b64encode(moments.to_bytes()).decode()
+    assert [float(cell) for cell in score(model, data).split()[1:]] == pytest.approx([*map(float, expected)])
+
+
+def test_columns_are_encoded_as_in_the_project(score: Score, tmp_path_factory: Any) -> None:
+    encoder = Encoder("onehot", ("colour",))
+    table = read_rows(NAMES, ROWS, {"colour": "T"}).table
+    colours = Table({"colour": table.columns["colour"]})
+    encoding = encoder.fit(Moments(encoder.schema(colours)).learn(colours))
+    made = encoding.transform(colours).names
+    model, _ = fitted({}, [made[0], "area"], encoding)
+    assert {field["path"]: field["type"] for field in described(model)["input"]} == {
+        "colour": "string",
+        "area": "number",
+    }
+    expected = predicted(model, DATA, tmp_path_factory.mktemp("predicted"))
+    assert [float(cell) for cell in score(model, DATA).split()[1:]] == pytest.approx([*map(float, expected)])
