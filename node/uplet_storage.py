@@ -22,6 +22,7 @@ from node.file_store import FileStore, OwnPath, Reading, Upload
 from node.keys import AccessKey, Role
 from node.store import Store
 from node.store.storage_tables import storage_objects
+from node.uplets import access
 
 MAX_TEXT: Final = 255
 """Bytes of a name or a description in UTF-8."""
@@ -131,25 +132,23 @@ class UpletStorage:
             raise NotFound(f"there is no {kind} {known}", "upload it, or check its uuid")
         return row
 
-    async def check_new(self, kind: Kind, uuid: str) -> None:
-        """Raises BadRequest for what is no UUID, AlreadyExists."""
-        known = object_id(uuid)
-        if await self._store.read(lambda c: _find(c, kind, known)) is not None:
-            raise _taken(kind, known)
-
     async def read(self, kind: Kind, uuid: str, actor: AccessKey) -> Reading:
         """Its bytes, to be closed. Raises BadRequest, NotFound, Forbidden, Unavailable."""
         found = await self.get(kind, uuid)
         if not await self.may_read(found, actor):
             raise Forbidden(
-                f"{kind} {found.uuid} belongs to {found.owner!r}",
-                "its owner, a superuser or an admin may read it",
+                f"{kind} {found.uuid} belongs to {found.owner!r}, and no uplet of yours opens it",
+                "take an uplet for which its owner has given it, or ask its owner",
             )
         return await self._files.read(found.path)
 
     async def may_read(self, found: StoredObject, actor: AccessKey) -> bool:
-        """Whether somebody may read the bytes."""
-        return found.kind not in PRIVATE or _owns(actor, found)
+        """Whether somebody may read the bytes: of private ones its owner, superusers and admins, and as
+        `node.uplets.access` says whoever works on it or has asked for it."""
+        if found.kind not in PRIVATE or _owns(actor, found):
+            return True
+        opens = access.opens_data if found.kind is Kind.DATA else access.opens_prediction
+        return await self._store.read(lambda c: opens(c, found.uuid, found.owner, actor.user))
 
     @asynccontextmanager
     async def receive(
@@ -165,17 +164,25 @@ class UpletStorage:
     ) -> AsyncIterator[Arriving]:
         """A new blob, of `size` bytes if that is known; a random uuid if none is given.
 
-        Raises BadRequest, AlreadyExists, QuotaExceeded; NotFound where there is no such algorithm.
+        A model of a learnuplet is uploaded by who has that; once more where an earlier worker did not come
+        to its end. Raises BadRequest, AlreadyExists, QuotaExceeded, Forbidden; NotFound where there is no
+        such algorithm.
         """
         known = str(uuid4()) if uuid is None else object_id(uuid)
-        await self.check_new(kind, known)
+
+        def check(connection: sa.Connection) -> None:
+            again = kind is Kind.MODEL and access.makes_model(connection, known, actor)
+            if not again and _find(connection, kind, known) is not None:
+                raise _taken(kind, known)
+
+        await self._store.read(check)
         maker = None if algo is None else (await self.get(Kind.ALGO, algo)).uuid
         new = StoredObject(kind, known, actor.user, time.time(), 0, _text(name), _text(description), maker)
 
         def keep(connection: sa.Connection, arrived: int) -> StoredObject:
-            if _find(connection, kind, known) is not None:
-                raise _taken(kind, known)
+            check(connection)
             made = replace(new, size=arrived)
+            connection.execute(storage_objects.delete().where(_named(kind, known)))
             connection.execute(storage_objects.insert().values(asdict(made)))
             return made
 
@@ -230,11 +237,7 @@ def object_id(text: str) -> str:
 
 
 def _find(connection: sa.Connection, kind: Kind, uuid: str) -> StoredObject | None:
-    of = storage_objects.c
-    row = connection.execute(
-        sa.select(storage_objects).where((of.kind == kind) & (of.uuid == uuid))
-    ).mappings()
-    found = row.one_or_none()
+    found = connection.execute(sa.select(storage_objects).where(_named(kind, uuid))).mappings().one_or_none()
     return None if found is None else _object(found)
 
 
@@ -253,8 +256,11 @@ def _object(row: Any) -> StoredObject:
 
 def _is(found: StoredObject) -> sa.ColumnElement[bool]:
     """This very object, not a later one of the same id."""
-    of = storage_objects.c
-    return (of.kind == found.kind) & (of.uuid == found.uuid) & (of.uploaded == found.uploaded)
+    return _named(found.kind, found.uuid) & (storage_objects.c.uploaded == found.uploaded)
+
+
+def _named(kind: Kind, uuid: str) -> sa.ColumnElement[bool]:
+    return (storage_objects.c.kind == kind) & (storage_objects.c.uuid == uuid)
 
 
 def _owns(actor: AccessKey, found: StoredObject) -> bool:
