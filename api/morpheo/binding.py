@@ -60,7 +60,8 @@ def _validated(model: type[BaseModel], value: Any) -> Any:
 def refusal(request: web.Request, problem: Problem) -> web.Response:
     """A refusal in the form of the service that was asked."""
     name = "error" if _place(request.path) == STORAGE else "Error"
-    response = answer({name: f"{problem.message} {problem.remedy}".strip()}, problem.status)
+    text = f"{problem.message.rstrip('.')}. {problem.remedy}" if problem.remedy else problem.message
+    response = answer({name: text}, problem.status)
     if problem.status == 401:
         response.headers[hdrs.WWW_AUTHENTICATE] = CHALLENGE
     return response

@@ -26,6 +26,7 @@ from node.store.uplet_tables import (
 from node.tasks import TaskStatus
 from node.tracking import documents, models, task_edits
 from node.tracking.collection import MODELS, TASKS
+from node.tracking.names import LONGEST
 from node.uplets import task_rows
 from node.uplets.batches import planned
 from node.uplets.kinds import STATES, Moved, UpletKind, UpletStatus, uuid_of
@@ -165,7 +166,7 @@ def _keep_model(connection: sa.Connection, row: sa.Row[Any], storage: str) -> No
     if documents.read_all(connection, MODELS, [key], documents.WHOLE):
         return
     given = {
-        "name": f"model of {row.name}",
+        "name": f"model of {row.name}"[:LONGEST],
         "uri": f"{storage}/model/{row.model_end}/blob",
         "comment": f"learnuplet {uuid_of(row.task)}",
         "project": row.project_id,

@@ -195,3 +195,45 @@ async def test_who_waits_for_an_uplet_hears_that_it_was_taken(admin, served, cha
     waiting = asyncio.create_task(served.node.jobs.wait(before.id, 30, seen=before))
     await admin.claim(chain[0])
     assert (await waiting).status == "in_progress"
+
+
+async def test_a_result_is_taken_whatever_became_of_names_and_projects(admin, clearml, chain):
+    task = task_of(chain[0])
+    project = (await clearml("tasks.get_by_id", task=task))["task"]["project"]
+    await clearml("tasks.update", task=task, name="n" * 1000)
+    await clearml("projects.delete", project=project, force=True)
+    done = await admin.learn(chain[0])
+    model = uuid.UUID(done["model_end"]).hex
+    assert (await clearml("models.get_by_id", model=model))["model"]["name"].startswith("model of nnn")
+    await clearml("models.delete", model=model, force=True)
+    await clearml("tasks.reset", task=task)
+    await clearml("tasks.enqueue", task=task)
+    await admin.learn(done)
+    assert (await clearml("models.get_by_id", model=model))["model"]["task"] == task
+    assert await admin.data("D4") == 1
+
+
+async def test_a_problem_whose_project_is_deleted_with_all_in_it_goes_on(admin, clearml, chain):
+    await admin.learn(chain[0])
+    project = (await clearml("tasks.get_by_id", task=task_of(chain[0])))["task"]["project"]
+    await clearml("projects.delete", project=project, force=True, delete_contents=True)
+    assert await admin.learnuplets() == []
+    assert await admin.data("D4") == 4
+    again = await admin.learnuplets()
+    assert [uplet["rank"] for uplet in again] == [0, 1, 2, 3] and again[0]["model_start"] == "A"
+
+
+async def test_uplets_that_workers_hold_outlive_the_node(start, tmp_path):
+    async with start(tmp_path / "home") as it:
+        client = it.client(it.node.first_key)
+        await client.problem(size=1)
+        await client.data("D1", "D2")
+        await client.algo()
+        await client.claim((await client.learnuplets())[0])
+        before = await client.learnuplets()
+    async with start(tmp_path / "home") as it:
+        client = it.client(it.node.first_key)
+        assert await client.learnuplets() == before
+        body = {"status": "done", "perf": 1, "train_perf": [], "test_perf": []}
+        await client.ok("POST", f"/learndone/{before[0]['uuid']}", body)
+        assert (await client.learnuplets())[1]["model_start"] == before[0]["model_end"]
