@@ -16,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from node.file_store import OwnPath
+
 MIB = 2**20
 
 
@@ -33,6 +35,20 @@ async def test_what_is_uploaded_can_be_read_and_deleted(host: Any) -> None:
 async def test_what_is_gone_may_be_deleted_again(host: Any) -> None:
     """A client deletes a task, with which the node deletes its files, and then the files one by one."""
     assert (await host("DELETE", "/p/task.1/artifacts/a.csv")).json == "p/task.1/artifacts/a.csv"
+
+
+async def test_what_is_the_nodes_own_is_not_there_for_clients(host: Any, store_files: Any) -> None:
+    await store_files(host.node.files, (OwnPath("a", "b"), b"private"))
+    for path in ("/.node/a/b", "//.node//a/b", "/./.node/a/b", "/%2Enode/a/b"):
+        for method in ("GET", "HEAD", "DELETE"):
+            assert (await host(method, path)).status == 404, path
+    for name in (".node/a/b", ".node/a", ".node", f"{host.url}/.node/a/b", f"{host.url}/%2Enode/a"):
+        answer = await host("POST", "/delete_many", json.dumps({"files": [name]}).encode())
+        assert answer.json["deleted"] == {}
+        assert list(answer.json["errors"].values()) == [[name]]
+    assert (await host.post((".node/a/b", b"forged"))).status == 404
+    assert (await host.node.files.find(OwnPath("a", "b"))).size == len(b"private")
+    assert (await host.post((".node.csv", b"1"))).status == 200
 
 
 async def test_every_reply_closes_its_connection(host: Any) -> None:
