@@ -56,6 +56,10 @@ class Events:
         named = {"metric": metric, "variant": metric}
         self._submit({"task": task, "type": _SCALAR, "iter": iteration, "value": value} | named)
 
+    def tell_status(self, task: str, status: str, error: str | None = None) -> None:
+        """That a task's change of status is committed."""
+        self.tell(task, "status", {"status": str(status), "error": error})
+
     def tell(self, task: str, kind: HeardKind, body: dict[str, Any]) -> None:
         """What is kept with the task itself and needs no storing here."""
         self._listeners.tell(task, kind, lambda: [Event(task, kind, time.time(), body)])

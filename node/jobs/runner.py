@@ -201,7 +201,7 @@ class JobRunner:
         if not done.cancelled() and done.exception() is not None:
             # The task is not lost: the store still has it, and the next start queues it again.
             _log.error("the state of task %s was not stored: %s", record.task, done.exception())
-        self._events.tell(record.task, "status", {"status": record.status.value, "error": record.error})
+        self._events.tell_status(record.task, record.status, record.error)
         if record.status.finished:
             self._forget(record.task)
 
@@ -237,7 +237,7 @@ class JobRunner:
             self._feed(core.Settled(task, _message(error)))
             return
         self._feed(core.Settled(task))
-        self._events.tell(task, "status", {"status": TaskStatus.COMPLETED.value, "error": None})
+        self._events.tell_status(task, TaskStatus.COMPLETED)
         self._forget(task)
 
     # --- what is known of live tasks ----------------------------------------------------------------------

@@ -163,7 +163,7 @@ class Jobs:
             return task_steps.stop(connection, task, user, "", f"Stopped by {user}")
 
         after = await self._store.write(write)
-        self._events.tell(key, "status", {"status": after["status"], "error": None})
+        self._events.tell_status(key, after["status"])
 
     async def resume(self, key: str) -> None:
         """Run a job that ran before and is queued in the store once more."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from node.events import deleting
+from node.events import Events, deleting
 from node.store import Store
 from node.store.schema import COMPANY, labels, tasks, tracking_models
 from node.tasks import TaskStatus, now
@@ -54,8 +54,8 @@ FINAL: Final = frozenset({"uri", "framework", "design", "labels", "ready"})
 class TrackingModels:
     """The models that tasks read and write."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, events: Events) -> None:
+        self._store, self._events = store, events
 
     async def get(self, key: str) -> Document:
         """Raises UnknownModel."""
@@ -139,7 +139,10 @@ class TrackingModels:
                 answer |= {} if told is None else {"published_task": {"id": model["task"], "data": told}}
             return answer
 
-        return await self._store.write(work)
+        answer = await self._store.write(work)
+        if published := answer.get("published_task"):
+            self._events.tell_status(published["id"], TaskStatus.PUBLISHED)
+        return answer
 
     async def delete(self, key: str, *, force: bool = False) -> str | None:
         """Remove a model with its events; where its file was.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from node.events import Events
 from node.store import Store
 from node.store.schema import COMPANY, labels, queue_metrics, queues
 from node.tasks import TaskStatus, now
@@ -36,12 +37,15 @@ ALL = "all"
 
 _CHANGEABLE = ("name", "display_name", "tags", "system_tags", "metadata")
 
+Statuses = dict[str, str]
+"""New statuses of tasks, by their ids."""
+
 
 class Queues:
     """The queues of a node. A document has its `entries`, [{task, added}], the next one first."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, events: Events) -> None:
+        self._store, self._events = store, events
 
     async def create(self, fields: Mapping[str, Any], user: str) -> Document:
         """A new, empty queue. Raises NameTaken, NameTooShort, BadFieldValue."""
@@ -117,25 +121,32 @@ class Queues:
         Raises UnknownQueue, QueueNotEmpty unless by force.
         """
 
-        def write(connection: sa.Connection) -> int:
+        def write(connection: sa.Connection) -> tuple[list[str], Statuses]:
             documents.get_own(connection, QUEUES, key)
             count = queue_entries.length(connection, key)
             if count and not force:
                 raise QueueNotEmpty(f"{count} tasks wait in the queue {key}", "empty it, or delete by force")
-            _release(connection, key, user)
+            released = _release(connection, key, user)
             documents.delete(connection, QUEUES, [key])
-            return count
+            return released
 
-        return await self._store.write(write)
+        return len(await self._released(write))
 
     async def clear(self, key: str, user: str) -> list[str]:
         """Take all tasks out; which these were. They go back to the status they had before."""
 
-        def write(connection: sa.Connection) -> list[str]:
+        def write(connection: sa.Connection) -> tuple[list[str], Statuses]:
             documents.get(connection, QUEUES, key)
             return _release(connection, key, user)
 
-        return await self._store.write(write)
+        return await self._released(write)
+
+    async def _released(self, write: Callable[[sa.Connection], tuple[list[str], Statuses]]) -> list[str]:
+        """Carry out a write that empties a queue; the tasks that were in it."""
+        gone, statuses = await self._store.write(write)
+        for task, status in statuses.items():
+            self._events.tell_status(task, status)
+        return gone
 
     async def add(self, key: str, task: str) -> None:
         """Put a task at the end, whatever its status. Raises UnknownQueue, UnknownTask, AlreadyQueued."""
@@ -273,7 +284,9 @@ def _with_entries_of(connection: sa.Connection, query: Query, page: Page) -> Pag
     return Page(with_entries(connection, page.documents), page.scroll_id)
 
 
-def _release(connection: sa.Connection, key: str, user: str) -> list[str]:
+def _release(connection: sa.Connection, key: str, user: str) -> tuple[list[str], Statuses]:
+    """Take all tasks out of a queue: which these were, and the new status of those that have one."""
+    statuses: Statuses = {}
     gone = queue_entries.clear(connection, key)
     for task in gone:
         try:
@@ -281,5 +294,6 @@ def _release(connection: sa.Connection, key: str, user: str) -> list[str]:
         except TASKS.unknown:
             continue
         if document["status"] == TaskStatus.QUEUED:
-            task_steps.change(connection, document, Step.DEQUEUE, user, fields=task_steps.UNQUEUED)
-    return gone
+            changed = task_steps.change(connection, document, Step.DEQUEUE, user, fields=task_steps.UNQUEUED)
+            statuses[task] = changed["status"]
+    return gone, statuses

@@ -283,7 +283,7 @@ class Tasks:
 
         before, after, found = await self._store.write(write)
         if after not in (None, before):
-            self._events.tell(key, "status", {"status": after, "error": None})
+            self._events.tell_status(key, after)
         return found
 
     async def _end_job(self, key: str, step: Step, *, force: bool = False) -> None:

@@ -83,4 +83,4 @@ class Watchdog:
             return True
 
         if await self._store.write(write):
-            self._events.tell(key, "status", {"status": TaskStatus.STOPPED.value, "error": None})
+            self._events.tell_status(key, TaskStatus.STOPPED)

@@ -176,7 +176,7 @@ class Uplets:
     def tell(self, moved: Sequence[Moved]) -> None:
         """Tell of uplets whose change of status is committed."""
         for _, task, status in moved:
-            self._events.tell(task, "status", {"status": status.value, "error": None})
+            self._events.tell_status(task, status)
         if became := ready(moved):
             self.became_ready(became)
 

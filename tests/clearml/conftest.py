@@ -37,6 +37,7 @@ ON_BOTH = {
     "test_projects",
     "test_queues",
     "test_reports",
+    "test_status_events",
     "test_tasks",
     "test_workers",
 }

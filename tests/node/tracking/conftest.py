@@ -62,4 +62,4 @@ def tasks(store: Store) -> Tasks:
 
 @pytest.fixture
 def queues(store: Store) -> Queues:
-    return Queues(store)
+    return Queues(store, Events(store))
