@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Final
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, TypeVar
 
 from aiohttp import hdrs, web
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 from multipart import parse_options_header as parse_header
 
 from api.problems import Problem, bad_request
+from node.file_store import Upload
+
+T = TypeVar("T")
 
 STALL_SECONDS: Final = 60.0
 """How long nothing may arrive of a body; how long the whole takes is not limited."""
+MOST_PARTS: Final = 16
+MOST_DATA: Final = 2**20
+LONGEST_FILE_NAME: Final = 255
 MAX_HEADER: Final = 16 * 2**10
 """Bytes of one header of a part: a file's may hold a path twice, as the field's name and as the file's."""
 
@@ -40,6 +47,51 @@ async def form_parts(request: web.Request, most: int) -> AsyncIterator[Multipart
         raise Problem(413, "too_large", f"The form is too large: {error}.", "Send fewer files.") from None
     except MultipartError as error:
         raise bad_request(f"The form is broken: {error}.", "Send it again.") from None
+
+
+async def data_and_file(
+    request: web.Request, upload: Upload, path: str, take: Callable[[bytes], Awaitable[T]]
+) -> tuple[T, str]:
+    """A form of a field `data` and a `file`, which goes to the path of the upload as it comes.
+
+    take: is given `data` once it is whole. Gives what that gave, and what the client calls the file. Raises
+    `Problem`: as `form_parts`, 400 if one of them is lacking, 413 for more than 1 MB of data.
+    """
+    taken: list[T] = []
+    names: list[str] = []
+    field, data = "", bytearray()
+
+    async def end_of_part() -> None:
+        if field == "data":
+            taken.append(await take(bytes(data)))
+
+    async for event in form_parts(request, MOST_PARTS):
+        if isinstance(event, MultipartSegment):
+            await end_of_part()
+            field = str(event.name)
+            if (field == "data" and taken) or (field == "file" and names):
+                raise bad_request(f"The form has two parts {field!r}.", "Send one of each.")
+            if field == "file":
+                names.append(_file_name(event.filename))
+                await upload.begin(path)
+        elif field == "file":
+            await upload.write(event)
+        elif field == "data":
+            data += event
+            if len(data) > MOST_DATA:
+                raise Problem(413, "too_large", f"data is larger than {MOST_DATA:,} bytes.", "Shorten it.")
+    await end_of_part()
+    if not (taken and names):
+        raise bad_request(f"The form has no part {'file' if taken else 'data'!r}.", "Send data and file.")
+    return taken[0], names[0]
+
+
+def _file_name(given: str | None) -> str:
+    """What the client calls the file, without its folders."""
+    name = re.split(r"[/\\]", given or "")[-1]
+    if "\0" in name or len(name) > LONGEST_FILE_NAME:
+        raise bad_request("The file has a name that cannot be.", "Give at most 255 characters, none NUL.")
+    return name or "file"
 
 
 async def body_pieces(request: web.Request) -> AsyncIterator[bytes]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, fields
 from typing import IO, Any
 from urllib.parse import urlencode
 
+from suffice.deployment_client import DeploymentCalls
 from suffice.encoder_client import EncoderCalls
 from suffice.federation_client import FederationCalls
 from suffice.source_client import SourceCalls
@@ -85,7 +86,7 @@ class Job:
         return self.status in FINISHED
 
 
-class Client(FederationCalls, EncoderCalls, SourceCalls):
+class Client(FederationCalls, EncoderCalls, SourceCalls, DeploymentCalls):
     """One node, one access key. Not bound to a connection: usable from several threads, nothing to close.
 
     ``url`` is the node's address (``http://host:port``); raises :class:`SufficeError` if it is not one.

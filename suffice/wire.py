@@ -7,10 +7,13 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 Json = dict[str, Any]
 
@@ -107,16 +110,48 @@ class Wire:
             if expected is not None and size != expected:
                 raise http.client.IncompleteRead(b"", expected - size)
 
+    def _upload(self, path: str, data: Json, file: Path, timeout: float = SAVE_SECONDS) -> Json:
+        """Send a form of a field `data` and a `file`, which is read as it goes."""
+        boundary = uuid4().hex
+        name = file.name.encode("ascii", "replace").decode().replace('"', "'")
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="data"\r\n\r\n{json.dumps(data)}\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        ).encode()
+        tail = f"\r\n--{boundary}--\r\n".encode()
+        try:
+            with file.open("rb") as content:
+                size = len(head) + file.stat().st_size + len(tail)
+                pieces = chain([head], iter(lambda: content.read(2**20), b""), [tail])
+                form = {
+                    "Content-Type": f"multipart/form-data; boundary={boundary}",
+                    "Content-Length": str(size),
+                }
+                with self._answer("POST", path, pieces, timeout, form) as answer:
+                    decoded = _decoded(self.url, answer.read())
+        except OSError as error:
+            raise SufficeError("bad_file", f"{file} cannot be read: {error}.") from error
+        return decoded if isinstance(decoded, dict) else {"answer": decoded}
+
     @contextmanager
     def _answer(
-        self, method: str, path: str, body: Json | None, timeout: float
+        self,
+        method: str,
+        path: str,
+        body: Json | Iterable[bytes] | None,
+        timeout: float,
+        told: Mapping[str, str] | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
-        """The answer to one request, to be read within the context."""
+        """The answer to one request, to be read within the context. told: the headers of a body that is bytes
+        already."""
         headers = {"Authorization": self._authorization, "Accept": "application/json", "Connection": "close"}
-        data = None
-        if body is not None:
+        headers |= told or {}
+        data: bytes | Iterable[bytes] | None = None
+        if isinstance(body, dict):
             data = json.dumps(body, allow_nan=False).encode()
             headers["Content-Type"] = "application/json"
+        elif body is not None:
+            data = body
         connection_type = (
             http.client.HTTPSConnection if self._scheme == "https" else http.client.HTTPConnection
         )

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
 from aiohttp import web
-from multipart import MultipartSegment
 from pydantic import BaseModel, ValidationError
 
 from api.app_keys import BODIES, NODE
 from api.bodies import parse_json
 from api.files.downloads import send_file
-from api.forms import form_parts
+from api.forms import data_and_file
 from api.gravity.binding import KEY, enveloped
 from api.gravity.entities import Renaming, Submission, view
 from api.passing import PASSING
 from api.problems import Problem, bad_request, of_validation
 from api.stopping import unless_stopping
 from node.deployments import Wanted, input_path, output_of, unknown_job
-from node.file_store import Upload
 
 WAIT_SECONDS: Final = 60.0
 """How long the answer to a submission waits for the job's end."""
 
-_MOST_PARTS: Final = 16
-_MOST_DATA: Final = 2**20
-_LONGEST_FILE_NAME: Final = 255
 _ID: Final = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -39,7 +35,7 @@ async def submit(request: web.Request) -> web.Response:
     node, key, job = request.app[NODE], request[KEY], uuid4().hex
     async with node.files.upload(key.user) as upload:
         upload.expect(request.content_length or 0)
-        wanted, file = await _received(request, upload, job)
+        wanted, file = await data_and_file(request, upload, input_path(job), partial(_asked, request))
         await node.scoring.submit(key, wanted, file, upload, job)
     found = await unless_stopping(request.app, node.scoring.finished(key, job, WAIT_SECONDS))
     return enveloped(view(found or await node.scoring.get(key, job), just_made=True))
@@ -82,50 +78,11 @@ async def result(request: web.Request) -> web.StreamResponse:
     return await send_file(request, await node.files.read(await node.scoring.output(job)))
 
 
-async def _received(request: web.Request, upload: Upload, job: str) -> tuple[Wanted, str]:
-    """What the form asks for, and its file's name; the file itself is in the upload. What cannot be is
-    refused before the file has come, if `data` is sent before it."""
-    scoring, key = request.app[NODE].scoring, request[KEY]
-    wanted: Wanted | None = None
-    file: str | None = None
-    field, data = "", bytearray()
-
-    async def finish() -> Wanted | None:
-        if field != "data":
-            return wanted
-        asked = (await _read(Submission, bytes(data), "data")).wanted()
-        await scoring.version_for(key, asked)
-        return asked
-
-    async for event in form_parts(request, _MOST_PARTS):
-        if isinstance(event, MultipartSegment):
-            wanted = await finish()
-            field = str(event.name)
-            if (field == "data" and wanted is not None) or (field == "file" and file is not None):
-                raise bad_request(f"The form has two parts {field!r}.", "Send one of each.")
-            if field == "file":
-                file = _file_name(event.filename)
-                await upload.begin(input_path(job))
-        elif field == "file":
-            await upload.write(event)
-        elif field == "data":
-            data += event
-            if len(data) > _MOST_DATA:
-                raise Problem(413, "too_large", f"data is larger than {_MOST_DATA:,} bytes.", "Shorten it.")
-    wanted = await finish()
-    if wanted is None or file is None:
-        raise bad_request(
-            f"The form has no part {'data' if wanted is None else 'file'!r}.", "Send both, data and file."
-        )
-    return wanted, file
-
-
-def _file_name(given: str | None) -> str:
-    """What the client calls the file, without its folders."""
-    name = re.split(r"[/\\]", given or "")[-1]
-    if "\0" in name or len(name) > _LONGEST_FILE_NAME:
-        raise bad_request("The file has a name that cannot be.", "Give at most 255 characters, none NUL.")
-    return name or "file"
+async def _asked(request: web.Request, data: bytes) -> Wanted:
+    """What `data` asks for; what cannot be is refused before the file has come, if it is sent behind it."""
+    wanted = (await _read(Submission, data, "data")).wanted()
+    await request.app[NODE].scoring.version_for(request[KEY], wanted)
+    return wanted
 
 
 async def _read(model: type[Body], data: bytes, where: str) -> Body:

@@ -6,14 +6,19 @@ from typing import Final
 
 from aiohttp import web
 
-from api.native.binding import answer
+from api.access import check_role
+from api.bodies import parse_json
+from api.forms import data_and_file
+from api.native.binding import answer, validated
 from api.native.deployment_entities import (
     Activation,
     DeploymentKeys,
     Deployments,
+    FileVersionForm,
     NewDeployment,
     NewDeploymentKey,
     NewDeploymentKeyInfo,
+    NewFileVersion,
     NewVersion,
     Terms,
     UsageFilter,
@@ -21,9 +26,10 @@ from api.native.deployment_entities import (
     plain,
 )
 from api.native.paths import DEPLOYMENT, EMPTY
-from api.problems import Problem
+from api.passing import PASSING
+from api.problems import Problem, bad_request
 from api.routes import Call, Route
-from node.deployments import Deployment, DeploymentKey, Version, dollars
+from node.deployments import Deployment, DeploymentKey, Version, add_file, dollars, uploaded_path
 from node.keys import Role
 
 
@@ -67,6 +73,38 @@ async def add_version(call: Call) -> web.Response:
         schema=plain(body.given_schema),
         impute=body.impute,
     )
+    return answer(made, 201)
+
+
+async def add_file_version(call: Call) -> web.Response:
+    """Who may deploy a script has others' programs run on the node: that takes more than to deploy a file."""
+    PASSING.get().unhurried()
+    name, files = (await _own(call)).name, call.node.files
+
+    async def asked(data: bytes) -> NewFileVersion:
+        body: NewFileVersion = validated(NewFileVersion, await parse_json(data), "data")
+        if body.kind == "script":
+            check_role(call.key.role, "superuser")
+        elif body.told():
+            raise bad_request("An ONNX file is not run by a script's words.", "Leave them out.")
+        return body
+
+    path = uploaded_path()
+    async with files.upload(call.key.user) as upload:
+        upload.expect(call.request.content_length or 0)
+        body, file_name = await data_and_file(call.request, upload, path, asked)
+        made = await add_file(
+            call.node.deployments,
+            name,
+            body.kind,
+            upload,
+            path,
+            file_name=file_name,
+            owner=call.key.user,
+            version=body.version,
+            schema=plain(body.given_schema),
+            told=body.told(),
+        )
     return answer(made, 201)
 
 
@@ -183,6 +221,16 @@ ROUTES: Final = (
         access="user",
         answers={201: Version},
         body=NewVersion,
+    ),
+    Route(
+        "POST",
+        f"{DEPLOYMENT}/files",
+        add_file_version,
+        "Deploy an ONNX file, or (superusers) a script",
+        access="user",
+        answers={201: Version},
+        body=FileVersionForm,
+        body_form="form",
     ),
     Route(
         "PATCH",

@@ -54,6 +54,30 @@ class NewVersion(Taken):
     given_schema: Annotated[SchemaParts, Field(alias="schema")] = SchemaParts()
 
 
+class NewFileVersion(Taken):
+    """An ONNX file, or a script with what it needs in a zip or tar. entry, command: how it is run; seconds,
+    memory (bytes): its limits; python: an interpreter on the node's machine that has what it imports."""
+
+    kind: Literal["onnx", "script"]
+    version: Annotated[str, Field(max_length=64)] | None = None
+    given_schema: Annotated[SchemaParts, Field(alias="schema")] = SchemaParts()
+    entry: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    command: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    python: Annotated[str, Field(pattern="^/[^\0]*$", max_length=4096)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    memory: Annotated[int, Field(ge=2**26, le=2**42)] | None = None
+
+    def told(self) -> dict[str, Any]:
+        """What is said of a script."""
+        told = {name: getattr(self, name) for name in ("entry", "command", "python", "seconds", "memory")}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+class FileVersionForm(BaseModel):
+    data: NewFileVersion
+    file: bytes
+
+
 class Activation(Taken):
     active: bool
 

@@ -1,5 +1,6 @@
 """Deployments: a node's models, ONNX files and scripts, for others to have files scored by, with a key."""
 
+from node.deployments.deployed_files import add_file, uploaded_path
 from node.deployments.deployed_models import DeployedModels
 from node.deployments.deployment import Deployment, Version
 from node.deployments.jobs import ScoringJob, ScoringJobs, Wanted, input_path, output_of, unknown_job
@@ -24,8 +25,10 @@ __all__ = [
     "Used",
     "Version",
     "Wanted",
+    "add_file",
     "dollars",
     "input_path",
     "output_of",
     "unknown_job",
+    "uploaded_path",
 ]

@@ -23,7 +23,7 @@ from node.file_store import OwnPath, Upload
 from node.jobs import task_rows
 from node.jobs.runner import JobRunner
 from node.jobs.service import Jobs
-from node.scoring import Mime, check, count_records
+from node.scoring import Mime, check, inspect_file
 from node.scoring.mime import CSV, JSON
 from node.sources import SourceError
 from node.store import Store
@@ -82,14 +82,7 @@ class ScoringJobs:
         if wanted.name is not None:
             _check_name(wanted.name)
         version = chosen(await self._deployments.get(key.deployment), wanted.version)
-        request = {
-            "mime": mime_for(version, wanted.mime),
-            "schema": version.schema,
-            "mapping": wanted.mapping,
-            "output_mapping": wanted.output_mapping,
-            "model": {"kind": version.kind},
-        }
-        await asyncio.to_thread(check, request)
+        await asyncio.to_thread(check, _request(version, wanted))
         return version
 
     async def submit(self, key: DeploymentKey, wanted: Wanted, file: str, upload: Upload, job: str) -> Task:
@@ -103,7 +96,7 @@ class ScoringJobs:
         mime = mime_for(version, wanted.mime)
         try:
             local = await upload.received(input_path(job))
-            records = await asyncio.to_thread(count_records, local, Mime.parse(mime))
+            records = await asyncio.to_thread(inspect_file, _request(version, wanted), local)
         except SourceError as error:
             raise BadRequest(str(error), "correct the file") from None
         deployment = await self._deployments.get(key.deployment)
@@ -174,6 +167,17 @@ class ScoringJobs:
         """Where the file store has the output of a job, whoever it belongs to. Raises NotFound, BadRequest if
         there is none."""
         return output_of(await self._store.read(lambda c: _find(c, job, sa.true())))
+
+
+def _request(version: Version, wanted: Wanted) -> dict[str, Any]:
+    """What is to be scored, as far as it is known without the model itself."""
+    return {
+        "mime": mime_for(version, wanted.mime),
+        "schema": version.schema,
+        "mapping": wanted.mapping,
+        "output_mapping": wanted.output_mapping,
+        "model": {"kind": version.kind},
+    }
 
 
 def mime_for(version: Version, mime: str | None) -> str:

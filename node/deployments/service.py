@@ -12,7 +12,7 @@ from node.deployments.deployment import Deployment, Version, check_terms, check_
 from node.deployments.keys import unknown_deployment
 from node.deployments.snapshots import Snapshot
 from node.errors import AlreadyExists, BadRequest, NotFound
-from node.file_store import OwnPath
+from node.file_store import OwnPath, Upload
 from node.file_store.store import FileStore
 from node.project_rows import check_name
 from node.store import Store
@@ -101,36 +101,30 @@ class Deployments:
     # --- versions -----------------------------------------------------------------------------------------
 
     async def add_version(
-        self,
-        name: str,
-        snapshot: Snapshot,
-        owner: str,
-        *,
-        version: str | None = None,
-        file: str | None = None,
+        self, name: str, snapshot: Snapshot, owner: str, *, version: str | None = None
     ) -> Version:
-        """The next version, active, from now on the one that scores. file: where the file store has its file.
+        """The next version, active, from now on the one that scores.
 
         version: by default the newest one's, its last number one higher. Raises NotFound, BadRequest,
         AlreadyExists.
         """
-        if version is not None:
-            check_version(version)
+        return await self._store.write(lambda c: _add(c, name, snapshot, owner, version, None))
 
-        def write(connection: sa.Connection) -> Version:
-            known = _find(connection, name).versions
-            named = version or following(known[0].version if known else None)
-            if any(one.version == named for one in known):
-                raise AlreadyExists(
-                    f"deployment {name!r} has a version {named} already",
-                    "versions do not change: give another number, or none",
-                )
-            made = Version(name, named, snapshot.kind, True, owner, now(), snapshot.origin, snapshot.schema)
-            rest = {"position": len(known) + 1, "model": snapshot.model, "file": file}
-            connection.execute(deployment_versions.insert().values(asdict(made) | rest))
-            return made
-
-        return await self._store.write(write)
+    async def add_uploaded(
+        self,
+        name: str,
+        snapshot: Snapshot,
+        owner: str,
+        upload: Upload,
+        path: OwnPath,
+        *,
+        version: str | None = None,
+    ) -> Version:
+        """As `add_version`, with a file that has arrived by an upload, at a path that `file_path` gave."""
+        made: list[Version] = []
+        file = "/".join(path.split("/")[-2:])
+        await upload.commit(lambda c: made.append(_add(c, name, snapshot, owner, version, file)))
+        return made[-1]
 
     async def set_active(self, name: str, version: str, active: bool) -> Version:
         """Let a version be used, or not. Raises NotFound."""
@@ -158,6 +152,29 @@ class Deployments:
 def file_path(file: str) -> OwnPath:
     """Where the file store has the file of a version."""
     return OwnPath("deployments", file)
+
+
+def _add(
+    connection: sa.Connection,
+    name: str,
+    snapshot: Snapshot,
+    owner: str,
+    version: str | None,
+    file: str | None,
+) -> Version:
+    if version is not None:
+        check_version(version)
+    known = _find(connection, name).versions
+    named = version or following(known[0].version if known else None)
+    if any(one.version == named for one in known):
+        raise AlreadyExists(
+            f"deployment {name!r} has a version {named} already",
+            "versions do not change: give another number, or none",
+        )
+    made = Version(name, named, snapshot.kind, True, owner, now(), snapshot.origin, snapshot.schema)
+    rest = {"position": len(known) + 1, "model": snapshot.model, "file": file}
+    connection.execute(deployment_versions.insert().values(asdict(made) | rest))
+    return made
 
 
 def chosen(deployment: Deployment, version: str | None) -> Version:
