@@ -53,7 +53,9 @@ def create(
     with connected(node, home, as_json) as client:
         from suffice.deployment_tables import deployment
 
-        made = client.create_deployment(name, group_size=group_size or 1, price=price or 0)
+        made = client.create_deployment(
+            name, group_size=1 if group_size is None else group_size, price=price or 0
+        )
         emit(made, as_json, deployment)
 
 
