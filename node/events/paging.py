@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -27,12 +27,14 @@ REPORTED = {
 }
 """The kinds of series that hold what was reported as a kind."""
 
-Behind = Literal["all", "further", "further or beside", "further or another key"]
-"""Which points of a series are behind a place: those of further iterations, those of its iteration too (in
-another series), or those of its iteration with a key behind its own."""
-
 _CHUNK = 50
 """Points of a series read at once at least."""
+
+_ARMS = 50
+"""Series that one statement reads."""
+
+_NO_SERIES = -1
+"""Stands in a statement for series that there are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def _page(
     table = POINTS[kind]
     keys = _keys(table)
     chunk = max(_CHUNK, 2 * size // len(rows))
-    courses = [_course(connection, table, number, chunk, descending, after) for number in rows]
+    behind = _behind(connection, table, list(rows), chunk, descending, after)
+    courses = [_course(connection, table, points, chunk, descending) for points in behind.values()]
     merged = heapq.merge(*courses, key=lambda row: tuple(row[: len(keys)]), reverse=descending)
     found = list(islice(merged, size))
     events = [_of(rows[point.series], point) for point in found]
@@ -114,52 +117,70 @@ def _keys(table: sa.Table) -> list[sa.Column[Any]]:
 
 
 def _course(
+    connection: sa.Connection, table: sa.Table, points: Sequence[sa.Row[Any]], chunk: int, descending: bool
+) -> Iterator[sa.Row[Any]]:
+    """The points of one series in order, beginning with these, and read in chunks: what a page costs does not
+    grow with the points behind it."""
+    while points:
+        yield from points
+        if len(points) < chunk:
+            return
+        after = tuple(points[-1][: len(_keys(table))])
+        number = points[-1].series
+        points = _behind(connection, table, [number], chunk, descending, after).get(number, ())
+
+
+def _behind(
     connection: sa.Connection,
     table: sa.Table,
-    number: int,
+    numbers: Sequence[int],
     chunk: int,
     descending: bool,
     after: tuple[Any, ...] | None,
-) -> Iterator[sa.Row[Any]]:
-    """The points of one series in order, read in chunks: what a page costs does not grow with the points
-    behind it."""
-    keys = _keys(table)
-    while True:
-        asked: dict[str, Any] = {"number": number, "chunk": chunk}
-        where: Behind = "all"
-        if after is not None:
-            iteration, series, *key = after
-            asked |= {"iteration": iteration} | ({"key": key[0]} if key else {})
-            if number == series:
-                where = "further" if not key else "further or another key"
-            else:
-                where = "further or beside" if (number > series) != descending else "further"
-        rows = connection.execute(_chunk(table, descending, where), asked).all()
-        yield from rows
-        if len(rows) < chunk:
-            return
-        after = tuple(rows[-1][: len(keys)])
+) -> dict[int, list[sa.Row[Any]]]:
+    """By series, the next points behind a place, `chunk` at most of each."""
+    found: dict[int, list[sa.Row[Any]]] = {}
+    arms = 1 if len(numbers) == 1 else _ARMS
+    statement = _chunks(table, arms, descending, after is not None)
+    place = {} if after is None else dict(zip(("iteration", "beside", "key"), after, strict=False))
+    for start in range(0, len(numbers), arms):
+        some = [*numbers[start : start + arms], *[_NO_SERIES] * arms][:arms]
+        asked = {f"number_{arm}": number for arm, number in enumerate(some)} | {"chunk": chunk} | place
+        for row in connection.execute(statement, asked):
+            found.setdefault(row.series, []).append(row)
+    return found
 
 
 @lru_cache
-def _chunk(table: sa.Table, descending: bool, where: Behind) -> sa.Select[Any]:
-    """The next points of a series behind a place; made once, as a page asks it of every series."""
+def _chunks(table: sa.Table, arms: int, descending: bool, placed: bool) -> sa.CompoundSelect[Any]:
+    """The next points of some series, of each from a clustered range of its own; made once, as making it
+    takes longer than carrying it out."""
     keys = _keys(table)
     rest = [column for column in table.c if column not in set(keys)]
     own = [key for key in keys if key is not table.c.series]
     order = [key.desc() for key in own] if descending else own
-    here = table.c.series == sa.bindparam("number")
-    if where != "all":
-        at = sa.bindparam("iteration", type_=sa.BigInteger())
-        further, same = _past(keys[0], at, descending), keys[0] == at
-        match where:
-            case "further":
-                here &= further
-            case "further or beside":
-                here &= further | same
-            case "further or another key":
-                here &= further | (same & _past(keys[2], sa.bindparam("key"), descending))
-    return sa.select(*keys, *rest).where(here).order_by(*order).limit(sa.bindparam("chunk"))
+    where = []
+    if placed:
+        values = [
+            sa.bindparam("iteration", type_=sa.BigInteger()),
+            sa.bindparam("beside"),
+            sa.bindparam("key"),
+        ]
+        at, *besides = zip(keys, values, strict=False)
+        further = sa.false()
+        for key, value in reversed(besides):
+            further = _past(key, value, descending) | ((key == value) & further)
+        # The first limits the range that is read, the second where it begins.
+        where = [~_past(at[0], at[1], not descending), _past(*at, descending) | further]
+    each = [
+        sa.select(*keys, *rest)
+        .where(table.c.series == sa.bindparam(f"number_{arm}"), *where)
+        .order_by(*order)
+        .limit(sa.bindparam("chunk"))
+        .subquery()
+        for arm in range(arms)
+    ]
+    return sa.union_all(*(sa.select(one) for one in each))
 
 
 def _past(column: sa.Column[Any], value: Any, descending: bool) -> sa.ColumnElement[bool]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import md5
 from typing import Any
@@ -20,6 +20,7 @@ from node.events.kinds import EventKind
 from node.events.owners import locked
 from node.events.writing import Known, write
 from node.store.schema import tasks, tracking_models
+from node.tracking import task_values
 
 MONITORS = (":monitor:machine", ":monitor:gpu")
 """Metrics that say nothing of how far a task has come."""
@@ -117,7 +118,11 @@ def _tell(
         if iterations:
             values["last_iteration"] = max(*iterations, found.last_iteration or 0)
         if scalars:
-            values["document"] = _with_metrics(found.document or {}, scalars)
+            before = found.document or {}
+            values["document"] = _with_metrics(before, scalars)
+            if table is tasks:
+                told = _of_series(before, scalars), _of_series(values["document"], scalars)
+                task_values.keep(connection, owner, *told)
     connection.execute(_UPDATE[table], {"owner_id": owner} | values)
 
 
@@ -140,6 +145,17 @@ def _with_metrics(document: Mapping[str, Any], scalars: Mapping[Series, Known]) 
     names = sorted(f"{v['metric']}/{v['variant']}" for variants in found.values() for v in variants.values())
     ordered = {metric: dict(sorted(found[metric].items())) for metric in sorted(found)}
     return {**document, "last_metrics": ordered, "unique_metrics": names}
+
+
+def _of_series(document: Mapping[str, Any], series: Iterable[Series]) -> dict[str, Any]:
+    """The last_metrics of these series alone."""
+    all_metrics = document.get("last_metrics") or {}
+    found: dict[str, dict[str, Any]] = {}
+    for one in series:
+        metric, variant = key_of(one.metric), key_of(one.variant)
+        if variant in all_metrics.get(metric, ()):
+            found.setdefault(metric, {})[variant] = all_metrics[metric][variant]
+    return {"last_metrics": found}
 
 
 def key_of(name: str) -> str:

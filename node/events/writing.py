@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +19,7 @@ from node.store.event_tables import (
     event_series,
     event_vectors,
 )
+from node.store.statements import insert, run, upsert
 
 POINTS: dict[EventKind, sa.Table] = {
     EventKind.SCALAR: event_scalars,
@@ -69,13 +69,13 @@ def write(connection: sa.Connection, batch: Batch) -> dict[Series, Known]:
         updates.append((reported.worker or row["worker"], label, *_columns(summary), row["id"]))
         points.setdefault(POINTS[series.kind], []).extend((row["id"], *point) for point in reported.rows)
     for table, rows in points.items():
-        _run(connection, _upsert(table), rows)
-    _run(connection, _UPDATE, updates)
+        run(connection, upsert(table), rows)
+    run(connection, _UPDATE, updates)
     for series in anew:
         number = known[series]["id"]
         scalars[series] = Known(scalars[series].x_axis_label, _counted(connection, number))
-        _run(connection, _UPDATE_COUNTED, [(*_columns(scalars[series].summary), number)])
-    _run(connection, _INSERT_LOG, batch.logs)
+        run(connection, _UPDATE_COUNTED, [(*_columns(scalars[series].summary), number)])
+    run(connection, _INSERT_LOG, batch.logs)
     return scalars
 
 
@@ -86,7 +86,7 @@ def _series_rows(
     found = _find(connection, list(wanted))
     missing = [series for series in wanted if series not in found]
     if missing:
-        _run(connection, _INSERT_SERIES, [(s.task, s.kind.value, s.metric, s.variant) for s in missing])
+        run(connection, _INSERT_SERIES, [(s.task, s.kind.value, s.metric, s.variant) for s in missing])
         found |= _find(connection, missing)
     return found
 
@@ -178,25 +178,7 @@ def _columns(summary: Summary | None) -> tuple[Any, ...]:
     return tuple(None if summary is None else getattr(summary, name) for name in _COUNTED)
 
 
-# --- statements for many rows -----------------------------------------------------------------------------
-#
-# Written out, in the SQL that SQLite and PostgreSQL share, and given tuples: what SQLAlchemy does for every
-# row of a long executemany costs more than the database does.
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
-
-
-def _insert(table: sa.Table, names: Sequence[str]) -> str:
-    return f'INSERT INTO "{table.name}" ({_names(names)}) VALUES ({", ".join("?" * len(names))})'  # noqa: S608
-
-
-@cache
-def _upsert(table: sa.Table) -> str:
-    keys = [column.name for column in table.primary_key]
-    rest = ", ".join(f'"{c.name}" = excluded."{c.name}"' for c in table.c if not c.primary_key)
-    return f"{_insert(table, table.c.keys())} ON CONFLICT ({_names(keys)}) DO UPDATE SET {rest}"
+# --- statements -------------------------------------------------------------------------------------------
 
 
 def _update(names: Sequence[str]) -> str:
@@ -205,15 +187,7 @@ def _update(names: Sequence[str]) -> str:
     )
 
 
-_INSERT_SERIES = _insert(event_series, ("task", "kind", "metric", "variant"))
-_INSERT_LOG = _insert(event_logs, _LOG_COLUMNS)
+_INSERT_SERIES = insert(event_series, ("task", "kind", "metric", "variant"))
+_INSERT_LOG = insert(event_logs, _LOG_COLUMNS)
 _UPDATE = _update(_TOLD)
 _UPDATE_COUNTED = _update(_COUNTED)
-
-
-def _run(connection: sa.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
-    if not rows:
-        return
-    if connection.dialect.paramstyle != "qmark":
-        statement = statement.replace("?", "%s")
-    connection.exec_driver_sql(statement, rows)

@@ -12,6 +12,7 @@ from node.errors import NotFound
 from node.jobs.kinds import KINDS
 from node.store.schema import tasks
 from node.tasks import TRANSITIONS, IllegalTransitionError, Task, TaskStatus, now
+from node.tracking import task_values
 
 _COLUMNS = [tasks.c[field.name] for field in fields(Task)]
 
@@ -57,6 +58,7 @@ def insert(connection: sa.Connection, values: dict[str, Any]) -> Task:
     """A new task, numbered."""
     number = connection.execute(tasks.insert().values(values)).inserted_primary_key
     assert number is not None  # noqa: S101
+    task_values.keep(connection, values["id"], {}, values.get("document", {}))
     return _of(connection.execute(sa.select(*_COLUMNS).where(tasks.c.number == number[0])).one())
 
 

@@ -7,6 +7,7 @@ from node.store import hearer_tables as hearer_tables
 from node.store import service_tables as service_tables
 from node.store import storage_tables as storage_tables
 from node.store import uplet_tables as uplet_tables
+from node.store import value_tables as value_tables
 from node.store.store import Store, StoreError
 
 __all__ = ["Store", "StoreError"]

@@ -61,6 +61,8 @@ event_series = Table(
     Column("earliest", BigInteger),
     Column("latest", BigInteger),
     UniqueConstraint("task", "kind", "metric", "variant"),
+    # What metrics there are at all.
+    Index("event_series_by_name", "metric", "variant", "kind"),
 )
 
 event_scalars = Table(

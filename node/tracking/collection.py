@@ -34,7 +34,8 @@ class Collection:
     regular expression, `ranges` by limits, `times` by date conditions, `equals` by equality, `search` in
     full text; a name that ends with * is a beginning. hidden: the system tag of what is listed only if asked
     for, by search_hidden or one of `unhiding`; tree: the field whose projects include their subprojects;
-    of_type: the fields that only documents of one type have; listed: the columns that an index has all of, so
+    of_type: the fields that only documents of one type have; valued: whether values in its documents are rows
+    of `task_values`; listed: the columns that an index has all of, so
     that lists of them alone read no rows.
     """
 
@@ -55,6 +56,7 @@ class Collection:
     unhiding: tuple[str, ...] = ("id",)
     tree: str | None = None
     of_type: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    valued: bool = False
     listed: frozenset[str] = frozenset()
 
     @property
@@ -155,6 +157,7 @@ TASKS = Collection(
     search=("name", "id", "comment", "report"),
     tree="project",
     of_type=MappingProxyType({"report": "report"}),
+    valued=True,
     listed=frozenset(LISTED),
 )
 

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from node.store.schema import labels
+from node.tracking import task_values
 from node.tracking.collection import Collection
 from node.tracking.errors import BadFieldValue, BadPattern, NameTaken, ReadOnlyDocument
 from node.tracking.fields import Condition
@@ -77,23 +78,39 @@ def find(connection: sa.Connection, query: Query) -> Page:
     """The documents of a query's window, in its order. Raises BadPattern for one that takes too long."""
     collection, projection, window = query.collection, query.projection, query.window
     columns = projection.columns(collection)
-    light = collection.listed.issuperset(column.name for column in columns)
-    rows = _matching(
-        connection,
-        sa.select(*(columns if light else [collection.table.c.id]))
-        .where(query.where)
-        .order_by(*query.order)
-        .offset(window.start or None)
-        .limit(window.size),
-    )
-    if light:
+    if query.by_value is None and collection.listed.issuperset(column.name for column in columns):
+        rows = _matching(connection, _windowed(sa.select(*columns).order_by(*query.order), query))
         page = _documents(collection, projection, rows)
     else:
         # The ids first, so that nothing large has to be put in order.
-        found = rows.scalars().all()
+        found = _ids(connection, query)
         documents = read_all(connection, collection, found, projection)
         page = [documents[key] for key in found]
     return Page(page, window.scroll_id(len(page)) if window.scroll else None)
+
+
+def _ids(connection: sa.Connection, query: Query) -> Sequence[str]:
+    """The ids of the query's window, in its order."""
+    by, window = query.by_value, query.window
+    end = window.start + window.size
+    if by is not None and by.walkable and end <= task_values.WALKED:
+        found = _matching(connection, by.walked(query.where, end)).scalars().all()
+        if len(found) == end and task_values.is_whole(connection, by.path):
+            return found[window.start :]
+    return _matching(connection, _windowed(_ordered(connection, query), query)).scalars().all()
+
+
+def _ordered(connection: sa.Connection, query: Query) -> sa.Select[Any]:
+    """All ids, in the query's order."""
+    by, key = query.by_value, query.collection.table.c.id
+    if by is None or task_values.is_whole(connection, by.path) is False:
+        return sa.select(key).order_by(*query.order)
+    return by.ordered()
+
+
+def _windowed(statement: sa.Select[Any], query: Query) -> sa.Select[Any]:
+    window = query.window
+    return statement.where(query.where).offset(window.start or None).limit(window.size)
 
 
 def count(connection: sa.Connection, query: Query) -> int:
@@ -104,10 +121,7 @@ def count(connection: sa.Connection, query: Query) -> int:
 
 def ids(connection: sa.Connection, query: Query) -> list[str]:
     """The ids of all that the query finds, beyond its window too, in its order."""
-    table = query.collection.table
-    return list(
-        _matching(connection, sa.select(table.c.id).where(query.where).order_by(*query.order)).scalars()
-    )
+    return list(_matching(connection, _ordered(connection, query).where(query.where)).scalars())
 
 
 def insert(
@@ -124,6 +138,8 @@ def insert(
     except sa.exc.IntegrityError:
         raise _taken(collection, document) from None
     _label(connection, collection, document["id"], document)
+    if collection.valued:
+        task_values.keep(connection, document["id"], {}, rest)
 
 
 def update(
@@ -152,6 +168,7 @@ def update(
         inner, rest = _split(collection, fields)
         inner = {name: inner.get(name) for name in _inside(collection, fields)}
         kept = {name: value for name, value in before.document.items() if name not in fields}
+        gone = {name: value for name, value in before.document.items() if name in fields}
         values = {**inner, **values, **_flags(collection, fields), "document": kept | rest}
     try:
         changed = connection.execute(table.update().where(mine).values(values)).rowcount == 1
@@ -162,6 +179,8 @@ def update(
         mine = (labels.c.collection == collection.name) & (labels.c.id == key)
         connection.execute(labels.delete().where(mine, labels.c.field.in_(relabeled)))
         _label(connection, collection, key, fields)
+    if changed and fields and collection.valued:
+        task_values.keep(connection, key, gone, rest)
     return changed
 
 
@@ -169,6 +188,8 @@ def delete(connection: sa.Connection, collection: Collection, ids: Iterable[str]
     """Remove documents with their labels; how many there were."""
     gone = list(ids)
     connection.execute(labels.delete().where(labels.c.collection == collection.name, labels.c.id.in_(gone)))
+    if collection.valued:
+        task_values.forget(connection, gone)
     table = collection.table
     return connection.execute(table.delete().where(table.c.id.in_(gone))).rowcount
 

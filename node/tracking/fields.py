@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.expression import ColumnElement
 
 from node.store.schema import labels
-from node.tracking import json_sql
+from node.tracking import json_sql, task_values
 from node.tracking.collection import PROJECTS, Collection, Keys
 from node.tracking.patterns import Pattern
 
@@ -65,7 +65,7 @@ def field_of(collection: Collection, path: str) -> Field:
         return LabelField(collection, path)
     whose = collection.of_type.get(path)
     own = None if whose is None else collection.table.c.type == whose
-    return JsonField(collection.table.c.document, readings(collection, path), own)
+    return JsonField(collection.table.c.document, readings(collection, path), own, collection.valued)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,20 +200,31 @@ class LabelField:
 @dataclass(frozen=True, slots=True)
 class JsonField:
     """A value in the document. paths: the ways to read where it is; the first that leads to one counts. own:
-    what holds for the documents that have such a value; no others need be read."""
+    what holds for the documents that have such a value; no others need be read. valued: whether some values
+    are rows of `task_values`."""
 
     document: sa.Column[Any]
     paths: tuple[json_sql.Path, ...]
     own: Condition | None = None
+    valued: bool = False
+
+    @property
+    def kept(self) -> task_values.Path | None:
+        """The path at which the values are rows."""
+        path = self.paths[0]
+        return path if self.valued and len(self.paths) == 1 and task_values.is_kept(path) else None
 
     def one_of(self, values: Sequence[str]) -> Condition:
+        if self.kept is not None and all(len(value) <= task_values.MAX_TEXT for value in values):
+            # As an expression, for the same reason as with labels.
+            return self.document.table.c.id.concat("").in_(task_values.having(self.kept, values))
         return self._text().in_(values)
 
     def none_of(self, values: Sequence[str]) -> Condition:
         return lacks(self.one_of(values))
 
     def every(self, values: Sequence[str]) -> Condition:
-        return self._text().in_(values) if len(set(values)) == 1 else sa.false()
+        return self.one_of(values) if len(set(values)) == 1 else sa.false()
 
     def equals(self, value: Any) -> Condition:
         if isinstance(value, bool):
@@ -238,11 +249,12 @@ class JsonField:
         return self._first(json_sql.number_at)
 
     def order(self, *, descending: bool) -> list[ColumnElement[Any]]:
-        """Numbers first, by their size, be they numbers or texts that spell them; then other texts."""
+        """Numbers first, by their size, be they numbers or texts that spell them, and those of the same
+        size by the text (a number has none); then other texts."""
         text = self._text()
         number = sa.func.coalesce(self.number(), json_sql.number_in(text))
         rank = sa.case((number.is_not(None), 0), (text.is_not(None), 1), else_=None)
-        keys: list[Any] = [rank, number, json_sql.Codepoints(text)]
+        keys: list[Any] = [rank, number, json_sql.Codepoints(sa.func.coalesce(text, ""))]
         return [(key.desc() if descending else key.asc()).nulls_last() for key in keys]
 
     def _text(self) -> ColumnElement[str]:

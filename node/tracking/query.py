@@ -21,12 +21,13 @@ from node.store.schema import COMPANY
 from node.tracking.collection import Collection
 from node.tracking.conditions import date_condition, range_condition
 from node.tracking.errors import BadFieldValue, InvalidRequest, UnknownScroll
-from node.tracking.fields import ColumnField, Condition, LabelField, ProjectTree, field_of
+from node.tracking.fields import ColumnField, Condition, JsonField, LabelField, ProjectTree, field_of
 from node.tracking.json_sql import Codepoints
 from node.tracking.lists import Valued, filter_condition, list_condition
 from node.tracking.patterns import read_pattern
 from node.tracking.projection import Projection, read_projection
 from node.tracking.search import Search, read_search
+from node.tracking.task_values import ValueOrder
 
 MAX_PAGE = 500
 """Documents in one answer at most, and if the request does not say."""
@@ -50,11 +51,13 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A request that was understood. `where` has every condition, the company's included."""
+    """A request that was understood. `where` has every condition, the company's included; `by_value` is the
+    order once more, if it begins with values that are rows of `task_values`."""
 
     collection: Collection
     where: Condition
     order: tuple[ColumnElement[Any], ...]
+    by_value: ValueOrder | None = None
     window: Window = field(default_factory=Window)
     projection: Projection = field(default_factory=Projection)
 
@@ -74,10 +77,12 @@ def read_query(collection: Collection, request: Mapping[str, Any], company: str 
         *asked,
         *_hidden(collection, request),
     ]
+    order = _order(collection, request.get("order_by"), search, all_wanted=not asked)
     return Query(
         collection,
         sa.and_(*conditions),
-        _order(collection, request.get("order_by"), search, all_wanted=not asked),
+        order,
+        _by_value(collection, request.get("order_by"), order),
         _window(request),
         read_projection(request.get("only_fields")),
     )
@@ -179,6 +184,17 @@ def _order(
     if not {"id", "-id"}.intersection(names):
         order += ColumnField(collection.table.c.id).order(descending=False)
     return tuple(order)
+
+
+def _by_value(collection: Collection, value: Any, order: tuple[ColumnElement[Any], ...]) -> ValueOrder | None:
+    names = [value] if isinstance(value, str) else (value or [])
+    if not names or names[0].endswith("@text_score"):
+        return None
+    first, descending = field_of(collection, names[0].removeprefix("-")), names[0].startswith("-")
+    if not isinstance(first, JsonField) or first.kept is None:
+        return None
+    own = len(first.order(descending=descending))
+    return ValueOrder(first.kept, descending, order[own:] if len(names) > 1 else ())
 
 
 def _window(request: Mapping[str, Any]) -> Window:

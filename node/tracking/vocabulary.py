@@ -5,6 +5,7 @@ Every function reads tasks or models of the given projects (of all, if None or e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,11 @@ from node.events.kinds import EventKind
 from node.events.reporting import key_of
 from node.store.event_tables import event_series
 from node.store.schema import COMPANY, labels, tasks, tracking_models
+from node.store.value_tables import task_values, value_paths
 from node.tracking import json_sql
 from node.tracking.collection import PROJECTS, Collection
 from node.tracking.fields import Condition, LabelField, ProjectTree
+from node.tracking.task_values import is_whole, path_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +112,32 @@ def metric_variants(
 
 def hyperparameters(connection: sa.Connection, scope: Scope) -> list[dict[str, str]]:
     """The sections and names of the hyperparameters of tasks."""
-    found = _keys_of(connection, tasks, "hyperparams", scope.of(tasks), levels=2)
-    pairs = sorted({(item.get("section", ""), item.get("name", "")) for item in found})
+    c = value_paths.c
+    if scope.everywhere:
+        used: Condition = sa.exists().where(task_values.c.path == c.id)
+    else:
+        inside = sa.select(task_values.c.path).join(tasks, tasks.c.id == task_values.c.task)
+        used = c.id.in_(inside.where(scope.of(tasks)))
+    found = sa.select(c.section, c.name).where(c.field == "hyperparams", used)
+    pairs = sorted((row.section, row.name) for row in connection.execute(found))
     return [{"section": section, "name": name} for section, name in pairs]
 
 
 def hyperparameter_values(connection: sa.Connection, section: str, name: str, scope: Scope) -> list[str]:
     """The distinct values that tasks have of a hyperparameter."""
-    return _texts_at(connection, tasks, ("hyperparams", section, name, "value"), scope)
+    path = ("hyperparams", section, name, "value")
+    if not is_whole(connection, path):
+        return _texts_at(connection, tasks, path, scope)
+    c, mine = task_values.c, task_values.c.path == path_id(path)
+    # With the number, by which they are distinct in the index; what is no text has an empty one.
+    found = sa.select(c.number, c.text).distinct()
+    if scope.everywhere:
+        found = found.where(mine)
+    else:  # from the tasks, which an outer join does not let the database turn around
+        of_tasks = tasks.outerjoin(task_values, mine & (c.task == tasks.c.id))
+        found = found.select_from(of_tasks).where(scope.of(tasks))
+    rows = connection.execute(found)
+    return sorted(row.text for row in rows if row.text or row.number == math.inf)
 
 
 def metadata_keys(connection: sa.Connection, scope: Scope) -> list[str]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from node.store.schema import tasks
 from node.tasks import TaskStatus, now
-from node.tracking import projects, task_edits
+from node.tracking import projects, task_edits, task_values
 from node.tracking.errors import BadFieldValue, InvalidProjectName, PathTooDeep
 from node.tracking.names import SHORTEST
 from node.uplets.kinds import Moved, UpletKind, task_of
@@ -68,6 +68,8 @@ def new(
 def insert(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[Moved]:
     """Store the rows of new uplets' tasks; those that are ready."""
     connection.execute(tasks.insert(), rows)
+    for row in rows:
+        task_values.keep(connection, row["id"], {}, row["document"])
     queued = [row for row in rows if row["status"] == TaskStatus.QUEUED]
     return [Moved(UpletKind(row["kind"]), row["id"], TaskStatus.QUEUED) for row in queued]
 

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from node.tracking import documents
+from node.tracking import documents, task_values
 from node.tracking.collection import TASKS
 from node.tracking.query import read_query
 
@@ -377,12 +378,13 @@ def rank(document: Document, name: str, descending: bool) -> tuple[Any, ...]:
     inner = bool(keys)
     if isinstance(value, bool) or value is None or (inner and not isinstance(value, (str, int, float))):
         return (3,)
+    end = [-1] if sign > 0 else [1]
+    letters = [sign * ord(letter) for letter in (value if isinstance(value, str) else "")] + end
     if inner and isinstance(value, str) and NUMERAL.fullmatch(value):
         value = float(value)
     if isinstance(value, (int, float)):
-        return (1 - sign, sign * value) if inner else (0, sign * value)
-    end = [-1] if sign > 0 else [1]
-    return (1, [sign * ord(letter) for letter in value] + end)
+        return (1 - sign, sign * value, letters) if inner else (0, sign * value)
+    return (1, letters)
 
 
 @LAWS
@@ -390,18 +392,23 @@ def rank(document: Document, name: str, descending: bool) -> tuple[Any, ...]:
     drawn=DOCUMENTS,
     order=st.lists(st.tuples(st.sampled_from(ORDERED), st.booleans()), max_size=3),
     size=st.integers(1, 4),
+    walked=st.sampled_from((1, 3, task_values.WALKED)),
 )
 def test_pages_in_any_order_have_each_document_once(
-    connection: sa.Connection, drawn: list[Document], order: list[tuple[str, bool]], size: int
+    connection: sa.Connection,
+    drawn: list[Document],
+    order: list[tuple[str, bool]],
+    size: int,
+    walked: int,
 ) -> None:
     stored = numbered(drawn)
     wanted = sorted(stored, key=lambda d: d["id"])
     for name, descending in reversed(order):
         wanted = sorted(wanted, key=lambda d: rank(d, name, descending))
     request = {"order_by": [f"{'-' * d}{n}" for n, d in order], "search_hidden": True, "page_size": size}
-    pages = [
-        found(connection, stored, {**request, "page": number}) for number in range(len(stored) // size + 2)
-    ]
+    numbers = range(len(stored) // size + 2)
+    with patch.object(task_values, "WALKED", walked):
+        pages = [found(connection, stored, {**request, "page": number}) for number in numbers]
     assert [d["id"] for page in pages for d in page] == [d["id"] for d in wanted]
     assert all(len(page) <= size for page in pages)
 
