@@ -32,7 +32,9 @@ from node.tracking.names import SHORTEST
 MAX_DEPTH = 10
 """Projects within each other at most."""
 
-HIDING = frozenset({".datasets", ".pipelines", ".reports"})
+DATASETS = ".datasets"
+
+HIDING = frozenset({DATASETS, ".pipelines", ".reports"})
 """Folders that clients make for what is no task of a person; they and what is in them are hidden."""
 
 EDITABLE = ("name", "description", "tags", "system_tags", "default_output_destination")
@@ -77,6 +79,7 @@ class TaskProjects:
                         f"{name!r} is another place than {project['name']!r}", "move the project there"
                     )
                 _rename(connection, project, name)
+                _rename_versions(connection, project, name)
                 fields |= {"name": name, "basename": _basename(name)}
             documents.update(connection, PROJECTS, key, {**fields, "last_update": now()})
             return fields
@@ -260,6 +263,13 @@ def _rename(connection: sa.Connection, project: Mapping[str, Any], name: str) ->
         old = documents.get(connection, PROJECTS, key)["name"]
         renamed = table.update().where(table.c.id == key).values(name=name + old[len(before) :])
         connection.execute(renamed)
+
+
+def _rename_versions(connection: sa.Connection, project: Mapping[str, Any], name: str) -> None:
+    """The versions of a dataset are tasks with its name, by which clients find them: they get the new one."""
+    if _basename(project["name"].rpartition("/")[0]) == DATASETS:
+        versions = (tasks.c.project_id == project["id"]) & (tasks.c.name == project["basename"])
+        connection.execute(tasks.update().where(versions).values(name=_basename(name)))
 
 
 def _place(connection: sa.Connection, project: Mapping[str, Any], parent: str | None) -> int:

@@ -51,3 +51,50 @@ async def test_the_client_of_all_calls(sdk: Callable[..., Any]) -> None:
         "reset": [{"removed": 1}, "created"],
         "left": [0, 0],
     }
+
+
+async def test_workers_through_the_client(sdk: Callable[..., Any], served: Any) -> None:
+    script = await sdk(
+        """
+        import json, time
+        from clearml.backend_api.session.client import APIClient
+
+        c = APIClient()
+        queue = c.queues.create(name="lane")
+        c.workers.register(worker="machine:0", queues=[queue.id], tags=["fast"], timeout=600)
+        task = c.tasks.create(name="by worker", type="training")
+        c.tasks.started(task=task.id)
+        begin = int(time.time()) - 3600
+        c.workers.status_report(
+            worker="machine:0", timestamp=int(time.time() * 1000), task=task.id, queues=[queue.id],
+            machine_stats={"cpu_usage": [10.0, 30.0], "memory_used": 512},
+        )
+        by_id = {w.id: w for w in c.workers.get_all(last_seen=600)}
+        worker = by_id["machine:0"]
+        told = {
+            "workers": sorted(by_id),
+            "worker": [worker.task.name, [q.name for q in worker.queues], worker.tags],
+        }
+        keys = c.workers.get_metric_keys(worker_ids=["machine:0"])
+        told["keys"] = {category.name: category.metric_keys for category in keys.categories}
+        span = {"from_date": begin, "to_date": int(time.time()) + 61, "interval": 60}
+        items = [{"key": "cpu_usage", "category": "max"}]
+        stats = c.workers.get_stats(worker_ids=["machine:0"], items=items, **span)
+        (metric,) = stats.workers[0].metrics
+        told["stats"] = [metric.metric, metric.stats[0].aggregation.value, max(metric.stats[0].values)]
+        activity = c.workers.get_activity_report(**span)
+        told["activity"] = max(activity.active.counts) >= 1
+        c.workers.unregister(worker="machine:0")
+        told["left"] = [w.id for w in c.workers.get_all(last_seen=600)]
+        print(json.dumps(told))
+        """
+    )
+    own = f"{served.node.name}:0"
+    assert script.result == {
+        "workers": sorted(["machine:0", own]),
+        "worker": ["by worker", ["lane"], []],
+        "keys": {"cpu": ["cpu_usage"], "memory": ["memory_used"]},
+        "stats": ["cpu_usage", "max", 30.0],
+        "activity": True,
+        "left": [own],
+    }

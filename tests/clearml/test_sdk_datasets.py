@@ -60,3 +60,30 @@ async def test_a_dataset_and_a_child_version(sdk: Callable[..., Any], served: An
         "deleted": [],
     }
     assert await served.node.files.count() == 0
+
+
+async def test_a_dataset_is_renamed(sdk: Callable[..., Any], admin: Any) -> None:
+    script = await sdk(
+        """
+        import json
+        from pathlib import Path
+        from clearml import Dataset
+
+        Path("a.txt").write_text("A")
+        made = Dataset.create(dataset_project="data", dataset_name="birds")
+        made.add_files("a.txt")
+        made.finalize(auto_upload=True)
+        Dataset.rename("finches", dataset_project="data", dataset_name="birds")
+        found = Dataset.get(dataset_project="data", dataset_name="finches")
+        told = {"same": found.id == made.id, "files": found.list_files()}
+        try:
+            told["old"] = Dataset.get(dataset_project="data", dataset_name="birds").id
+        except ValueError:
+            told["old"] = None
+        print()
+        print(json.dumps(told))
+        """
+    )
+    assert script.result == {"same": True, "files": ["a.txt"], "old": None}
+    listed = await admin("projects.get_all", name="datasets/", search_hidden=True, only_fields=["name"])
+    assert [project["name"] for project in listed.data["projects"]] == ["data/.datasets/finches"]

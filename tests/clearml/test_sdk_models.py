@@ -92,3 +92,36 @@ async def test_models_are_found_read_by_tasks_archived_and_removed(
         "left": ["imported"],
     }
     assert await served.node.files.count() == 0
+
+
+async def test_an_archive_is_taken_apart_where_it_was_not_made(sdk: Callable[..., Any], admin: Any) -> None:
+    """The process that uploaded it has it already: the SDK gives it the archive itself."""
+    script = await sdk(
+        """
+        import json, zipfile
+        from clearml import OutputModel, Task
+
+        task = Task.init("models", "packs", auto_connect_frameworks=False, output_uri=True)
+        with zipfile.ZipFile("net.zip", "w") as archive:
+            archive.writestr("weights.txt", "0.5")
+        model = OutputModel(task=task, name="zipped")
+        model.update_weights("net.zip", auto_delete_file=False, async_enable=False)
+        task.close()
+        print()
+        print(json.dumps(model.id))
+        """
+    )
+    script = await sdk(
+        """
+        import json, sys
+        from pathlib import Path
+        from clearml import InputModel
+
+        model = InputModel(model_id=sys.argv[1])
+        folder = Path(model.get_local_copy(extract_archive=True, force_download=True))
+        print()
+        print(json.dumps([sorted(path.name for path in folder.iterdir()), folder.is_dir()]))
+        """,
+        script.result,
+    )
+    assert script.result == [["weights.txt"], True]
