@@ -30,8 +30,8 @@ LIFETIME: Final = 24 * 3600.0
 """Seconds that a key is let in for; asking again prolongs it."""
 CHECK_SECONDS: Final = 30.0
 """How long after its time, or the end of its access key, a key may still hear."""
-MOST: Final = 100
-"""Keys that one access key may let in at a time."""
+MOST: Final = 1000
+"""Keys that one access key lets in at a time: one more takes the place of the one not renewed for longest."""
 
 log = logging.getLogger(__name__)
 
@@ -112,10 +112,11 @@ class Hearers:
             before = self._let_in.get(new.key)
             if before is not None and before.access_key != new.access_key:
                 raise AlreadyExists("another access key let this NKEY in", "make a new key pair")
-            mine = [one for one in self._let_in.values() if one.access_key == new.access_key]
-            if before is None and len(mine) >= MOST:
-                raise BadRequest(f"this access key has let {MOST} keys in", "end some, or use them again")
-            await self._keep({**self._let_in, new.key: new})
+            wanted = {**self._let_in, new.key: new}
+            mine = [one for one in wanted.values() if one.access_key == new.access_key]
+            for one in sorted(mine, key=lambda one: one.expires)[: max(0, len(mine) - MOST)]:
+                del wanted[one.key]
+            await self._keep(wanted)
 
     async def _keep(self, wanted: dict[str, Hearer]) -> None:
         """Let exactly these in, from now on and after a restart. Raises Unavailable."""

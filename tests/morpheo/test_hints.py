@@ -196,14 +196,15 @@ async def test_what_is_no_key_is_refused(led: Any, nkey: Any) -> None:
     assert led.node.hearers._let_in == {}
 
 
-async def test_an_access_key_lets_a_hundred_in(led: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hearers, "MOST", 1)
-    client = led.client(led.node.first_key)
-    key = NKey.generate()
-    await hearing(client, key)
-    await hearing(client, key)
-    answer = await client("POST", "/api/uplets/hearers", {"nkey": NKey.generate().public})
-    assert answer.status == 400
+async def test_of_too_many_the_one_not_renewed_for_longest_makes_room(led: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(hearers, "MOST", 2)
+    client, other = led.client(led.node.first_key), led.client(await led.node.keys.create("other", "user"))
+    first, second, third, others = (NKey.generate() for _ in range(4))
+    await hearing(other, others)
+    for key in (first, second, first, third):
+        await hearing(client, key)
+    known = [one["key"] for one in (await client.ok("GET", "/api/uplets/hearers"))["hearers"]]
+    assert known == [others.public, first.public, third.public]
 
 
 async def test_a_node_without_a_broker_has_nothing_to_hear(served: Any, admin: Any) -> None:
