@@ -62,6 +62,7 @@ def node(answer: Json) -> RenderableType:
             ("address", answer.get("url")),
             ("files", _files(answer.get("files"))),
             ("broker", answer.get("nats") or "joins with an invitation"),
+            ("compute", answer.get("compute")),
             ("version", answer.get("version")),
             ("federations", _names(answer.get("federations"))),
             ("projects", _names(answer.get("projects"))),

@@ -467,6 +467,7 @@ class NodeInfo(BaseModel):
     url: str
     files: FilesInfo
     nats: str | None
+    compute: str | None
     federations: list[str]
     projects: list[str]
     problems: dict[str, str]

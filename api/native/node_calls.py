@@ -31,6 +31,7 @@ async def info(call: Call) -> web.Response:
             quota=node.files.quota,
         ),
         nats=node.nats_url,
+        compute=node.config.compute,
         federations=[federation.name for federation in await node.federations.list()],
         projects=[project.name for project in await node.projects.list()],
         problems=node.problems(),

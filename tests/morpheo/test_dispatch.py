@@ -140,8 +140,10 @@ async def test_a_service_that_is_down_holds_up_nobody_and_gets_all_when_it_is_th
         await until(lambda: "compute" in it.node.problems())
         problem = it.node.problems()["compute"]
         assert compute.url in problem
-        info = (await client("GET", "/healthz")).json
-        assert info == {"status": "degraded", "problems": ["compute"]}
+        health = (await client("GET", "/healthz")).json
+        assert health == {"status": "degraded", "problems": ["compute"]}
+        info = (await client("GET", "/api/node")).json
+        assert (info["compute"], info["problems"]) == (compute.url, {"compute": problem})
         await compute.start()
         await compute.until(lambda: len(compute.heard) == 3)
         assert sorted(compute.uuids()) == sorted(uuids)
