@@ -337,11 +337,10 @@ def _has_empty(array: Any) -> bool:
 
 
 def _cells(column: Column) -> list[Any]:
-    values = column if isinstance(column, list) else column.tolist()
-    return [_cell(value) for value in values]
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    values: list[Any] = column if isinstance(column, list) else column.tolist()
+    kinds = set(map(type, values))
+    if bool in kinds:
+        return [("false", "true")[value] if isinstance(value, bool) else value for value in values]
+    if float in kinds and not all(math.isfinite(value) for value in values if isinstance(value, float)):
+        return [None if isinstance(value, float) and not math.isfinite(value) else value for value in values]
+    return values

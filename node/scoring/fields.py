@@ -7,6 +7,7 @@ text (CSV), lists of plain values, or numpy arrays (what models give).
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -226,12 +227,17 @@ def floats(field: Field, column: Column, first: int) -> NDArray[np.float64]:
 
 
 def texts(field: Field, column: Column, first: int) -> Any:
-    """The same as a pyarrow array of text, null where there is none; numbers as JSON writes them."""
+    """The same as a pyarrow array of text, null where there is none; numbers of CSV as they stand, others as
+    JSON writes them."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if is_text_array(column) and field.type == "string":
         _check_there(field, column.null_count > 0, column, first)
         return column
+    if is_text_array(column) and field.type == "number":
+        floats(field, column, first)
+        return pc.ascii_trim_whitespace(column)
     values = plain(field, column, first)
     if field.type in ("number", "boolean"):
         values = [None if value is None else str(value).lower() for value in values]
@@ -247,6 +253,12 @@ def texts(field: Field, column: Column, first: int) -> Any:
 
 def _is_whole(text: str) -> bool:
     return text.encode(errors="ignore").decode() == text
+
+
+def for_file(field: Field, column: Column, first: int, form: str) -> Column:
+    """The same to be written to a file of this form: cells of CSV stay such where CSV is written."""
+    as_cells = form != "json" and is_text_array(column) and not field.path.lists
+    return texts(field, column, first) if as_cells else plain(field, column, first)
 
 
 def _uniform(field: Field, values: list[Any], told: bool) -> bool:
@@ -265,19 +277,18 @@ def _uniform(field: Field, values: list[Any], told: bool) -> bool:
 
 
 def _fast_cells(field: Field, column: Any) -> list[Any] | None:
-    """Cells that are all texts, or all whole numbers, as they are to be; None if they are not."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
+    """Cells that are all texts, or all numbers as JSON has them, as they are to be; None if they are not."""
+    cells: list[Any] = column.to_pylist()
     if field.type == "string":
-        return column.tolist()  # type: ignore[no-any-return]
-    if field.type != "number" or pc.any(pc.match_substring_regex(column, "[xX]")).as_py():
-        return None  # pyarrow takes 0x10 for 16
-    try:
-        found: list[Any] = pc.cast(column, pa.int64()).to_pylist()
-    except pa.ArrowInvalid:
+        return cells
+    if field.type != "number":
         return None
-    return found
+    try:
+        found: list[Any] = json.loads(f"[{','.join(['null' if cell is None else cell for cell in cells])}]")
+    except (ValueError, RecursionError):
+        return None
+    same = len(found) == len(cells) and found.count(None) == column.null_count
+    return found if same and _uniform(field, found, told=False) else None
 
 
 def _check_there(field: Field, lacking: bool, values: Any, first: int) -> None:

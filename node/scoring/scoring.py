@@ -112,7 +112,7 @@ class _Job:
             raise BadRequest("the schema names no output", "name what the model gives")
         read = written = 0
         with part.open("wb") as file:
-            out = self._writer(file)
+            out = self._writer(file, self.result)
             for batch, columns in self._batches(source):
                 scored = model.score(self.taken.fields, columns, batch.first, batch.rows)
                 out.write([_given(giving, scored) for giving in self.givings], scored.rows, batch.first)
@@ -140,21 +140,23 @@ class _Job:
                 shutil.move(made, part)
                 return {"records": read, "results": None, "mime": str(Mime.of_any(self.given.form))}
             try:
-                written = self._rewrite(made, part, lambda done, total: tell(total + done, 2 * total))
+                written = self._rewrite(
+                    made, part, self.result, lambda done, total: tell(total + done, 2 * total)
+                )
             except SourceError as error:
                 raise SourceError(f"the script's output: {error}") from None
         return {"records": read, "results": written, "mime": str(self.result)}
 
     def _prepare(self, source: Path, target: Path, tell: Tell) -> int:
         """The file as the script takes it: how many records it has."""
-        form = self.taken.form or self.mime.form
+        form = self.taken.form or self.mime.form or "json"
         read = 0
         with target.open("wb") as file:
-            out = writer(file, Mime.of(form or "json"), [field.path for field in self.taken.fields])
+            out = writer(file, Mime.of(form), [field.path for field in self.taken.fields])
             for batch, columns in self._batches(source):
                 held = zip(self.taken.fields, columns, strict=True)
                 out.write(
-                    [fields.plain(field, column, batch.first) for field, column in held],
+                    [fields.for_file(field, column, batch.first, form) for field, column in held],
                     batch.rows,
                     batch.first,
                 )
@@ -163,7 +165,7 @@ class _Job:
             out.end()
         return read
 
-    def _rewrite(self, made: Path, target: Path, tell: Tell) -> int:
+    def _rewrite(self, made: Path, target: Path, result: Mime, tell: Tell) -> int:
         """A script's output as it was asked for, seen to be what the schema says: how many records it has."""
         records = open_records(made, Mime.of(self.given.form or self.mime.form or "json"))
         filled_in = {giving.source for giving in self.givings if giving.default is not None}
@@ -175,20 +177,19 @@ class _Job:
             if not field.optional:
                 records.check(field.path, field.path, "the model's schema")
         paths = [field.path for field in needed] + [giving.source for giving in self.givings]
-        written = 0
+        written, form = 0, result.form or "json"
         with target.open("wb") as file:
-            out = self._writer(file)
+            out = self._writer(file, result)
             for batch in records.batches(paths):
-                checked = Plain({field.path: _plain(field, batch) for field in needed}, batch)
+                checked = Checked({field.path: _checked(field, batch, form) for field in needed}, batch)
                 out.write([_given(giving, checked) for giving in self.givings], batch.rows, batch.first)
                 written += batch.rows
                 tell(batch.done, batch.total)
             out.end()
         return written
 
-    def _writer(self, file: BinaryIO) -> Writer:
-        assert self.result is not None  # noqa: S101
-        return writer(file, self.result, [giving.destination for giving in self.givings])
+    def _writer(self, file: BinaryIO, result: Mime) -> Writer:
+        return writer(file, result, [giving.destination for giving in self.givings])
 
     def records(self, source: Path) -> Records:
         """The records of a file. Raises SourceError if it is known that it lacks a column."""
@@ -207,7 +208,7 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class Checked:
     """A batch of which some columns were seen to be of their types."""
 
     held: Mapping[FieldPath, Column]
@@ -217,9 +218,9 @@ class Plain:
         return self.held[path] if path in self.held else self.batch.column(path)
 
 
-def _plain(field: Field, batch: Batch) -> Column:
+def _checked(field: Field, batch: Batch, form: str) -> Column:
     column = batch.column(field.path)
-    return fields.plain(field, [None] * batch.rows if column is None else column, batch.first)
+    return fields.for_file(field, [None] * batch.rows if column is None else column, batch.first, form)
 
 
 def _taken(taking: Taking, batch: Batch) -> Column:
