@@ -8,7 +8,8 @@ import base64
 import http.client
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -45,6 +46,15 @@ class AuthenticationFailed(NodeRefused):
 
 class CannotReachNode(SufficeError):
     """No node answered at the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is sent with a request: its media type, its bytes in pieces, and how many they are together."""
+
+    type: str
+    pieces: Iterable[bytes]
+    length: int
 
 
 class Wire:
@@ -93,16 +103,30 @@ class Wire:
     def _fetch(
         self, method: str, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS
     ) -> bytes:
-        with self._answer(method, path, body, timeout) as answer:
+        content = None
+        if body is not None:
+            data = json.dumps(body, allow_nan=False).encode()
+            content = Content("application/json", [data], len(data))
+        return self._send(method, path, content, timeout)
+
+    def _send(self, method: str, path: str, content: Content | None, timeout: float) -> bytes:
+        with self._answer(method, path, content, timeout) as answer:
             return answer.read()
 
-    def _save(self, path: str, file: IO[bytes], timeout: float = SAVE_SECONDS) -> None:
-        """Write what the node answers to a file as it comes; ``timeout`` seconds of silence at most."""
+    def _save(
+        self, path: str, file: IO[bytes], timeout: float = SAVE_SECONDS, most: int | None = None
+    ) -> None:
+        """Write what the node answers to a file as it comes; ``timeout`` seconds of silence at most.
+
+        Raises :class:`SufficeError` if it is more than ``most`` bytes.
+        """
         with self._answer("GET", path, None, timeout) as answer:
             expected = answer.length
             size = 0
             while data := answer.read(2**20):
                 size += len(data)
+                if most is not None and size > most:
+                    raise SufficeError("too_large", f"{path} has more than {most:,} bytes.")
                 try:
                     file.write(data)
                 except OSError as error:
@@ -112,52 +136,31 @@ class Wire:
 
     def _upload(self, path: str, data: Json, file: Path, timeout: float = SAVE_SECONDS) -> Json:
         """Send a form of a field `data` and a `file`, which is read as it goes."""
-        boundary = uuid4().hex
-        name = file.name.encode("ascii", "replace").decode().replace('"', "'")
-        head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="data"\r\n\r\n{json.dumps(data)}\r\n'
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-        ).encode()
-        tail = f"\r\n--{boundary}--\r\n".encode()
         try:
-            with file.open("rb") as content:
-                size = len(head) + file.stat().st_size + len(tail)
-                pieces = chain([head], iter(lambda: content.read(2**20), b""), [tail])
-                form = {
-                    "Content-Type": f"multipart/form-data; boundary={boundary}",
-                    "Content-Length": str(size),
-                }
-                with self._answer("POST", path, pieces, timeout, form) as answer:
-                    decoded = _decoded(self.url, answer.read())
+            with file.open("rb") as opened:
+                pieces = iter(lambda: opened.read(2**20), b"")
+                content = form({"data": json.dumps(data)}, "file", file.name, pieces, file.stat().st_size)
+                decoded = _decoded(self.url, self._send("POST", path, content, timeout))
         except OSError as error:
             raise SufficeError("bad_file", f"{file} cannot be read: {error}.") from error
         return decoded if isinstance(decoded, dict) else {"answer": decoded}
 
     @contextmanager
     def _answer(
-        self,
-        method: str,
-        path: str,
-        body: Json | Iterable[bytes] | None,
-        timeout: float,
-        told: Mapping[str, str] | None = None,
+        self, method: str, path: str, content: Content | None, timeout: float
     ) -> Iterator[http.client.HTTPResponse]:
-        """The answer to one request, to be read within the context. told: the headers of a body that is bytes
-        already."""
+        """The answer to one request, to be read within the context."""
         headers = {"Authorization": self._authorization, "Accept": "application/json", "Connection": "close"}
-        headers |= told or {}
-        data: bytes | Iterable[bytes] | None = None
-        if isinstance(body, dict):
-            data = json.dumps(body, allow_nan=False).encode()
-            headers["Content-Type"] = "application/json"
-        elif body is not None:
-            data = body
+        if content is not None:
+            headers["Content-Type"] = content.type
+            headers["Content-Length"] = str(content.length)
         connection_type = (
             http.client.HTTPSConnection if self._scheme == "https" else http.client.HTTPConnection
         )
         connection = connection_type(self._host, self._port, timeout=timeout)
         try:
-            connection.request(method, self._prefix + path, body=data, headers=headers)
+            pieces = None if content is None else content.pieces
+            connection.request(method, self._prefix + path, body=pieces, headers=headers)
             answer = connection.getresponse()
             if answer.status >= 400:
                 raise _refusal(self.url, answer.status, answer.read())
@@ -170,6 +173,23 @@ class Wire:
             ) from error
         finally:
             connection.close()
+
+
+def form(texts: Mapping[str, str], name: str, file: str, pieces: Iterable[bytes], size: int) -> Content:
+    """A multipart form of texts and, as its last field, a file of `size` bytes under a name."""
+    boundary = uuid4().hex
+    file = file.encode("ascii", "replace").decode().replace('"', "'")
+    fields = [
+        *(f'form-data; name="{key}"\r\n\r\n{text}\r\n' for key, text in texts.items()),
+        f'form-data; name="{name}"; filename="{file}"\r\n\r\n',
+    ]
+    head = "".join(f"--{boundary}\r\nContent-Disposition: {field}" for field in fields).encode()
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    return Content(
+        f"multipart/form-data; boundary={boundary}",
+        chain([head], pieces, [tail]),
+        len(head) + size + len(tail),
+    )
 
 
 def given(**arguments: Any) -> Json:
@@ -196,12 +216,18 @@ def _decoded(url: str, content: bytes) -> Any:
 
 
 def _refusal(url: str, status: int, content: bytes) -> NodeRefused:
-    """The node's error envelope as an exception; a proxy's page between us and the node is not shown."""
-    try:
-        error = json.loads(content)["error"]
-        code, message, remedy = str(error["code"]), str(error["message"]), str(error.get("remedy") or "")
-    except (ValueError, KeyError, TypeError):
-        code, message, remedy = f"http_{status}", f"{url} answered with status {status}.", ""
+    """The node's error envelope as an exception; a proxy's page between us and the node is not shown.
+
+    The native calls tell a code, a message and a remedy; Morpheo's one text.
+    """
+    code, message, remedy = f"http_{status}", f"{url} answered with status {status}.", ""
+    with suppress(ValueError, KeyError, TypeError, StopIteration):
+        told = json.loads(content)
+        error = next(told[name] for name in ("error", "Error") if name in told)
+        if isinstance(error, str) and status < 500:
+            message = error
+        else:
+            code, message, remedy = str(error["code"]), str(error["message"]), str(error.get("remedy") or "")
     if status == 401:
         return AuthenticationFailed(status, code, message, remedy)
     return NodeRefused(status, code, message, remedy)

@@ -34,6 +34,13 @@ async def _changed(call: Call, job: str, seconds: float) -> Task:
     return changed or await call.node.jobs.get(job)
 
 
+async def release(call: Call) -> web.Response:
+    """Of work that workers take: give it back."""
+    task = await call.node.jobs.get(call.part("job"))
+    await call.node.uplets.give_back(task.id, call.key)
+    return answer(await call.node.jobs.get(task.id))
+
+
 async def kill(call: Call) -> web.Response:
     job = call.part("job")
     task = await call.node.jobs.get(job)
@@ -73,4 +80,12 @@ ROUTES: Final = (
         answers={200: Task},
     ),
     Route("DELETE", "/api/jobs/{job}", kill, "Kill a job", access="user", answers={200: Task}),
+    Route(
+        "POST",
+        "/api/jobs/{job}/release",
+        release,
+        "Give back an uplet that your worker has taken, for the next one",
+        access="user",
+        answers={200: Task},
+    ),
 )

@@ -11,7 +11,7 @@ read-only files (`/usr`) say.
 
 from node.sandbox.asked import Ended, Limits, Mount
 from node.sandbox.interpreter import interpreter_prefixes
-from node.sandbox.leftovers import plain_files, read_plain, remove_folder
+from node.sandbox.leftovers import drop_links, plain_files, read_plain, remove_folder
 from node.sandbox.running import check_sandbox, run
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Limits",
     "Mount",
     "check_sandbox",
+    "drop_links",
     "interpreter_prefixes",
     "plain_files",
     "read_plain",

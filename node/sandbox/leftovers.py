@@ -25,6 +25,17 @@ def plain_files(folder: Path) -> Iterator[str]:
                 yield str(path.relative_to(folder))
 
 
+def drop_links(folder: Path) -> None:
+    """Remove everything below a folder that is neither a regular file nor a folder: another program is going
+    to look at it, which a link might lead where its maker had no access."""
+    for place, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(place, name)
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                path.unlink()
+
+
 def read_plain(folder: Path, name: str, most: int) -> bytes:
     """The content of a regular file below a folder.
 

@@ -155,9 +155,9 @@ class _Run:
                         ended_by = "stop" if self._stop and self._stop.is_set() else self._watch.exceeded()
                         next_look = time.monotonic() + TICK_SECONDS
                         if ended_by is not None:
-                            self._kill(process)
+                            self._kill(process, status)
         finally:
-            self._kill(process)
+            self._kill(process, status)
             self._wait_for_all()
         return self._ended(process.wait(), ended_by, output.text(), errors.text())
 
@@ -180,7 +180,15 @@ class _Run:
                 return int(json.loads(line)[name])
         return None
 
-    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+    def _kill(self, process: subprocess.Popen[bytes], status: IO[bytes]) -> None:
+        # Bubblewrap's child hangs for ever if its parent is killed before it has set it up: not before we
+        # know whom to kill.
+        told = select.poll()
+        told.register(status, select.POLLIN)
+        while self._first is None and told.poll(END_SECONDS * 1000):
+            if not (data := os.read(status.fileno(), _READ)):
+                break
+            self._hear(data)
         if self._first is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._first, signal.SIGKILL)

@@ -119,7 +119,7 @@ def end(
 
 
 def release(connection: sa.Connection, kind: UpletKind, task: str, user: str) -> Moved | None:
-    """Take an uplet from a worker of whom nothing is heard any more: the next may take it. None if no worker
+    """Take an uplet from a worker that is silent or gives it back: the next may take it. None if no worker
     has it."""
     mine = (tasks.c.id == task) & (tasks.c.kind == kind.value)
     values = _changed(TaskStatus.QUEUED, user, now()) | {

@@ -21,8 +21,8 @@ from node.tasks import TaskStatus, now
 from node.uplets import collections, learnuplets, preduplets, registrations, task_rows
 from node.uplets.collections import COLLECTIONS, Filters
 from node.uplets.documents import Algo, Data, Document, Problem
-from node.uplets.kinds import Moved, Ready, UpletKind, ready, task_of
-from node.uplets.results import Learned
+from node.uplets.kinds import Moved, Ready, UpletKind, ready, task_of, uuid_of
+from node.uplets.results import Learned, opened
 
 T = TypeVar("T")
 OnReady = Callable[[Sequence[Ready]], None]
@@ -131,6 +131,21 @@ class Uplets:
             return moved is not None, [] if moved is None else [moved]
 
         return await self._write(write)
+
+    async def give_back(self, task: str, actor: AccessKey) -> None:
+        """A worker gives back an uplet, by its task: the next may take it. Raises BadRequest, Forbidden."""
+
+        def write(connection: sa.Connection) -> tuple[None, list[Moved]]:
+            kind = connection.scalar(sa.select(tasks.c.kind).where(tasks.c.id == task))
+            if kind not in set(UpletKind):
+                raise BadRequest(f"job {task} is no uplet", "give back what was taken with POST /worker")
+            opened(connection, UpletKind(kind), uuid_of(task), actor)
+            moved = task_rows.release(connection, UpletKind(kind), task, actor.user)
+            if moved is None:
+                raise BadRequest(f"no worker has the {kind} {uuid_of(task)}", "there is nothing to give back")
+            return None, [moved]
+
+        await self._write(write)
 
     # --- look -----------------------------------------------------------------------------------------------
 

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from suffice import __version__
-from suffice.commands import backup, demo, deployment, encoder, federation, jobs, keys, node, project, source
+from suffice.commands import (
+    backup,
+    demo,
+    deployment,
+    encoder,
+    federation,
+    jobs,
+    keys,
+    node,
+    project,
+    source,
+    worker,
+)
 
 EPILOG = (
     "Exit codes: 0 done, 1 the node refused (or a job failed), 2 wrong usage, 3 no node can be reached, "
@@ -53,5 +65,6 @@ app.add_typer(source.app, name="source")
 app.add_typer(encoder.app, name="encoder")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(worker.app, name="worker")
 app.add_typer(keys.app, name="keys")
 app.add_typer(backup.app, name="backup")

@@ -432,6 +432,12 @@ def test_a_run_is_stopped_from_outside(program: Program, work: Path) -> None:
     assert (ended.ended_by, ended.reason) == ("stop", "it was stopped")
 
 
+def test_a_run_is_stopped_before_it_has_begun(program: Program) -> None:
+    stop = threading.Event()
+    stop.set()
+    assert program("print('begun')", stop=stop).ended_by == "stop"
+
+
 def test_a_run_ends_with_the_process_that_asked_for_it(work: Path) -> None:
     source = f"""
 from pathlib import Path
