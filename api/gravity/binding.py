@@ -58,5 +58,6 @@ def enveloped(data: Any) -> web.Response:
 
 def refusal(_request: web.Request, problem: Problem) -> web.Response:
     """A refusal, with its HTTP status."""
-    message = f"{problem.message} {problem.remedy}".strip()
+    between = " " if problem.message.endswith(".") else ": "
+    message = f"{problem.message}{between}{problem.remedy}" if problem.remedy else problem.message
     return answer({"data": None, "isError": True, "errorMessage": message}, problem.status)

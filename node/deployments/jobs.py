@@ -98,7 +98,7 @@ class ScoringJobs:
             local = await upload.received(input_path(job))
             records = await asyncio.to_thread(inspect_file, _request(version, wanted), local)
         except SourceError as error:
-            raise BadRequest(str(error), "correct the file") from None
+            raise BadRequest(str(error)) from None
         deployment = await self._deployments.get(key.deployment)
         groups, units = deployment.cost(records)
         parameters = {"deployment": key.deployment, "version": version.version, "file": file, "mime": mime}

@@ -24,7 +24,7 @@ trap finish EXIT
 """Ends what a page that fails leaves running."""
 
 
-@pytest.mark.parametrize("name", ["files-and-backup.md", "clearml.md", "morpheo.md"])
+@pytest.mark.parametrize("name", ["files-and-backup.md", "clearml.md", "morpheo.md", "gravity.md"])
 def test_a_page_can_be_followed(name: str, tmp_path: Path) -> None:
     """All blocks of a page in one shell, in an empty folder; the first that fails ends it. What the page says
     that it prints is printed."""
