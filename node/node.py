@@ -164,6 +164,7 @@ class Node:
             self.config.workers,
             self.config.worker_idle_seconds,
             self.config.workers_folder,
+            self.name,
         )
         self.jobs = Jobs(
             self.store,

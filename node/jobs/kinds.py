@@ -19,6 +19,11 @@ class Kind:
     asked_for: bool = True
 
 
+def own_worker(node: str, number: int) -> str:
+    """What one of the processes is called in which a node runs its jobs."""
+    return f"{node}:{number}"
+
+
 KINDS: Final = {
     "learn": Kind((), "data_processing"),
     "forget": Kind((), "data_processing"),

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from node.errors import NodeError
 from node.events import Events
 from node.jobs import core, task_rows
+from node.jobs.kinds import own_worker
 from node.jobs.pipes import Message
 from node.jobs.process import WorkerProcess
 from node.store import Store
@@ -56,11 +57,15 @@ class JobRunner:
         limit: int,
         idle_seconds: float,
         folder: Path,
+        name: str,
     ) -> None:
+        """name: the node's, with which those of its workers begin."""
         self._store, self._events, self._work, self._folder = store, events, work, folder
         self._core = core.JobCore(limit, idle_seconds)
         self._workers: dict[int, WorkerProcess] = {}
         self._on_worker: dict[int, str] = {}
+        self._names: dict[int, str] = {}
+        self._free = [own_worker(name, number) for number in reversed(range(limit))]
         self._results: dict[str, tuple[dict[str, Any], bytes]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -115,7 +120,9 @@ class JobRunner:
     def _feed(self, event: core.Event) -> None:
         if self._stopping:
             return
-        for instruction in self._core.handle(event, time.monotonic()):
+        instructions = self._core.handle(event, time.monotonic())
+        takers = {given.task: given.worker for given in instructions if isinstance(given, core.Assign)}
+        for instruction in instructions:
             match instruction:
                 case core.StartWorker(worker):
                     self._start_worker(worker)
@@ -123,7 +130,7 @@ class JobRunner:
                     self._on_worker.pop(worker, None)
                     self._workers[worker].kill() if kill else self._workers[worker].close()
                 case core.Record():
-                    self._record(instruction)
+                    self._record(instruction, takers.get(instruction.task))
                 case core.Assign(worker, task):
                     self._on_worker[worker] = task
                     self._spawn(self._assign(worker, task))
@@ -146,9 +153,11 @@ class JobRunner:
 
         def on_exit(reason: str) -> None:
             del self._workers[number]
+            self._free.append(self._names.pop(number))
             self._on_worker.pop(number, None)
             self._feed(core.WorkerLost(number, reason))
 
+        self._names[number] = self._free.pop()
         worker = self._workers[number] = WorkerProcess(self._folder / str(number), on_message, on_exit)
         worker.start()
 
@@ -181,7 +190,7 @@ class JobRunner:
 
     # --- instructions -------------------------------------------------------------------------------------
 
-    def _record(self, record: core.Record) -> None:
+    def _record(self, record: core.Record, worker: int | None) -> None:
         values: dict[str, Any] = {"attempts": record.attempts}
         if record.status is TaskStatus.IN_PROGRESS:
             values["started"] = now()
@@ -190,7 +199,10 @@ class JobRunner:
         else:
             live = self.live[record.task]
             values |= {"error": record.error, "current": live.current, "maximum": live.maximum}
-        committed = self._store.submit(lambda c: task_rows.move(c, record.task, record.status, **values))
+        taken = {} if worker is None else {"last_worker": self._names[worker], "last_worker_report": now()}
+        committed = self._store.submit(
+            lambda c: task_rows.move(c, record.task, record.status, **values, **taken)
+        )
         if record.error is not None:
             self._events.log(record.task, record.error, "error")
         if not record.status.finished:

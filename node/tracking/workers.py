@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from node.jobs.kinds import KINDS
+from node.jobs.kinds import KINDS, own_worker
 from node.store import Store
 from node.store.schema import COMPANY, tasks, workers
 from node.tasks import TaskStatus, now
@@ -160,17 +160,17 @@ class Workers:
 
     def _jobs(self, connection: sa.Connection) -> list[Worker]:
         """The processes in which the node runs its own jobs."""
-        running = sa.select(tasks.c.id, tasks.c.owner).where(
+        running = sa.select(tasks.c.id, tasks.c.owner, tasks.c.last_worker).where(
             tasks.c.kind.in_(KINDS), tasks.c.status == TaskStatus.IN_PROGRESS.value
         )
-        rows = connection.execute(running.order_by(tasks.c.started, tasks.c.id).limit(self._own)).all()
+        busy = {row.last_worker: row for row in connection.execute(running)}
         at = now()
-        idle = Worker("", "", "", self._started, at, at)
-        busy = [(row.owner, row.id) for row in rows] + [("", None)] * (self._own - len(rows))
-        return [
-            replace(idle, id=f"{self._name}:{number}", owner=owner, task=task)
-            for number, (owner, task) in enumerate(busy)
-        ]
+        found = []
+        for name in (own_worker(self._name, number) for number in range(self._own)):
+            idle = Worker(name, "", "", self._started, at, at)
+            job = busy.get(name)
+            found.append(idle if job is None else replace(idle, owner=job.owner, task=job.id))
+        return found
 
 
 def registered(connection: sa.Connection) -> list[Worker]:

@@ -39,6 +39,7 @@ async def test_jobs_are_tasks_of_their_project(served: Any, admin: Any) -> None:
     ]
     shown = (await admin("events.scalar_metrics_iter_histogram", task=learned)).data["progress"]["progress"]
     assert (shown["x"][-1], shown["y"][-1]) == (50, 100)
+    assert [task["last_worker"] for task in found] == [f"{served.node.name}:0"] * 2
     parameters = found[1]["hyperparams"]["Job"]
     assert {name: item["value"] for name, item in parameters.items()} == {
         "model": "line",
