@@ -14,6 +14,7 @@ from aiohttp import web
 
 from node.errors import BadRequest
 from node.uplets import dispatch
+from node.uplets.uplets import Uplets
 
 
 class Compute:
@@ -164,6 +165,25 @@ async def test_a_node_that_starts_again_pushes_what_was_not_accepted(
         await client.algo("Z")
         await until_pushed(it.node)
     assert len(compute.heard) == 4  # what was accepted is not pushed again
+
+
+async def test_a_node_that_dies_before_it_notes_that_one_was_accepted_pushes_it_again(
+    node_with: Any, compute: Compute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At least once: never to have been pushed is worse than twice."""
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Uplets, "pushed", never)
+        async with node_with() as (_, client):
+            uuids = await three(client)
+            await compute.until(lambda: compute.heard)
+    async with node_with() as (it, _):
+        await until_pushed(it.node)
+    assert sorted(set(compute.uuids())) == sorted(uuids)
+    assert len(compute.heard) == 4
 
 
 async def test_what_the_service_refuses_is_noted_and_not_sent_again(node_with: Any, compute: Compute) -> None:

@@ -86,6 +86,32 @@ async def test_a_worker_hears_of_what_is_ready_and_takes_it(led: Any, enter: Any
     assert led.node.problems() == {}
 
 
+async def test_of_many_who_hear_the_same_one_gets_it(led: Any, enter: Any) -> None:
+    admin = led.client(led.node.first_key)
+    await admin.learn(await make_one(admin))
+    asked, workers = 30, 5
+    taken: list[tuple[int, str]] = []
+
+    async def work(number: int, client: Any, subscription: Subscription) -> None:
+        for _ in range(asked):
+            _, uplet = await heard(subscription)
+            if (await client.claim(uplet, f"worker {number}")).status == 200:
+                taken.append((number, uplet["uuid"]))
+
+    hearing_all = []
+    for number in range(workers):
+        client, key = led.client(await led.node.keys.create(f"worker {number}", "user")), NKey.generate()
+        where = await hearing(client, key)
+        subscription = await (await enter(where, key)).subscribe(where["subjects"][0])
+        hearing_all.append(work(number, client, subscription))
+    at_work = asyncio.gather(*hearing_all)
+    await admin.ok("POST", "/prediction", {"data": [f"X{i}" for i in range(asked)], "problem": "P"})
+    await at_work
+    assert len(taken) == len({uuid for _, uuid in taken}) == asked
+    held = {(uplet["worker"], uplet["uuid"]) for uplet in await admin.preduplets(status="pending")}
+    assert held == {(f"worker {number}", uuid) for number, uuid in taken}
+
+
 async def test_a_worker_hears_again_of_what_is_given_back(led: Any, enter: Any) -> None:
     admin = led.client(led.node.first_key)
     key = NKey.generate()
@@ -124,10 +150,10 @@ async def test_a_worker_reads_and_writes_nothing_of_a_federation(led: Any, enter
 
 
 async def test_a_key_is_let_in_until_it_is_ended_and_after_a_restart(
-    start: Any, enter: Any, tmp_path: Path
+    start: Any, enter: Any, tmp_path: Path, store_url: str
 ) -> None:
     kept, ended = NKey.generate(), NKey.generate()
-    async with start(tmp_path / "home", role="admin") as it:
+    async with start(tmp_path / "home", role="admin", database_url=store_url) as it:
         client = it.client(it.node.first_key)
         where = await hearing(client, kept)
         await hearing(client, ended)
@@ -137,7 +163,7 @@ async def test_a_key_is_let_in_until_it_is_ended_and_after_a_restart(
         assert (await client("DELETE", f"/api/uplets/hearers/{ended.public}")).status == 404
         with pytest.raises(PermissionDenied):
             await enter(where, ended)
-    async with start(tmp_path / "home", role="admin") as it:
+    async with start(tmp_path / "home", role="admin", database_url=store_url) as it:
         await it.node.federations.create("air", owner="admin")
         bus = await enter(where, kept)
         subscription = await bus.subscribe(where["subjects"][0])
