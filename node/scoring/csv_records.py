@@ -28,6 +28,7 @@ BLOCK: Final = 2 << 20
 """Bytes that are parsed at a time; the longest record, about."""
 
 LONGEST_HEADER: Final = 1 << 20
+MOST_COLUMNS: Final = 10_000
 _ROW: Final = re.compile(r"Row #(\d+): ")
 _MARKS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
@@ -41,6 +42,14 @@ class Cells:
     rows: int
     done: int
     total: int
+
+    def pieces(self, rows: int) -> Iterator[Cells]:
+        """The same, so many records at a time."""
+        for at in range(0, self.rows, rows):
+            part = {
+                name: [held[at : at + rows] for held in columns] for name, columns in self.columns.items()
+            }
+            yield Cells(part, self.first + at, min(rows, self.rows - at), self.done, self.total)
 
     def column(self, path: Path) -> Column | None:
         """The values at a path, None if there are no such columns. Raises SourceError if they are of another
@@ -86,6 +95,10 @@ class CsvRecords:
         with path.open("rb") as file:
             self.total = os.fstat(file.fileno()).st_size
             self._start, first = _first_row(file, path.name, mime)
+            if len(first) > MOST_COLUMNS:
+                raise SourceError(
+                    f"{path.name} has {len(first):,} columns, and {MOST_COLUMNS:,} are the most"
+                )
             if mime.header:
                 self.names = [name or f"column {at}" for at, name in enumerate(first, 1)]
                 self._start = file.tell()

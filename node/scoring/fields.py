@@ -28,6 +28,9 @@ FORMS: Final = ("csv_header", "csv", "json")
 
 MOST_FIELDS: Final = 10_000
 
+MOST_BELOW: Final = 1_000
+"""Paths that begin with one name: each is compared with each."""
+
 Column = Any
 """A pyarrow array of text, a list of plain values, or a numpy array."""
 
@@ -83,6 +86,11 @@ def check_apart(paths: Sequence[Path], named: Sequence[str]) -> None:
     seen: dict[str, list[int]] = {}
     for at, path in enumerate(paths):
         beside = seen.setdefault(str(path.steps[0]), [])  # paths of different first names are apart
+        if len(beside) == MOST_BELOW:
+            raise BadRequest(
+                f"{named[at]}: {path} is one of more than {MOST_BELOW:,} that begin with {path.steps[0]}",
+                "name several positions at once, as in x[*]",
+            )
         for before in beside:
             how = relation(paths[before], path)
             if how == "same":

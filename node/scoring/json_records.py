@@ -20,7 +20,7 @@ from node.sources import SourceError
 BLOCK: Final = 1 << 20
 """Bytes that are read at a time."""
 
-LONGEST: Final = 64 << 20
+LONGEST: Final = 8 << 20
 """Characters of one record."""
 
 BATCH: Final = 1 << 14
@@ -41,6 +41,11 @@ class Objects:
     @property
     def rows(self) -> int:
         return len(self.records)
+
+    def pieces(self, rows: int) -> Iterator[Objects]:
+        """The same, so many records at a time."""
+        for at in range(0, self.rows, rows):
+            yield Objects(self.records[at : at + rows], self.first + at, self.done, self.total)
 
     def column(self, path: Path) -> Column:
         """The values at a path, None where there is none. Raises SourceError where a record is of another

@@ -9,13 +9,15 @@ that would be a value and hold others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from node.errors import BadRequest
 from node.scoring.fields import Column, Field, Shape, Told, check_apart, is_text_array, value_of
 from node.scoring.paths import Path, PathError, Record, kind_of, parse, relation
+
+Item = TypeVar("Item")
 
 MOST_RULES: Final = 10_000
 _KEYS: Final = frozenset({"source", "destination", "defaultValue"})
@@ -95,10 +97,13 @@ def _nested(path: Path) -> str:
 def takings(rules: Sequence[Rule], shape: Shape) -> tuple[Taking, ...]:
     """How each field of a model's input gets its value. Raises BadRequest."""
     _check_fields(rules, shape, "input", [rule.destination for rule in rules])
+    below = _by_name(rules, lambda rule: rule.destination)
     found = []
     for field in shape.fields:
         own = tuple(
-            _typed(rule, field) for rule in rules if relation(rule.destination, field.path) != "apart"
+            _typed(rule, field)
+            for rule in below.get(field.path.steps[0], ())
+            if relation(rule.destination, field.path) != "apart"
         )
         for rule in own:
             if relation(rule.destination, field.path) == "contradiction":
@@ -116,8 +121,10 @@ def givings(rules: Sequence[Rule], shape: Shape) -> tuple[Giving, ...]:
     found: list[Giving] = []
     named: list[str] = []
     taken: set[Rule] = set()
+    below = _by_name(rules, lambda rule: rule.source)
     for field in shape.fields:
-        own = [rule for rule in rules if relation(rule.source, field.path) == "same"]
+        beside = below.get(field.path.steps[0], ())
+        own = [rule for rule in beside if relation(rule.source, field.path) == "same"]
         if not own:
             found.append(Giving(field.path, field.path, None))
             named.append(f"output {field.path}, which no rule names")
@@ -141,10 +148,19 @@ def _check_fields(rules: Sequence[Rule], shape: Shape, side: str, paths: Sequenc
             f"{rules[0].named}: the model does not say what its {side} is, so that nothing can be mapped",
             "leave the mapping out",
         )
+    below = _by_name(shape.fields, lambda field: field.path)
     for rule, path in zip(rules, paths, strict=True):
-        if all(relation(path, field.path) == "apart" for field in shape.fields):
+        if all(relation(path, field.path) == "apart" for field in below.get(path.steps[0], ())):
             names = ", ".join(str(field.path) for field in shape.fields[:20])
             raise BadRequest(f"{rule.named}: the model has no {side} {path}", f"use one of {names}")
+
+
+def _by_name(items: Sequence[Item], path: Callable[[Item], Path]) -> dict[Any, list[Item]]:
+    """Items by the name that their paths begin with: others are apart."""
+    found: dict[Any, list[Item]] = {}
+    for item in items:
+        found.setdefault(path(item).steps[0], []).append(item)
+    return found
 
 
 def _typed(rule: Rule, field: Field) -> Rule:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from math import gcd
 from typing import Any, Final, Literal
 
 Record = dict[str, Any]
@@ -70,6 +71,15 @@ class Path:
     def lists(self) -> int:
         """In how many nested lists the values are."""
         return sum(isinstance(step, Selector) and step.many for step in self.steps)
+
+    @property
+    def width(self) -> int:
+        """How many values writing there makes at least: all positions before those that are named."""
+        found = 1
+        for step in self.steps:
+            if isinstance(step, Selector):
+                found *= 1 + (step.start if step.last is None else step.last)
+        return found
 
     @property
     def header(self) -> str:
@@ -127,9 +137,25 @@ def relation(one: Path, other: Path) -> Literal["apart", "same", "contradiction"
                 return "apart"
         elif isinstance(step, str) or isinstance(beside, str):
             return "contradiction"
-        elif not any(position in beside.positions for position in step.positions):
+        elif not (step.many or beside.many):
+            if step.start != beside.start:
+                return "apart"
+        elif not _meet(step.positions, beside.positions):
             return "apart"
     return "same" if len(one.steps) == len(other.steps) else "contradiction"
+
+
+def _meet(one: range, other: range) -> bool:
+    """Whether two progressions have a number in common, by the Chinese remainder theorem."""
+    shared = gcd(one.step, other.step)
+    apart = other.start - one.start
+    if apart % shared:
+        return False
+    period = other.step // shared
+    first = one.start + apart // shared * pow(one.step // shared, -1, period) % period * one.step
+    every = one.step * period
+    first += max(0, -(-(other.start - first) // every)) * every
+    return first <= min(one[-1], other[-1])
 
 
 def _name(text: str, at: int) -> tuple[str, int]:

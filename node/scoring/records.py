@@ -25,6 +25,9 @@ class Batch(Protocol):
     @property
     def total(self) -> int: ...
 
+    def pieces(self, rows: int) -> Iterator[Batch]:
+        """The same, so many records at a time."""
+
     def column(self, path: Path) -> Column | None:
         """The values at a path; None if the file cannot have any. Raises SourceError."""
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 from node.errors import BadRequest
 from node.scoring import fields
@@ -28,6 +28,9 @@ from node.scoring.script import opened
 from node.sources import SourceError
 
 Tell = Callable[[int, int], None]
+
+CELLS: Final = 1 << 21
+"""Values that are made at once, in and out: of short records, a block has very many."""
 
 
 class HasColumns(Protocol):
@@ -203,8 +206,12 @@ class _Job:
     def _batches(self, source: Path) -> Iterator[tuple[Batch, list[Column]]]:
         """The records, and for each a column for every field that the model takes."""
         wanted = [rule.source for taking in self.takings for rule in taking.rules]
-        for batch in self.records(source).batches(wanted):
-            yield batch, [_taken(taking, batch) for taking in self.takings]
+        made = [rule.destination for taking in self.takings for rule in taking.rules]
+        made += [giving.destination for giving in self.givings]
+        rows = max(1, CELLS // (1 + sum(path.width for path in made)))
+        for block in self.records(source).batches(wanted):
+            for batch in block.pieces(rows):
+                yield batch, [_taken(taking, batch) for taking in self.takings]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from node.errors import BadRequest
-from node.scoring import check
+from node.scoring import check, fields
 from node.sources import SourceError
 
 Score = Callable[..., str]
@@ -154,6 +154,40 @@ def test_an_output_mapping_that_cannot_be_is_refused_beforehand(mapping: Any, er
     request = {"mime": "text/csv", "schema": schema("x", "y"), "model": ECHO, "output_mapping": mapping}
     with pytest.raises(BadRequest, match=error):
         check(request)
+
+
+def test_very_many_rules_are_read_soon_or_refused() -> None:
+    many = rules(*(f"s{at} -> v[{at}]" for at in range(1_000)))
+    request = {"mime": "text/csv", "schema": schema("x", "v[*]"), "model": ECHO, "mapping": many}
+    check(request)
+    with pytest.raises(BadRequest, match="one of more than 1,000 that begin with v"):
+        check(request | {"mapping": [*many, *rules("a -> v[9999]")]})
+    names = [f"f{at}" for at in range(10_000)]
+    wide = schema(*names)
+    mapping = rules(*(f"s -> {name}" for name in names))
+    check({"mime": "text/csv", "schema": wide, "model": ECHO, "mapping": mapping})
+    with pytest.raises(BadRequest, match="mapping has 10,001 rules"):
+        check({"mime": "text/csv", "schema": wide, "model": ECHO, "mapping": [*mapping, mapping[0]]})
+
+
+def test_short_records_of_a_wide_model_are_taken_a_few_at_a_time(
+    echo: dict[str, Any], score: Score, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.scoring.scoring.CELLS", 1000)
+    taken: list[int] = []
+    monkeypatch.setattr("node.scoring.fields.plain", _noting(fields.plain, taken))
+    mapping = rules("x -> v[99]")
+    text = score(echo, "x\n" + "1\n" * 50, schema=schema("v[*]", optional=True), mapping=mapping)
+    assert json.loads(text) == [{"v": [None] * 99 + [1]}] * 50
+    assert taken[:6] == [9, 9, 9, 9, 9, 5]
+
+
+def _noting(function: Callable[..., Any], taken: list[int]) -> Callable[..., Any]:
+    def noting(field: Any, column: Any, first: int) -> Any:
+        taken.append(len(column))
+        return function(field, column, first)
+
+    return noting
 
 
 def test_a_mapping_needs_a_schema() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from node.scoring.paths import Path, PathError, Selector, parse, relation
+from node.scoring.paths import Path, PathError, Selector, _meet, parse, relation
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4)
 small = st.integers(0, 4)
@@ -82,6 +82,24 @@ def test_what_is_apart_does_not_touch(data: st.DataObject) -> None:
         one.read(record) == first or one.lists
     )  # a longer list beside it shows as positions without a value
     assert other.read(record) == second or other.lists
+
+
+progressions = st.builds(range, st.integers(0, 60), st.integers(61, 120), st.integers(1, 30))
+
+
+@given(progressions, progressions)
+def test_progressions_meet_where_they_have_a_number_in_common(one: range, other: range) -> None:
+    assert _meet(one, other) is bool(set(one) & set(other))
+
+
+@given(st.text(alphabet="ab/[]*+,-019\\", max_size=12))
+def test_any_text_is_a_path_or_is_refused(text: str) -> None:
+    try:
+        path = parse(text)
+    except PathError as error:
+        assert "path" in str(error)
+    else:
+        assert parse(str(path)) == path
 
 
 RECORD = {
