@@ -51,7 +51,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
         data = await endpoint.handler(call)
     except NodeError as error:
         raise of_problem(error) from error
-    if isinstance(data, dict):
+    if isinstance(data, (dict, bytes)):
         return wire.answer(request, data)
     wire.finish(data)
     return data

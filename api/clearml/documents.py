@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from api.clearml.endpoint import ClearmlCall
 from api.clearml.times import iso
+from api.clearml.wire import encoded
 from node.store.schema import COMPANY
 from node.tracking.collection import MODELS, PROJECTS, QUEUES, TASKS, Collection
 from node.tracking.documents import WHOLE, Document, Page, find
@@ -41,6 +44,10 @@ _EMPTY: Final[Mapping[str, Mapping[str, dict[str, Any] | list[Any]]]] = {
 }
 """Fields into which clients reach without looking whether they are there, the outer before the inner."""
 
+_LONGEST_ASKED: Final = 4096
+_LONGEST_RECALLED: Final = 32 * 2**10
+"""Bytes of a request and of its answer that are remembered."""
+
 _OWNED: Final = ("user", "active_users", "last_changed_by")
 
 
@@ -51,14 +58,36 @@ def query_of(call: ClearmlCall[Any], collection: Collection) -> Query:
 
 async def listed(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
     """`get_all`: the documents that a query finds, what they refer to by bare ids."""
-    page = await call.node.store.read(lambda c: find(c, query))
-    return page_of(query, page, shown_all(call.node.users, query, page.documents))
+    return await call.node.store.read(lambda c: _listed(c, call.node.users, query))
 
 
 async def listed_joined(call: ClearmlCall[Any], query: Query) -> dict[str, Any]:
     """`get_all_ex`: the documents that a query finds, what they refer to as objects."""
-    page = await call.node.store.read(lambda c: find_joined(c, query))
-    users = call.node.users
+    return await call.node.store.read(lambda c: _listed_joined(c, call.node.users, query))
+
+
+async def recalled(call: ClearmlCall[Any], collection: Collection, *, joined: bool = False) -> bytes:
+    """As `listed` or `listed_joined`, in JSON, of a list that pages ask for again and again: an answer that
+    is not very long is remembered until something is committed."""
+
+    def read(connection: sa.Connection) -> bytes:
+        answer = _listed_joined if joined else _listed
+        return encoded(answer(connection, call.node.users, query_of(call, collection)))
+
+    asked = encoded(call.data)
+    if len(asked) > _LONGEST_ASKED:
+        return await call.node.store.read(read)
+    key = (collection.name, joined, asked)
+    return await call.node.store.recall(key, read, lambda answer: len(answer) <= _LONGEST_RECALLED)
+
+
+def _listed(connection: sa.Connection, users: Users, query: Query) -> dict[str, Any]:
+    page = find(connection, query)
+    return page_of(query, page, shown_all(users, query, page.documents))
+
+
+def _listed_joined(connection: sa.Connection, users: Users, query: Query) -> dict[str, Any]:
+    page = find_joined(connection, query)
     owners = apart(query.collection, query.projection).owners
     found = shown_all(users, query, page.documents)
     return page_of(query, page, [with_owners(users, document, owners) for document in found])

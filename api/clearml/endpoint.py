@@ -79,8 +79,8 @@ class ClearmlCall(Generic[R]):
         return self.caller.user
 
 
-Handler = Callable[[ClearmlCall[Any]], Awaitable[dict[str, Any] | web.StreamResponse]]
-"""Returns the `data` of the answer, or (downloads, cookies) a whole response."""
+Handler = Callable[[ClearmlCall[Any]], Awaitable[dict[str, Any] | bytes | web.StreamResponse]]
+"""Returns the `data` of the answer, also in JSON, or (downloads, cookies) a whole response."""
 
 
 @dataclass(frozen=True, slots=True)

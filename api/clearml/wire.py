@@ -173,14 +173,19 @@ def _argument(text: str) -> str | int:
     return text
 
 
-def answer(request: web.Request, data: dict[str, Any]) -> web.Response:
-    """A success: the whole envelope around the data."""
-    return _enveloped(request, 200, 0, "OK", {}, data)
+def encoded(value: dict[str, Any]) -> bytes:
+    """JSON as clients can read it: what is no number is null."""
+    return to_json(value, inf_nan_mode="null")
+
+
+def answer(request: web.Request, data: dict[str, Any] | bytes) -> web.Response:
+    """A success: the whole envelope around the data, which may be in JSON already."""
+    return _enveloped(request, 200, 0, "OK", {}, data if isinstance(data, bytes) else encoded(data))
 
 
 def refuse(request: web.Request, error: ApiError) -> web.Response:
     """A refusal in the same envelope; its HTTP status is the result code."""
-    response = _enveloped(request, error.status, error.subcode, error.message, error.data, {})
+    response = _enveloped(request, error.status, error.subcode, error.message, error.data, b"{}")
     if error.status == 429:
         response.headers[hdrs.RETRY_AFTER] = str(RETRY_SECONDS)
     return response
@@ -192,27 +197,24 @@ def _enveloped(
     subcode: int,
     message: str,
     error_data: dict[str, Any],
-    data: dict[str, Any],
+    data: bytes,
 ) -> web.Response:
     meta = meta_of(request)
-    content = {
-        "meta": {
-            "id": meta.id,
-            "trx": meta.trx,
-            "endpoint": {
-                "name": meta.name,
-                "requested_version": _written(meta, meta.asked),
-                "actual_version": _written(meta, meta.actual),
-            },
-            "result_code": code,
-            "result_subcode": subcode,
-            "result_msg": message.encode(errors="replace").decode(),
-            "error_stack": None,
-            "error_data": error_data,
+    told = {
+        "id": meta.id,
+        "trx": meta.trx,
+        "endpoint": {
+            "name": meta.name,
+            "requested_version": _written(meta, meta.asked),
+            "actual_version": _written(meta, meta.actual),
         },
-        "data": data,
+        "result_code": code,
+        "result_subcode": subcode,
+        "result_msg": message.encode(errors="replace").decode(),
+        "error_stack": None,
+        "error_data": error_data,
     }
-    body = to_json(content, inf_nan_mode="null")
+    body = b'{"meta":%b,"data":%b}' % (encoded(told), data)
     response = web.Response(body=body, status=code, content_type="application/json", zlib_executor_size=LARGE)
     if len(body) >= _COMPRESSED_FROM and "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower():
         response.enable_compression(web.ContentCoding.gzip)

@@ -129,10 +129,10 @@ class Store:
         as `write` does."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    async def recall(self, key: Hashable, work: Work[T]) -> T:
+    async def recall(self, key: Hashable, work: Work[T], keep: Callable[[T], bool] | None = None) -> T:
         """As `read`, or what the same `key` gave since the last commit: nobody else writes here.
 
-        The result is shared by its callers: it must not be changed.
+        The result is shared by its callers: it must not be changed. keep: whether to remember it.
         """
         commits = self.commits  # as before the read, so that a commit meanwhile makes its result old
         kept = self._recalled.get(key)
@@ -140,6 +140,8 @@ class Store:
             found: T = kept[1]
             return found
         found = await self.read(work)
+        if keep is not None and not keep(found):
+            return found
         if len(self._recalled) >= MAX_RECALLED:
             self._recalled.clear()
         self._recalled[key] = (commits, found)

@@ -54,6 +54,22 @@ async def test_what_no_task_can_be_made_of(admin, fields, code):
     assert (await admin("tasks.get_all")).data["tasks"] == []
 
 
+@pytest.mark.parametrize("action", ["tasks.get_all", "tasks.get_all_ex"])
+async def test_a_list_has_what_has_changed_since_it_was_last_asked_for(admin, action):
+    async def listed() -> list[tuple[str, str]]:
+        found = (await admin(action, order_by=["name"], only_fields=["name", "status", "tags"])).data["tasks"]
+        return [(task["name"], task["status"]) for task in found]
+
+    task = await made(admin, "first")
+    assert await listed() == await listed() == [("first", "created")]
+    await made(admin, "second")
+    assert await listed() == [("first", "created"), ("second", "created")]
+    await admin("tasks.started", task=task)
+    assert await listed() == [("first", "in_progress"), ("second", "created")]
+    await admin("tasks.delete", task=task, force=True)
+    assert await listed() == [("second", "created")]
+
+
 async def test_the_life_of_a_task(admin):
     task = await made(admin)
     reply = await admin("tasks.started", task=task, status_message="off we go")

@@ -73,6 +73,12 @@ async def test_what_is_recalled_is_read_once_and_again_after_each_commit(store: 
     assert reads == 3
 
 
+async def test_what_is_not_to_be_kept_is_read_every_time(store: Store) -> None:
+    answers = iter((b"long", b"s", b"other"))
+    found = [await store.recall("key", lambda _: next(answers), lambda it: len(it) < 2) for _ in range(3)]
+    assert found == [b"long", b"s", b"s"]
+
+
 async def test_a_read_that_a_commit_overtakes_is_not_recalled(store: Store) -> None:
     begun, gate = threading.Event(), threading.Event()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 from api.clearml.batches import many
-from api.clearml.documents import listed, listed_joined, outward, query_of, shown
+from api.clearml.documents import listed_joined, outward, query_of, recalled, shown
 from api.clearml.endpoint import ClearmlCall, Endpoint, Request
 from api.clearml.errors import ApiError
 from api.clearml.services.requests import IdsRequest, MoveRequest, ProjectsRequest, TaskRequest, moved
@@ -77,12 +77,12 @@ async def get_by_id_ex(call: ClearmlCall[Request]) -> dict[str, Any]:
     return await listed_joined(call, query_of(call, TASKS))
 
 
-async def get_all(call: ClearmlCall[Request]) -> dict[str, Any]:
-    return await listed(call, query_of(call, TASKS))
+async def get_all(call: ClearmlCall[Request]) -> bytes:
+    return await recalled(call, TASKS)
 
 
-async def get_all_ex(call: ClearmlCall[Request]) -> dict[str, Any]:
-    return await listed_joined(call, query_of(call, TASKS))
+async def get_all_ex(call: ClearmlCall[Request]) -> bytes:
+    return await recalled(call, TASKS, joined=True)
 
 
 async def get_types(call: ClearmlCall[ProjectsRequest]) -> dict[str, Any]:
