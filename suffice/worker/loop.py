@@ -259,5 +259,5 @@ def _in_order(uplets: list[Uplet]) -> deque[Uplet]:
 
 def _named(uplet: Uplet) -> str:
     if uplet.kind == "learnuplet":
-        return f"learnuplet {uplet.uuid} (algorithm {uplet['algo']}, rank {uplet['rank']})"
-    return f"preduplet {uplet.uuid} (data {uplet['data']})"
+        return f"learnuplet {uplet.uuid} (rank {uplet['rank']})"
+    return f"preduplet {uplet.uuid}"
