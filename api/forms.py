@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
+from urllib.parse import unquote
 
 from aiohttp import hdrs, web
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
@@ -23,6 +24,9 @@ MOST_DATA: Final = 2**20
 LONGEST_FILE_NAME: Final = 255
 MAX_HEADER: Final = 16 * 2**10
 """Bytes of one header of a part: a file's may hold a path twice, as the field's name and as the file's."""
+
+
+_EXTENDED_NAME: Final = re.compile(r";\s*filename\*\s*=\s*utf-8'[\w-]*'([^;\s\"]+)", re.IGNORECASE)
 
 
 async def form_parts(request: web.Request, most: int) -> AsyncIterator[MultipartSegment | bytearray]:
@@ -72,7 +76,7 @@ async def data_and_file(
             if (field == "data" and taken) or (field == "file" and names):
                 raise bad_request(f"The form has two parts {field!r}.", "Send one of each.")
             if field == "file":
-                names.append(_file_name(event.filename))
+                names.append(_file_name(event))
                 await upload.begin(path)
         elif field == "file":
             await upload.write(event)
@@ -86,9 +90,13 @@ async def data_and_file(
     return taken[0], names[0]
 
 
-def _file_name(given: str | None) -> str:
-    """What the client calls the file, without its folders."""
-    name = re.split(r"[/\\]", given or "")[-1]
+def _file_name(part: MultipartSegment) -> str:
+    """What the client calls the file, without its folders. `filename*` (RFC 8187) wins: some clients send it
+    for names that are not ASCII."""
+    given = part.filename or ""
+    if extended := _EXTENDED_NAME.search(part.header("Content-Disposition", "")):
+        given = unquote(extended[1])
+    name = re.split(r"[/\\]", given)[-1]
     if "\0" in name or len(name) > LONGEST_FILE_NAME:
         raise bad_request("The file has a name that cannot be.", "Give at most 255 characters, none NUL.")
     return name or "file"

@@ -106,7 +106,7 @@ class Client:
 
 def form(data: Any, file: bytes | str, name: str = "example.csv") -> aiohttp.FormData:
     """A submission as the vendor's Python client sends it."""
-    parts = aiohttp.FormData()
+    parts = aiohttp.FormData(quote_fields=False)
     parts.add_field("data", data if isinstance(data, str) else json.dumps(data))
     parts.add_field("file", io.BytesIO(file.encode() if isinstance(file, str) else file), filename=name)
     return parts

@@ -160,7 +160,8 @@ async def test_the_c_sharp_client_sends_types_and_polls(served: Any, monkeypatch
         json.dumps(asked),
         "--b",
         "Content-Type: text/csv; header=present",
-        "Content-Disposition: form-data; name=file; filename=input.dat; filename*=utf-8''input.dat",
+        'Content-Disposition: form-data; name=file; filename="=?utf-8?B?w6kuZGF0?="; '
+        "filename*=utf-8''%C3%A9.dat",
         "",
         "x,y\n1,1\n",
         "--b--",
@@ -169,7 +170,7 @@ async def test_the_c_sharp_client_sends_types_and_polls(served: Any, monkeypatch
     form = {"Content-Type": 'multipart/form-data; boundary="b"'}
     posted = await served.client("POST", "/api/v1/jobs", CRLF.join(lines).encode(), headers=form)
     job = posted.data
-    assert job["name"] == job["inputFileName"] == "input.dat"
+    assert job["name"] == job["inputFileName"] == "é.dat"
     numbers = ("billedUsage", "recordCount", "recordGroupCount", "processingTimeMS")
     assert all(type(job[name]) is int for name in numbers)  # they are ints to it, never null
     while job["status"] == "incomplete":
