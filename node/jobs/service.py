@@ -6,6 +6,7 @@ import asyncio
 import builtins
 import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +84,9 @@ class Jobs:
         parameters = dict(parameters or {})
         table = parameters.pop("table", None)
         _check(kind, project, parameters, table)
-        if kind == "fit":
-            name, algorithm, target = parameters["model"], parameters["algorithm"], parameters.get("target")
-            await self._models.check_fit(name, algorithm, target, parameters.get("parameters") or {})
-        if kind == "explore":
-            await self._exploration.check(parameters["metric"], questions_of(parameters))
-        if kind == "select":
-            await self._models.check_selection(parameters)
-            if table is not None:  # what a job is about can be told without its rows
-                parameters["sample"] = {**table, "rows": table["rows"][:SAMPLE]}
+        await self.check(kind, project, parameters)
+        if kind == "select" and table is not None:  # what a job is about can be told without its rows
+            parameters["sample"] = {**table, "rows": table["rows"][:SAMPLE]}
         for key in ("path", "source"):
             if key in parameters:
                 check_may_read(actor, parameters[key])
@@ -106,8 +101,6 @@ class Jobs:
             await asyncio.to_thread(_check_output, parameters)
         if project is not None:
             await self._projects.row(project)
-            if kind == "assess":
-                await self._models.check_assessment(project, parameters["model"])
         name = kind if project is None else f"{kind} {project}"
         values = task_rows.queued(kind, name, actor.user, parameters, project=project, priority=priority)
         if table is not None:
@@ -120,6 +113,18 @@ class Jobs:
         task = await self._store.write(write)
         self._runner.submit(task)
         return task
+
+    async def check(self, kind: str, project: str | None, parameters: Mapping[str, Any]) -> None:
+        """Raise BadRequest or NotFound for a question that no rows could answer."""
+        if kind == "fit":
+            name, algorithm, target = parameters["model"], parameters["algorithm"], parameters.get("target")
+            await self._models.check_fit(name, algorithm, target, parameters.get("parameters") or {})
+        if kind == "explore":
+            await self._exploration.check(parameters["metric"], questions_of(parameters))
+        if kind == "select":
+            await self._models.check_selection(parameters)
+        if kind == "assess" and project is not None:
+            await self._models.check_assessment(project, parameters["model"])
 
     async def get(self, key: str) -> Task:
         """A task by its id or number. Raises NotFound."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from node.tasks import Task
 from node.tracking import documents, models, projects, task_edits
 from node.tracking.collection import MODELS, TASKS
 from node.tracking.documents import Document
-from node.tracking.errors import BadFieldValue, InvalidProjectName, PathTooDeep
+from node.tracking.errors import BadFieldValue, InvalidProjectName, PathTooDeep, StatusOvertaken
 from node.tracking.names import SHORTEST
 
 FRAMEWORK: Final = "suffice"
@@ -65,23 +66,33 @@ def columns(
     return {"project_id": _project_of_tasks(connection, folder, user), "document": document}
 
 
-def take_edits(connection: sa.Connection, task: Document) -> None:
-    """Give a job that is to run once more the hyperparameters that its task has by now.
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What a job that is to run once more is to do, by the hyperparameters that its task has by now."""
+
+    kind: str
+    project: str | None
+    parameters: dict[str, Any]
+
+
+def edited(connection: sa.Connection, task: Document) -> Edited | None:
+    """None for what is no job, and for one that is to do what it did.
 
     What a job reads and writes stays: who submits a job is asked whether he may, who edits a task is not.
     Raises BadFieldValue for a change of that, BadRequest for a name that no model can have.
     """
-    mine = tasks.c.id == task["id"]
-    parameters: dict[str, Any] = connection.scalar(sa.select(tasks.c.parameters).where(mine)) or {}
-    edited = task.get("hyperparams")
-    if not edited:
-        return
+    wanted = sa.select(tasks.c.kind, tasks.c.project, tasks.c.parameters).where(tasks.c.id == task["id"])
+    kind, project, given = connection.execute(wanted).one()
+    hyperparams = task.get("hyperparams")
+    if kind not in KINDS or not hyperparams:
+        return None
+    parameters: dict[str, Any] = given or {}
     before = _sections(parameters)
     after = {
         section: {
             name: _read(item.get("value", ""), before[section].get(name)) for name, item in items.items()
         }
-        for section, items in edited.items()
+        for section, items in hyperparams.items()
         if section in before
     }
     job = after.get(JOB, {})
@@ -99,7 +110,17 @@ def take_edits(connection: sa.Connection, task: Document) -> None:
     kept = {name: value for name, value in parameters.items() if name in _APART or value is None}
     if after.get(PARAMETERS) or before[PARAMETERS]:
         kept["parameters"] = after.get(PARAMETERS, {})
-    connection.execute(tasks.update().where(mine).values(parameters={**kept, **job}))
+    wanted_now = {**kept, **job}
+    return None if wanted_now == parameters else Edited(kind, project, wanted_now)
+
+
+def take_edits(connection: sa.Connection, task: Document, checked: Edited | None) -> None:
+    """Let a job do what was checked. Raises StatusOvertaken if it was edited once more meanwhile."""
+    if edited(connection, task) != checked:
+        raise StatusOvertaken(f"the task {task['id']} was edited meanwhile", "look again")
+    if checked is not None:
+        mine = tasks.c.id == task["id"]
+        connection.execute(tasks.update().where(mine).values(parameters=checked.parameters))
 
 
 def keep_model(connection: sa.Connection, task: Task, record: ModelRecord, uri: str) -> None:

@@ -43,6 +43,9 @@ class JobManager(Protocol):
     async def resume(self, key: str) -> None:
         """Run a job that is queued in the store."""
 
+    async def check(self, kind: str, project: str | None, parameters: Mapping[str, Any]) -> None:
+        """Raise BadRequest or NotFound for a question that no rows could answer."""
+
 
 class UpletListeners(Protocol):
     """What tracking needs of the node's uplets."""
@@ -209,13 +212,17 @@ class Tasks:
         job of the node waits for its job manager instead, with the hyperparameters as they are by now, and an
         uplet for a worker. how: force, reason, message.
 
-        Raises WrongStatus, AlreadyQueued, UnknownQueue, NoDefaultQueue, SeveralDefaultQueues.
+        Raises WrongStatus, AlreadyQueued, UnknownQueue, NoDefaultQueue, SeveralDefaultQueues, and BadRequest
+        or NotFound for a job that could not do what its hyperparameters say.
         """
+        checked = await self._store.read(lambda c: jobs_as_tasks.edited(c, documents.get_own(c, TASKS, key)))
+        if checked is not None:
+            await self._jobs.check(checked.kind, checked.project, checked.parameters)
 
         def act(connection: sa.Connection, task: Document) -> tuple[str | None, Fields]:
             kind = task_steps.kind_of(connection, key)
             if kind in KINDS:
-                jobs_as_tasks.take_edits(connection, task)
+                jobs_as_tasks.take_edits(connection, task, checked)
             if kind in KINDS or kind in following.KINDS:
                 return kind, task_steps.requeue(connection, task, user, **how)
             where = queues.resolve(connection, queue, queue_name, user)

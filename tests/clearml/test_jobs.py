@@ -103,6 +103,7 @@ async def test_a_copy_of_a_job_runs_on_the_node(served: Any, admin: Any) -> None
         ("output", "rows.csv", (400, 16)),
         ("model", "a/b", (400, 12)),
         ("inputs", "5", (400, 16)),
+        ("algorithm", "guessing", (400, 12)),
     ],
 )
 async def test_a_copy_reads_and_writes_nothing_that_the_job_did_not(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -39,6 +40,9 @@ class NoJobs:
 
     async def resume(self, key: str) -> None:
         raise AssertionError(f"{key} is no job")
+
+    async def check(self, kind: str, project: str | None, parameters: Mapping[str, Any]) -> None:
+        raise AssertionError(f"{kind} is no kind of job here")
 
 
 class NoUplets:
