@@ -54,6 +54,29 @@ async def test_users_are_listed_filtered_ordered_and_paged(admin, ann, ann_id):
     assert (await admin("users.get_all", page=-1)).code == (400, 12)
 
 
+async def test_users_are_found_by_what_they_made(admin, ann):
+    async def names(**body):
+        return [user["name"] for user in (await admin("users.get_all_ex", **body)).data["users"]]
+
+    assert await names(active_in_projects=[]) == []
+    project = (await ann("projects.create", name="birds")).data["id"]
+    await ann("tasks.create", name="owls", type="training", project=project)
+    other = (await admin("projects.create", name="fish")).data["id"]
+    await admin("models.create", name="carp", uri="file:///carp", project=other)
+    assert await names(active_in_projects=[project]) == ["ann"]
+    assert await names(active_in_projects=[other]) == ["admin"]
+    assert await names(active_in_projects=[]) == ["admin", "ann"]
+    assert await names(active_in_projects=[project, other], name="^a.n$") == ["ann"]
+    assert await names(page_size=1) == ["admin"]
+
+
+async def test_who_has_no_such_field_comes_last(admin, ann, ann_id):
+    await ann("users.update", user=ann_id, family_name="Lee")
+    for order in ("family_name", "-family_name"):
+        found = (await admin("users.get_all", order_by=[order])).data["users"]
+        assert [user["name"] for user in found] == ["ann", "admin"]
+
+
 async def test_a_user_changes_himself_and_an_admin_anybody(served, admin, ann, ann_id):
     changed = await ann("users.update", user=ann_id, name="Ann Lee", avatar="https://a/b.png", role="admin")
     assert changed.data == {"updated": 1, "fields": {"name": "Ann Lee", "avatar": "https://a/b.png"}}

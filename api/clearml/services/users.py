@@ -13,6 +13,7 @@ from api.clearml.services.auth import check_company
 from api.clearml.services.server import SERVER_VERSION
 from api.clearml.times import iso
 from node.store.schema import COMPANY
+from node.tracking import project_statistics
 from node.users import COMPANY_NAME, PROFILE, Role, User
 
 _LARGEST_PAGE: Final = 500
@@ -50,13 +51,29 @@ class AllRequest(Request):
     only_fields: str | list[str] | None = None
     order_by: str | list[str] = Field(default_factory=list)
     page: int | None = Field(None, ge=0)
-    page_size: int = Field(_LARGEST_PAGE, ge=1)
+    page_size: int | None = Field(None, ge=1)
+
+
+class AllExRequest(AllRequest):
+    active_in_projects: list[str] | None = None
 
 
 async def get_all(call: ClearmlCall[AllRequest]) -> dict[str, Any]:
     """Users by id, or by a regular expression found in the name."""
-    body = call.body
-    documents = [_document(call, user) for user in call.node.users.list()]
+    return {"users": _chosen(call.body, [_document(call, user) for user in call.node.users.list()])}
+
+
+async def get_all_ex(call: ClearmlCall[AllExRequest]) -> dict[str, Any]:
+    """Of those, if projects are named, who made something in them; an empty list names all projects."""
+    users, projects = call.node.users.list(), call.body.active_in_projects
+    if projects is not None:
+        logins = await call.node.store.read(lambda c: project_statistics.owners(c, projects, children=True))
+        users = [user for user in users if user.login in logins]
+    return {"users": _chosen(call.body, [_document(call, user) for user in users])}
+
+
+def _chosen(body: AllRequest, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the users that a request is for, in its order, with the fields that it wants."""
     if body.id is not None:
         wanted = set(_listed(body.id))
         documents = [document for document in documents if document["id"] in wanted]
@@ -65,13 +82,14 @@ async def get_all(call: ClearmlCall[AllRequest]) -> dict[str, Any]:
     for name in reversed(_listed(body.order_by)):
         field = name.removeprefix("-")
         documents.sort(key=lambda document: str(document.get(field) or ""), reverse=name.startswith("-"))
-    if body.page is not None:
-        size = min(body.page_size, _LARGEST_PAGE)
-        documents = documents[body.page * size : (body.page + 1) * size]
+        documents.sort(key=lambda document: not document.get(field))  # those without come last, both ways
+    if body.page is not None or body.page_size is not None:
+        size, page = min(body.page_size or _LARGEST_PAGE, _LARGEST_PAGE), body.page or 0
+        documents = documents[page * size : (page + 1) * size]
     if body.only_fields is not None:
         kept = {"id", *_listed(body.only_fields)}
         documents = [{name: document[name] for name in document if name in kept} for document in documents]
-    return {"users": documents}
+    return documents
 
 
 class CreateRequest(Request):
@@ -173,7 +191,7 @@ ENDPOINTS: Final = (
     Endpoint("users.get_by_id", get_by_id, "A user", UserRequest),
     Endpoint("users.get_current_user", get_current_user, "The caller"),
     Endpoint("users.get_all", get_all, "All users", AllRequest),
-    Endpoint("users.get_all_ex", get_all, "All users", AllRequest),
+    Endpoint("users.get_all_ex", get_all_ex, "Who there is in projects", AllExRequest),
     Endpoint("users.create", create, "Create a user with a given id", CreateRequest, access="admin"),
     Endpoint("users.delete", delete, "Delete a user and revoke his keys", UserRequest, access="admin"),
     Endpoint("users.update", update, "Change a user's name and the like", UpdateRequest),
