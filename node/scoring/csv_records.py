@@ -107,17 +107,18 @@ class CsvRecords:
 
     def check(self, path: Path, field: Path, named: str) -> None:
         """Raise SourceError if there is no column for a field that needs one."""
+        if not self.names:
+            return  # the file is empty, which a file without a header may be
         empty = Cells(self._grouped([np.empty(0)] * len(self.names)), 1, 0, 0, 0)
         if empty.column(path) is None:
             shown = ", ".join(name[:80] for name in self.names[:20])
             marks = [mark for mark in ",;\t|" if mark != self.mime.delimiter and mark in self.names[0]]
-            hint = (
-                f"; it seems to be separated by {marks[0]!r}: say so in the mime type, delimiter={marks[0]!r}"
-                if len(self.names) == 1 and marks
-                else f"; map another to {field}"
-                if named == "the model's input"
-                else ""
-            )
+            hint = f"; map another to {field}" if named == "the model's input" else ""
+            if len(self.names) == 1 and marks:
+                mark = "tab" if marks[0] == "\t" else f'"{marks[0]}"'
+                hint = (
+                    f"; it seems to be separated by {marks[0]!r}: say so in the mime type, delimiter={mark}"
+                )
             raise SourceError(f"the file has no column {path}, needed by {named}; it has {shown}{hint}")
 
     def batches(self, wanted: Sequence[Path] | None = None) -> Iterator[Cells]:

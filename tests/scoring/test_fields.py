@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.scoring import fields
@@ -103,6 +103,7 @@ def test_what_errors_tell_is_short_and_safe() -> None:
     assert "\x1b" not in str(refused.value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False))))
 def test_numbers_come_through_text_as_they_are(values: list[Any]) -> None:
     found = fields.plain(field("number"), cells(*map(repr, values)), 1)

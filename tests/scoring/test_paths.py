@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from node.scoring.paths import Path, PathError, Selector, _meet, parse, relation
@@ -53,6 +53,7 @@ def values(draw: st.DrawFn, path: Path) -> Any:
     return inside([step for step in path.steps if isinstance(step, Selector) and step.many])
 
 
+@settings(deadline=None)
 @given(paths())
 def test_a_path_is_written_as_it_was_read(path: Path) -> None:
     assert parse(str(path)) == path
@@ -60,6 +61,7 @@ def test_a_path_is_written_as_it_was_read(path: Path) -> None:
     assert parse(f"/{path}") == path
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_what_is_written_is_read(data: st.DataObject) -> None:
     path = data.draw(paths())
@@ -69,6 +71,7 @@ def test_what_is_written_is_read(data: st.DataObject) -> None:
     assert path.read(record) == value
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_what_is_apart_does_not_touch(data: st.DataObject) -> None:
     one, other = data.draw(paths_of_few_names()), data.draw(paths_of_few_names())
@@ -87,11 +90,13 @@ def test_what_is_apart_does_not_touch(data: st.DataObject) -> None:
 progressions = st.builds(range, st.integers(0, 60), st.integers(61, 120), st.integers(1, 30))
 
 
+@settings(deadline=None)
 @given(progressions, progressions)
 def test_progressions_meet_where_they_have_a_number_in_common(one: range, other: range) -> None:
     assert _meet(one, other) is bool(set(one) & set(other))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab/[]*+,-019\\", max_size=12))
 def test_any_text_is_a_path_or_is_refused(text: str) -> None:
     try:

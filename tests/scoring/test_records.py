@@ -22,7 +22,7 @@ cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r
 tables = st.integers(1, 3).flatmap(lambda width: st.lists(st.tuples(*[cell] * width), min_size=1, max_size=5))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(tables, st.sampled_from(MIMES), st.booleans())
 def test_what_is_written_is_read_and_counted(
     tmp_path: FilePath, rows: list[tuple[str, ...]], text: str, arrays: bool
