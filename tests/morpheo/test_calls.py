@@ -102,6 +102,17 @@ async def test_a_failure_ends_the_chain(admin):
     assert uplets[2]["model_start"] is None
 
 
+async def test_what_waited_behind_a_failure_stays_when_later_data_are_learned(admin):
+    await admin.problem(size=1)
+    await admin.data("D1", "D2", "D3")
+    await admin.algo()
+    await admin.fail((await admin.learnuplets())[0])
+    await admin.data("D4", "D5")
+    fourth = await admin.learn((await admin.learnuplets())[3])
+    starts = [uplet["model_start"] for uplet in await admin.learnuplets()]
+    assert starts == ["A", None, None, "A", fourth["model_end"]]
+
+
 async def test_data_that_come_late_start_from_the_best_model_once_the_chain_has_ended(admin):
     await admin.problem(size=1)
     assert await admin.algo() == 0

@@ -85,6 +85,7 @@ class ModelProblem:
 
 
 PICK = st.integers(0, 1000)
+PERFS = st.sampled_from([0.1, 0.3, 0.5, 0.9])
 
 
 class LifeOfProblems(RuleBasedStateMachine):
@@ -126,11 +127,14 @@ class LifeOfProblems(RuleBasedStateMachine):
         found = [item for item in self.links if not states or item[2].state in states]
         return found[pick % len(found)] if found else None
 
-    @initialize(sizes=st.tuples(st.integers(1, 4), st.integers(1, 4)), lower=st.booleans())
-    def post_problems(self, sizes, lower):
-        for name, size, low in zip("PQ", sizes, (lower, False), strict=True):
+    @initialize(sizes=st.tuples(st.integers(1, 3), st.integers(1, 2)))
+    def post_problems(self, sizes):
+        for name, size, low in zip("PQ", sizes, (False, True), strict=True):
             self.run(self.uplets.add_problem(name, "W", TESTS, size, BOSS, lower_is_better=low))
             self.problems[name] = ModelProblem(size, low)
+        self.post_data(list(ITEMS[:5]), ["P", "Q"], "alice")
+        self.post_algo("P")
+        self.post_algo("Q")
 
     @rule(problem=st.sampled_from("PQ"))
     def post_algo(self, problem):
@@ -180,12 +184,30 @@ class LifeOfProblems(RuleBasedStateMachine):
                 self.run(claim)
 
     @precondition(lambda self: self.picked(0, "held"))
-    @rule(pick=PICK, perf=st.sampled_from([0.1, 0.5, 0.5, 0.9]))
+    @rule(pick=PICK, perf=PERFS)
     def finish(self, pick, perf):
         problem, algo, link = self.picked(pick, "held")
         self.run(self.uplets.finish_learning(link.uuid, Learned(perf, [], {}), USERS[link.holder]))
         link.state, link.perf = "done", perf
         problem.hand_on(algo, link.rank)
+
+    @precondition(lambda self: self.picked(0, "ready"))
+    @rule(pick=PICK, perfs=st.lists(PERFS, min_size=1, max_size=4), user=st.sampled_from(sorted(USERS)))
+    def work_along_a_chain(self, pick, perfs, user):
+        """So that chains grow long before something happens to them."""
+        problem, algo, link = self.picked(pick, "ready")
+        for perf in perfs:
+            if link.state != "ready":
+                return
+            self.run(self.uplets.claim(UpletKind.LEARN, link.uuid, f"{user}'s", USERS[user]))
+            link.state, link.holder = "held", user
+            self.run(self.uplets.finish_learning(link.uuid, Learned(perf, [], {}), USERS[user]))
+            link.state, link.perf = "done", perf
+            problem.hand_on(algo, link.rank)
+            behind = problem.chains[algo][link.rank + 1 :]
+            if not behind:
+                return
+            link = behind[0]
 
     @precondition(lambda self: self.picked(0, "held"))
     @rule(pick=PICK)
@@ -197,10 +219,14 @@ class LifeOfProblems(RuleBasedStateMachine):
     @precondition(lambda self: self.picked(0, "held"))
     @rule(pick=PICK)
     def a_worker_vanishes(self, pick):
+        """And comes back when it is too late."""
         _, _, link = self.picked(pick, "held")
         self.heard.discard(link.uuid)
         assert self.run(self.uplets.release(task_of(link.uuid)))
+        late = USERS[link.holder]
         link.state, link.holder = "ready", None
+        with pytest.raises(Forbidden):
+            self.run(self.uplets.finish_learning(link.uuid, None, late))
 
     @precondition(lambda self: self.links)
     @rule(pick=PICK, user=st.sampled_from(sorted(USERS)), failed=st.booleans())
@@ -271,5 +297,5 @@ def test_any_life_of_a_problem(tmp_path):
     class Life(LifeOfProblems):
         empty = tmp_path / "empty.sqlite"
 
-    lives = settings(max_examples=25, stateful_step_count=30, deadline=None)
+    lives = settings(max_examples=25, stateful_step_count=25, deadline=None)
     run_state_machine_as_test(Life, settings=lives)
