@@ -341,7 +341,9 @@ def hostile(both):
             answer = await both.native(route.method, path, body)
             if answer.status >= 400:
                 form = {"error"}
-                if route.dialect == "morpheo" and not route.path.startswith("/storage"):
+                if route.dialect == "gravity":
+                    form = {"data", "errorMessage", "isError"}
+                elif route.dialect == "morpheo" and not route.path.startswith("/storage"):
                     form = {"Error"}
                 assert set(answer.json) == form
                 assert route.dialect != "native" or set(answer.error) == {"code", "message", "remedy"}
