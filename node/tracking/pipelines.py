@@ -76,5 +76,5 @@ class Pipelines:
         of_run = sa.select(tasks.c.id).where(tasks.c.parent == key, tasks.c.company != "")
         steps = await self._store.read(lambda c: list(c.scalars(of_run)))
         gone = await self._tasks.remove(key, force=True)
-        await for_each(steps, lambda step: self._tasks.remove(step, force=True))
+        await self._tasks.remove_all(steps)
         return gone

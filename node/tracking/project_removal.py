@@ -16,15 +16,14 @@ from node.events import deleting
 from node.store import Store
 from node.store.schema import tasks, tracking_models
 from node.tracking import documents, projects
-from node.tracking.batches import for_each
 from node.tracking.collection import MODELS, PROJECTS, TASKS, Collection
 from node.tracking.documents import Document
 from node.tracking.errors import DatasetsInProject, ModelsInProject, PipelinesInProject, TasksInProject
 from node.tracking.fields import Condition
 from node.tracking.project_statistics import labelled
 
-AT_ONCE: Final = 100
-"""Entities that are deleted in a few writes."""
+AT_ONCE: Final = 50
+"""Entities that one write deletes."""
 
 UNASSIGNED_AT_ONCE: Final = 5000
 """Entities that one write takes out of their project."""
@@ -34,9 +33,9 @@ _SPECIAL: Final = {"datasets": "dataset", "pipelines": "pipeline"}
 
 
 class TaskRemover(Protocol):
-    """What deletes one task with its events, as `node.tracking.tasks.Tasks.remove`."""
+    """What deletes tasks with their events, as `node.tracking.tasks.Tasks.remove_all`."""
 
-    async def remove(self, key: str, *, force: bool = False, models: bool = True) -> dict[str, Any]: ...
+    async def remove_all(self, keys: Sequence[str]) -> dict[str, Any]: ...
 
 
 @dataclass(slots=True)
@@ -116,12 +115,10 @@ class ProjectRemoval:
             await delete(list(ids[start : start + AT_ONCE]))
 
     async def _delete_tasks(self, ids: list[str], removed: Removed) -> None:
-        # All at once, to share commits. What fails is gone already, or loses its project in the end.
-        batch = await for_each(ids, lambda key: self._remover.remove(key, force=True))
-        for gone in batch.succeeded.values():
-            removed.tasks += 1
-            removed.models += gone["deleted_models"]
-            removed.add_urls(gone["urls"])
+        gone = await self._remover.remove_all(ids)
+        removed.tasks += gone["deleted"]
+        removed.models += gone["deleted_models"]
+        removed.add_urls(gone["urls"])
 
     async def _delete_models(self, ids: list[str], removed: Removed) -> None:
         def write(connection: sa.Connection) -> tuple[list[str], int]:

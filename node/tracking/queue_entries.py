@@ -5,6 +5,7 @@ Every change leaves a row of metrics: how long the queue is now, and how long it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -56,6 +57,12 @@ def withdraw(connection: sa.Connection, task: str, queue: str | None = None) -> 
     connection.execute(queue_entries.delete().where(_c.task == task))
     _measure(connection, found)
     return True
+
+
+def withdraw_all(connection: sa.Connection, tasks: Sequence[str]) -> None:
+    """Take those of these tasks that wait out of their queues."""
+    for task in connection.scalars(sa.select(_c.task).where(_c.task.in_(tasks))).all():
+        withdraw(connection, task)
 
 
 def pop(connection: sa.Connection, queue: str, task: str | None = None) -> Entry | None:

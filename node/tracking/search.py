@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -18,6 +19,9 @@ from node.tracking.patterns import read_pattern
 
 MAX_WORDS = 20
 """Words of one search that count."""
+
+_OF_IDS = set(string.hexdigits)
+"""The letters of ids: other words need not be looked for in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,10 @@ def _split(text: str) -> tuple[list[str], list[str], list[str]]:
 
 def _hits(collection: Collection, word: str) -> list[Condition]:
     pattern = read_pattern(regex.escape(word), "search_text", ignore_case=True)
-    return [field_of(collection, name).matches(pattern) for name in collection.search]
+    in_id = set(word) <= _OF_IDS
+    return [
+        field_of(collection, name).matches(pattern) for name in collection.search if name != "id" or in_id
+    ]
 
 
 def _count(hit: Condition) -> ColumnElement[int]:

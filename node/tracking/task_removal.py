@@ -48,25 +48,34 @@ def delete(
     Returns {deleted, deleted_models, updated_models, updated_children, events, urls: {model_urls,
     event_urls, artifact_urls}, contents: digests of what its files held}. Raises UndeletableTask.
     """
-    key = task["id"]
     archived = ARCHIVED in task.get("system_tags", ())
     next_status(Step.DELETE, TaskStatus(task["status"]), force=force, archived=archived)
-    urls = {"event_urls": _event_urls(connection, [key]), "artifact_urls": _artifact_urls(task)}
-    drafts = _drafts(connection, key) if models else []
+    return {"deleted": True} | remove(connection, [task], models=models)
+
+
+def remove(connection: sa.Connection, found: Sequence[Document], *, models: bool = True) -> dict[str, Any]:
+    """As `delete`, of several tasks whatever their status; the numbers are those of all together."""
+    keys = [task["id"] for task in found]
+    urls = {
+        "event_urls": _event_urls(connection, keys),
+        "artifact_urls": [url for task in found for url in _artifact_urls(task)],
+    }
+    drafts = _drafts(connection, keys) if models else []
     gone = _forget_models(connection, drafts, urls)
+    written = tracking_models.c.task
     updated = connection.execute(
-        tracking_models.update().where(tracking_models.c.task == key).values(task=DELETED + key)
+        tracking_models.update().where(written.in_(keys)).values(task=sa.literal(DELETED).concat(written))
     ).rowcount
-    children = connection.execute(
-        tasks.update().where(tasks.c.parent == key).values(parent=DELETED + key)
-    ).rowcount
-    queue_entries.withdraw(connection, key)
-    events = deleting.delete(connection, [key])
-    contents = file_rows.remove(connection, _files(connection, key))
-    documents.delete(connection, TASKS, [key])
-    projects.touch(connection, task.get("project"), now())
+    parent = tasks.c.parent
+    orphaned = tasks.update().where(parent.in_(keys), tasks.c.id.not_in(keys))
+    children = connection.execute(orphaned.values(parent=sa.literal(DELETED).concat(parent))).rowcount
+    queue_entries.withdraw_all(connection, keys)
+    events = deleting.delete(connection, keys)
+    contents = file_rows.remove(connection, _files(connection, keys))
+    documents.delete(connection, TASKS, keys)
+    for project in {task.get("project") for task in found}:
+        projects.touch(connection, project, now())
     return {
-        "deleted": True,
         "deleted_models": gone,
         "updated_models": updated,
         "updated_children": children,
@@ -89,7 +98,7 @@ def reset(
     artifacts = task.get("execution", {}).get("artifacts", [])
     kept = [artifact for artifact in artifacts if artifact.get("mode") == "input"]
     urls = {"event_urls": _event_urls(connection, [key]), "artifact_urls": _artifact_urls(task)}
-    drafts = _drafts(connection, key)
+    drafts = _drafts(connection, [key])
     fields: Fields = {**_NO_RESULTS, **UNQUEUED, "last_iteration": 0}
     if outputs:
         ready = [item for item in outputs if _is_ready(connection, item["model"])]
@@ -108,36 +117,41 @@ def reset(
     return {"fields": changes, "dequeued": dequeued, "deleted_models": gone, "events": events, "urls": urls}
 
 
-def _files(connection: sa.Connection, key: str) -> list[OwnPath]:
-    """The files that go with a task: those of the scoring of a file."""
-    query = sa.select(scoring_jobs.c.output).where(scoring_jobs.c.task == key)
+def _files(connection: sa.Connection, keys: Sequence[str]) -> list[OwnPath]:
+    """The files that go with tasks: those of the scoring of a file."""
+    query = sa.select(scoring_jobs.c.task, scoring_jobs.c.output).where(scoring_jobs.c.task.in_(keys))
     return [
         OwnPath(SCORING, key, name)
-        for (output,) in connection.execute(query)
+        for key, output in connection.execute(query)
         for name in (INPUT, output)
         if name
     ]
 
 
-def _drafts(connection: sa.Connection, task: str) -> list[Document]:
-    """The models that a task wrote, that are not ready and that no other task reads."""
+def _drafts(connection: sa.Connection, keys: Sequence[str]) -> list[Document]:
+    """The models that tasks wrote, that are not ready and that no other task reads."""
     c = tracking_models.c
-    drafts = list(connection.scalars(sa.select(c.id).where(c.task == task, c.ready.is_(False))))
+    drafts = list(connection.scalars(sa.select(c.id).where(c.task.in_(keys), c.ready.is_(False))))
+    if not drafts:
+        return []
     read_by_others = connection.scalars(
         sa.select(labels.c.value).where(
             labels.c.collection == TASKS.name,
             labels.c.field == "models.input.model",
             labels.c.value.in_(drafts),
-            labels.c.id != task,
+            labels.c.id.not_in(keys),
         )
     )
-    return [documents.get(connection, MODELS, key) for key in sorted(set(drafts).difference(read_by_others))]
+    wanted = sorted(set(drafts).difference(read_by_others))
+    return list(documents.read_all(connection, MODELS, wanted, documents.WHOLE).values())
 
 
 def _forget_models(connection: sa.Connection, models: Sequence[Document], urls: dict[str, list[str]]) -> int:
     """Delete models with their events; their addresses are added to `urls`."""
     keys = [model["id"] for model in models]
     urls["model_urls"] = [model["uri"] for model in models if model.get("uri")]
+    if not keys:
+        return 0
     urls["event_urls"] += _event_urls(connection, keys)
     deleting.delete(connection, keys)
     return documents.delete(connection, MODELS, keys)
