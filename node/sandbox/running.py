@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import IO
 
 from node.errors import Unavailable
-from node.sandbox.asked import MB, Ended, EndedBy, Limits, Mount, Stop
+from node.sandbox.asked import Ended, Limits, Mount, Stop
 from node.sandbox.bubblewrap import MISSING, bubblewrap, write_settings
 from node.sandbox.leftovers import remove_folder
 from node.sandbox.system_calls import seccomp_filter
-from node.sandbox.watch import TICK_SECONDS, Watch
+from node.sandbox.watch import TICK_SECONDS, Passed, Watch
 
 END_SECONDS = 10.0
 """How long processes that were killed may take to be gone."""
@@ -138,7 +138,7 @@ class _Run:
 
     def see_through(self, process: subprocess.Popen[bytes], status: IO[bytes]) -> Ended:
         output, errors = _Tail(self._limits.output), _Tail(self._limits.output)
-        ended_by: EndedBy | None = None
+        passed: Passed | None = None
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(_open(process.stdout), selectors.EVENT_READ, output.add)
@@ -151,15 +151,18 @@ class _Run:
                         key.data(data)
                         if not data:
                             selector.unregister(key.fileobj)
-                    if ended_by is None and time.monotonic() >= next_look:
-                        ended_by = "stop" if self._stop and self._stop.is_set() else self._watch.exceeded()
+                    if passed is None and time.monotonic() >= next_look:
+                        passed = self._stopped() or self._watch.passed()
                         next_look = time.monotonic() + TICK_SECONDS
-                        if ended_by is not None:
+                        if passed is not None:
                             self._kill(process, status)
         finally:
             self._kill(process, status)
             self._wait_for_all()
-        return self._ended(process.wait(), ended_by, output.text(), errors.text())
+        return self._ended(process.wait(), passed, output.text(), errors.text())
+
+    def _stopped(self) -> Passed | None:
+        return Passed("stop", "it was stopped") if self._stop and self._stop.is_set() else None
 
     def _hear(self, data: bytes) -> None:
         """Bubblewrap says as JSON lines which process is the first, and at the end its exit code."""
@@ -203,31 +206,18 @@ class _Run:
             os.close(self._first)
             self._first = None
 
-    def _ended(self, code: int, ended_by: EndedBy | None, output: str, errors: str) -> Ended:
+    def _ended(self, code: int, passed: Passed | None, output: str, errors: str) -> Ended:
         seconds = time.monotonic() - self._begun
-        if ended_by is not None:
-            return Ended(None, ended_by, output, errors, seconds, self._why(ended_by))
+        if passed is not None:
+            return Ended(None, passed.limit, output, errors, seconds, passed.reason)
         exit_code = self._says("exit-code")
         if exit_code is None:
             said = errors.strip() or f"bubblewrap ended with {code}"
             raise Unavailable(f"No sandbox can be made here: {said}.", _remedy(said))
-        if exit_code == _TOO_LARGE_A_FILE or self._watch.wrote_too_much():
-            return Ended(exit_code, "disk", output, errors, seconds, self._why("disk"))
+        passed = self._watch.wrote_too_much() if exit_code == _TOO_LARGE_A_FILE else self._watch.written()
+        if passed is not None:
+            return Ended(exit_code, passed.limit, output, errors, seconds, passed.reason)
         return Ended(exit_code, None, output, errors, seconds, _code_as_words(exit_code))
-
-    def _why(self, ended_by: EndedBy) -> str:
-        limits = self._limits
-        match ended_by:
-            case "time":
-                return f"it ran longer than {limits.seconds:g} s"
-            case "memory":
-                return f"it used more than {limits.memory // MB} MB of memory"
-            case "processes":
-                return f"it ran more than {limits.processes} processes and threads"
-            case "disk":
-                return f"it wrote more than {limits.disk // MB} MB or {limits.files} files"
-            case "stop":
-                return "it was stopped"
 
 
 def _open(pipe: IO[bytes] | None) -> IO[bytes]:

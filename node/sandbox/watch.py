@@ -12,6 +12,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from node.sandbox.asked import MB, EndedBy, Limits
@@ -19,13 +20,22 @@ from node.sandbox.asked import MB, EndedBy, Limits
 TICK_SECONDS = 0.05
 
 FREE_BYTES = 256 * MB
-"""What a run may not take of a disk, however much its limit leaves it: it is ended when less is free."""
+"""What no run may take of a disk or of the machine's memory, however much its limits leave it: it is ended
+when less is free. So what a program hides from the watch (memory in sockets, files only mapped) ends."""
 
 DEPTH = 200
 """How many folders deep a program may write."""
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _WALK_SHARE = 10  # looking through its files may take one part of so many of our time
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A limit that was passed, and how, for people."""
+
+    limit: EndedBy
+    reason: str
 
 
 class Watch:
@@ -46,10 +56,11 @@ class Watch:
         """Look at the processes of a namespace, given by its inode, through its first process."""
         self._processes, self._namespace = Path(f"/proc/{first}/root/proc"), namespace
 
-    def exceeded(self) -> EndedBy | None:
-        """Which limit is passed now."""
+    def passed(self) -> Passed | None:
+        """The limit that is passed now."""
+        limits = self._limits
         if time.monotonic() > self._until:
-            return "time"
+            return Passed("time", f"it ran longer than {limits.seconds:g} s")
         deleted = _Held()
         processes = memory = 0
         for process in self._running():
@@ -57,16 +68,22 @@ class Watch:
                 processes += len(os.listdir(process / "task"))  # noqa: PTH208 - quick, and often
                 memory += int((process / "statm").read_text().split()[1]) * _PAGE
                 deleted.add_open(process)
-            if processes > self._limits.processes:
-                return "processes"
-        if memory > self._limits.memory and self._shared_once() > self._limits.memory:
-            return "memory"
-        return "disk" if self._disk_exceeded(deleted) else None
+            if processes > limits.processes:
+                return Passed("processes", f"it ran more than {limits.processes} processes and threads")
+        if memory > limits.memory and self._shared_once() > limits.memory:
+            return Passed("memory", f"it used more than {limits.memory // MB} MB of memory")
+        if _available_memory() < FREE_BYTES:
+            return Passed("memory", f"the machine had less than {FREE_BYTES // MB} MB of memory left")
+        return self._written(deleted)
 
-    def wrote_too_much(self) -> bool:
-        """Whether its folders hold more than they may, at the end of the run."""
+    def written(self) -> Passed | None:
+        """The limit that its folders pass at the end of the run."""
         self._next_walk = 0.0
-        return self._disk_exceeded(_Held())
+        return self._written(_Held())
+
+    def wrote_too_much(self) -> Passed:
+        limits = self._limits
+        return Passed("disk", f"it wrote more than {limits.disk // MB} MB or {limits.files} files")
 
     def _running(self) -> Iterator[Path]:
         if self._processes is None:
@@ -87,23 +104,35 @@ class Watch:
         total = 0
         for process in self._running():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                rollup = (process / "smaps_rollup").read_text()
-                total += int(rollup.split("\nPss:")[1].split()[0]) << 10
+                try:
+                    rollup = (process / "smaps_rollup").read_text()
+                    total += int(rollup.split("\nPss:")[1].split()[0]) << 10
+                except OSError:  # one that does not let others look (PR_SET_DUMPABLE)
+                    total += int((process / "statm").read_text().split()[1]) * _PAGE
         return total
 
-    def _disk_exceeded(self, held: _Held) -> bool:
+    def _written(self, held: _Held) -> Passed | None:
+        """held: what it has on disk beside what its folders show."""
         now = time.monotonic()
         if now < self._next_walk:
-            return held.size > self._limits.disk
+            return self.wrote_too_much() if held.size > self._limits.disk else None
         limits, before = self._limits, self._before
         most_files = before.files + limits.files
         within = all(held.add_below(folder, most_files) for folder in self._folders)
         self._next_walk = now + _WALK_SHARE * (time.monotonic() - now)
-        return (
-            not within
-            or held.size - before.size > limits.disk
-            or any(shutil.disk_usage(folder).free < FREE_BYTES for folder in self._folders)
-        )
+        if not within or held.size - before.size > limits.disk:
+            return self.wrote_too_much()
+        if any(shutil.disk_usage(folder).free < FREE_BYTES for folder in self._folders):
+            return Passed("disk", f"the machine had less than {FREE_BYTES // MB} MB of disk left")
+        return None
+
+
+def _available_memory() -> int:
+    """Bytes that programs can still get on this machine without swapping (proc_meminfo(5))."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    return FREE_BYTES  # a kernel that does not tell
 
 
 class _Held:

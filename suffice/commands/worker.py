@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -90,8 +91,8 @@ def morpheo(
     package bubblewrap): without network, seeing only its own data, within limits. One that fails or passes a
     limit is reported as failed, with the reason in its task's log, and the worker goes on.
 
-    Ctrl-C ends what runs and gives it back to the node. The key needs the role user; data and predictions
-    are handed to whoever has claimed their uplet.
+    Ctrl-C ends what runs and gives it back to the node. A node that is away for a minute ends the worker.
+    The key needs the role user; data and predictions are handed to whoever has claimed their uplet.
 
     Examples:
 
@@ -118,8 +119,9 @@ def morpheo(
             cache_bytes=cache * _MB,
             post_output=post_output,
         )
-        calls = MorpheoCalls(found.url, found.access_key, found.secret_key)
-        working = Worker(calls, settings, note)
+        stopping = threading.Event()
+        calls = MorpheoCalls(found.url, found.access_key, found.secret_key, pause=stopping.wait)
+        working = Worker(calls, settings, note, stopping)
         note(f"worker {settings.name} works for {found.url}")
         with _stopped_by_signals(working) as signals:
             try:

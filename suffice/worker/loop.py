@@ -65,11 +65,17 @@ class Outcome:
 
 class Worker:
     """One worker process. `run` blocks until the work is over or `stop` is called from another thread or a
-    signal handler. tell: hears a line at every step."""
+    signal handler. tell: hears a line at every step; stopping: set by `stop`, so that the calls give up."""
 
-    def __init__(self, calls: MorpheoCalls, settings: WorkerSettings, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        calls: MorpheoCalls,
+        settings: WorkerSettings,
+        tell: Callable[[str], None],
+        stopping: threading.Event,
+    ) -> None:
         self._calls, self._settings, self._tell = calls, settings, tell
-        self._stopping = threading.Event()
+        self._stopping = stopping
         self._turn = threading.Lock()
         self._changed = threading.Condition()
         self._changes = 0

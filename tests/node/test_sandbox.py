@@ -336,6 +336,29 @@ for child in children:
     assert ended.succeeded, ended
 
 
+def test_a_program_that_hides_its_memory_is_ended(program: Program) -> None:
+    ended = program(
+        """
+import ctypes, time
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+held = []
+while True:
+    held.append(b'x' * (4 << 20))
+    time.sleep(0.005)
+"""
+    )
+    assert ended.ended_by == "memory"
+
+
+def test_a_run_ends_before_the_machine_has_nothing_left(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.sandbox.watch.FREE_BYTES", 1 << 60)
+    ended = program("import time; time.sleep(1000)")
+    assert ended.ended_by == "memory"
+    assert ended.reason.startswith("the machine had less than")
+
+
 @pytest.mark.parametrize("place", ["/here", "/tmp"])  # noqa: S108 - in the sandbox
 def test_a_program_that_writes_one_file_for_ever_is_ended(program: Program, work: Path, place: str) -> None:
     ended = program(
