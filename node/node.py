@@ -42,6 +42,7 @@ from node.sessions import Sessions, load_or_create_secret
 from node.store import Store
 from node.task_work import WorkByKind
 from node.tracking.models import TrackingModels
+from node.tracking.own_statistics import OwnStatistics
 from node.tracking.pipelines import Pipelines
 from node.tracking.project_removal import ProjectRemoval
 from node.tracking.projects import TaskProjects
@@ -59,6 +60,7 @@ from node.uplets.hints import Hints
 from node.uplets.kinds import UpletKind
 from node.uplets.uplets import Uplets
 from node.users import Users
+from transport.tasks import end
 
 
 class Node:
@@ -187,13 +189,9 @@ class Node:
         self._exit.push_async_callback(self.runner.stop)
         await self.runner.start()
         self.watchdog = Watchdog(self.store, self.events, dict.fromkeys(UpletKind, self.uplets.release))
-        watching = asyncio.create_task(self.watchdog.watch())
-
-        async def unwatch() -> None:
-            watching.cancel()
-            await asyncio.wait([watching])
-
-        self._exit.push_async_callback(unwatch)
+        statistics = OwnStatistics(self.store, self.runner.busy)
+        watching = [asyncio.create_task(watch) for watch in (self.watchdog.watch(), statistics.watch())]
+        self._exit.push_async_callback(end, watching)
 
     async def _offer_uplets(self) -> None:
         """Whoever computes elsewhere learns what is ready."""

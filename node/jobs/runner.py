@@ -115,6 +115,11 @@ class JobRunner:
     def worker_pids(self) -> list[int]:
         return [worker.pid for worker in self._workers.values() if worker.pid is not None]
 
+    def busy(self) -> dict[str, int]:
+        """The process ids of the workers that run tasks now, by the workers' names."""
+        pids = {number: self._workers[number].pid for number in self._on_worker}
+        return {self._names[number]: pid for number, pid in pids.items() if pid is not None}
+
     # --- events in, instructions out ----------------------------------------------------------------------
 
     def _feed(self, event: core.Event) -> None:
