@@ -53,7 +53,7 @@ class ScoringTasks:
                 case "output":
                     await self._files.take(path, output_path(task.id, question["mime"]), task.owner)
         except NodeError as error:
-            return {"error": f"{error.message}: {error.remedy}"}
+            return {"error": f"{error.message}: {error.remedy}" if error.remedy else error.message}
         except OSError as error:
             return {"error": f"the {question['file']} cannot be copied: {error.strerror or error}"}
         return {}
