@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from node.deployments.jobs import input_path, output_path
 from node.deployments.service import Deployments, Scorer, file_path
 from node.errors import NodeError, NotFound
+from node.file_store import OwnPath
 from node.file_store.store import FileStore
 from node.jobs.pipes import Message
 from node.jobs.runner import Complete
@@ -51,7 +52,7 @@ class ScoringTasks:
                     _, scorer = await self._about(task)
                     await self._files.save(file_path(scorer.file or ""), path)
                 case "output":
-                    await self._files.take(path, output_path(task.id, question["mime"]), task.owner)
+                    await self._take(task, path, output_path(task.id, question["mime"]))
         except NodeError as error:
             return {"error": f"{error.message}: {error.remedy}" if error.remedy else error.message}
         except OSError as error:
@@ -59,14 +60,19 @@ class ScoringTasks:
         return {}
 
     async def settle(self, task: Task, result: dict[str, Any], _blob: bytes, complete: Complete) -> None:
-        output = output_path(task.id, result["mime"]).rpartition("/")[2]
+        await self._store.write(lambda connection: complete(connection, result))
 
-        def write(connection: sa.Connection) -> None:
-            mine = scoring_jobs.c.task == task.id
-            connection.execute(scoring_jobs.update().where(mine).values(output=output))
-            complete(connection, result)
+    async def _take(self, task: Task, path: Path, output: OwnPath) -> None:
+        """Keep the output, known to the job from the same moment: it goes with the job, also with one that is
+        stopped before it is complete. Raises NotFound if the job is no more."""
+        mine = scoring_jobs.c.task == task.id
+        known = scoring_jobs.update().where(mine).values(output=output.rpartition("/")[2])
 
-        await self._store.write(write)
+        def also(connection: sa.Connection) -> None:
+            if not connection.execute(known).rowcount:
+                raise NotFound(f"task {task.id} is no more", "submit the file again")
+
+        await self._files.take(path, output, task.owner, also)
 
     async def _about(self, task: Task) -> tuple[dict[str, Any], Scorer]:
         query = sa.select(scoring_jobs).where(scoring_jobs.c.task == task.id)

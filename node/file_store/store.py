@@ -154,7 +154,7 @@ class FileStore:
         finally:
             await reading.close()
 
-    async def take(self, source: Path, path: str, owner: str) -> StoredFile:
+    async def take(self, source: Path, path: str, owner: str, also: Also | None = None) -> StoredFile:
         """Keep what a file on the disk holds. Raises QuotaExceeded, OSError."""
         async with self.upload(owner) as upload:
             await upload.begin(path)
@@ -162,7 +162,7 @@ class FileStore:
             with stream:
                 while data := await self._run(stream.read, CHUNK):
                     await upload.write(data)
-            (kept,) = await upload.commit()
+            (kept,) = await upload.commit(also)
             return kept
 
     async def release(self, digests: Iterable[str]) -> None:

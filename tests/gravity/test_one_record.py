@@ -69,3 +69,19 @@ async def test_it_outlives_the_node(serve: Any, tmp_path: Path, monkeypatch: Any
         assert (await served.client.result(job)).text.count("\n") == 200_001
         report = await served.native.ok("GET", "/api/deployments/plane/usage")
         assert (report["units"], report["dollars"]) == (800_000, 800.0)
+
+
+async def test_an_output_that_nobody_waits_for_goes_with_its_job(served: Any, monkeypatch: Any) -> None:
+    """The job is stopped when its output is with the node, and the job is not yet complete."""
+    from node.deployments import ScoringTasks
+
+    async def never(*_: Any) -> None:
+        raise RuntimeError("not settled")
+
+    monkeypatch.setattr(ScoringTasks, "settle", never)
+    job = (await served.client.post("x,y\n1,1\n")).data
+    assert job["status"] == "error"
+    assert (await served.client("GET", f"/api/v1/jobs/result-link/{job['id']}")).status == 400
+    assert await served.node.files.count() == 2
+    await served.node.tasks.delete(UUID(job["id"]).hex, force=True)
+    assert await served.node.files.count() == 0
