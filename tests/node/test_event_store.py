@@ -305,6 +305,23 @@ async def test_paging_gives_every_event_once_in_order(events: Events, kind: str,
     assert len(found) == len({(e[name], e[part]) for e in found}) == (90 if kind == "scalar" else 120)
 
 
+@pytest.mark.parametrize("kind", ["scalar", "plot"])
+async def test_a_page_of_many_series_takes_few_statements(events: Events, store: Store, kind: str) -> None:
+    names = [f"v{number:03}" for number in range(120)]
+    what = {"value": 1.0} if kind == "scalar" else {"plot_str": "{}"}
+    named = [event(TYPES.get(kind, kind), i, variant=name, **what) for name in names for i in range(3)]
+    await events.add(named)
+    statements = []
+    assert store._read_engine is not None
+    sa.event.listen(store._read_engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    reading, found = Reading(A, (EventKind(kind),)), []
+    for _ in range(4):
+        page, reading, total = await events.page(reading, 100, count=True)
+        found += [(e["iter"], e["variant"]) for e in page]
+    assert (total, found) == (360, [(i, name) for i in range(3) for name in names])
+    assert len(statements) < 40
+
+
 async def test_log_pages_hold_all_lines_of_their_last_moment(events: Events) -> None:
     await events.add([event("log", msg=f"{i}", timestamp=1000 + i // 4, level="info") for i in range(40)])
     latest, total = await events.log_page(A, 6, earlier=True)
