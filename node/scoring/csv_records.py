@@ -24,8 +24,8 @@ from node.scoring.paths import Path, Selector
 from node.sources import SourceError
 from node.sources.files import require_pyarrow
 
-BLOCK: Final = 2 << 20
-"""Bytes that are parsed at a time; the longest record, about."""
+BLOCK: Final = 1 << 20
+"""Bytes that are parsed at a time; the longest record, about. pyarrow reads some 32 blocks ahead."""
 
 LONGEST_HEADER: Final = 1 << 20
 MOST_COLUMNS: Final = 10_000
@@ -148,11 +148,13 @@ class CsvRecords:
                         null_values=[""],
                     ),
                 )
-                for batch in reader:
+                done = self._start
+                for batch in reader:  # one for each block
+                    done = min(done + BLOCK, self.total)
                     if batch.num_rows:
                         held = dict(zip(chosen, batch.columns, strict=True))
                         columns = self._grouped([held.get(key) for key in keys])
-                        yield Cells(columns, first, batch.num_rows, min(file.tell(), self.total), self.total)
+                        yield Cells(columns, first, batch.num_rows, done, self.total)
                         first += batch.num_rows
             except pa.ArrowInvalid as error:
                 raise self._named(str(error), first) from None

@@ -106,6 +106,20 @@ def _fail(folder: Path, how: str, **limits: Any) -> None:
     score_file(request, folder / "input", folder / "output", lambda done, total: None)
 
 
+def test_progress_is_told_to_the_end(line: dict[str, Any], tmp_path: Path) -> None:
+    """That of a script is first its input, then its output."""
+    source, output = tmp_path / "input", tmp_path / "output"
+    source.write_text("x,y,kind\n" + "3,4,a\n" * 500_000)
+    for model in (line, script("primes")):
+        told: list[tuple[int, int]] = []
+        request = {"mime": "text/csv", "schema": described(model), "model": model}
+        if model is not line:
+            request["mapping"] = [{"source": "x", "destination": "number"}]
+        score_file(request, source, output, lambda done, total, told=told: told.append((done, total)))  # type: ignore[misc]
+        shares = [done / total for done, total in told]
+        assert shares == sorted(shares) and shares[-1] == 1 and len(set(shares)) > 2
+
+
 def test_output_that_is_not_as_the_schema_says_is_refused(score: Score) -> None:
     schema = described(script("hypotenuse"))
     schema["output"] = [{"path": "z", "type": "boolean"}]
