@@ -109,7 +109,6 @@ def morpheo(
         from suffice.worker import MorpheoCalls, Worker, WorkerSettings
 
         settings = WorkerSettings(
-            name=f"{socket.gethostname()}-{uuid4().hex[:12]}",
             python=Path(sys.executable) if python is None else python.expanduser().absolute(),
             limits=Limits(seconds=seconds, memory=memory * _MB, disk=disk * _MB, processes=processes),
             at_once=1 if once else at_once,
@@ -120,9 +119,10 @@ def morpheo(
             post_output=post_output,
         )
         stopping = threading.Event()
-        calls = MorpheoCalls(found.url, found.access_key, found.secret_key, pause=stopping.wait)
+        name = f"{socket.gethostname()}-{uuid4().hex[:12]}"
+        calls = MorpheoCalls(found.url, found.access_key, found.secret_key, name, stopping.wait)
         working = Worker(calls, settings, note, stopping)
-        note(f"worker {settings.name} works for {found.url}")
+        note(f"worker {name} works for {found.url}")
         with _stopped_by_signals(working) as signals:
             try:
                 outcome = working.run()

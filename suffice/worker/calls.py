@@ -61,37 +61,47 @@ class Uplet:
 
 
 class MorpheoCalls(Wire):
-    """One node. `pause` waits between two attempts; it returns true to give up, as an event's `wait` does."""
+    """One node, one worker: a name that no other has. `pause` waits between two attempts; it returns true to
+    give up, as an event's `wait` does."""
 
     def __init__(
-        self, url: str, access_key: str, secret_key: str, pause: Callable[[float], object] = time.sleep
+        self,
+        url: str,
+        access_key: str,
+        secret_key: str,
+        worker: str,
+        pause: Callable[[float], object] = time.sleep,
     ) -> None:
         super().__init__(url, access_key, secret_key)
-        self._pause = pause
+        self._worker, self._pause = worker, pause
 
     # --- uplets ---------------------------------------------------------------------------------------------
 
     def ready(self) -> list[Uplet]:
-        """What a worker may take now, preduplets first: somebody waits for those."""
+        """What a worker may take now."""
         found = []
-        for kind in reversed(KINDS):
+        for kind in KINDS:
             told = self._patiently(lambda kind=kind: self._list(f"/{kind}?status=todo", f"{kind}s"))  # type: ignore[misc]
             found += [
                 Uplet(kind, document) for document in told if document.get("model_start", "") is not None
             ]
         return found
 
-    def take(self, uplet: Uplet, worker: str) -> bool:
-        """Claim an uplet; False if another has it. worker: a name that no other worker has."""
+    def take(self, uplet: Uplet) -> bool:
+        """Claim an uplet; False if another has it."""
         path = f"/worker/{uplet.kind}/{part(uplet.uuid)}"
         try:
-            self._patiently(lambda: self._post(path, {"worker": worker}))
+            self._patiently(lambda: self._post(path, {"worker": self._worker}))
         except NodeRefused as error:
             if error.status not in (400, 404):
                 raise
             # An attempt whose answer was lost has taken it.
-            return self._now(uplet) == ("pending", worker)
+            return self.holds(uplet)
         return True
+
+    def holds(self, uplet: Uplet) -> bool:
+        """Whether it is still ours: not stopped, and not given to another after a long silence."""
+        return self._now(uplet) == ("pending", self._worker)
 
     def post_result(self, uplet: Uplet, result: Json) -> None:
         """Post what became of it. That it has ended so already is no error. Raises NodeRefused."""
@@ -104,14 +114,14 @@ class MorpheoCalls(Wire):
 
     def ping(self, uplet: Uplet) -> bool:
         """Say that it is worked on; False if it is not ours any more."""
-        job = self._post(f"/api/jobs/{uplet.task}/ping")
-        return job.get("status") == "in_progress"
+        self._post(f"/api/jobs/{uplet.task}/ping")
+        return self.holds(uplet)
 
     def release(self, uplet: Uplet) -> None:
         """Give it back: the next worker may take it."""
         self._patiently(lambda: self._post(f"/api/jobs/{uplet.task}/release"))
 
-    def log(self, uplet: Uplet, message: str, level: str = "error") -> None:
+    def log(self, uplet: Uplet, message: str, level: str) -> None:
         """A line in the log of its task."""
         event = {"type": "log", "task": uplet.task, "level": level, "worker": "morpheo", "msg": message}
         self._patiently(lambda: self._post("/events.add", event))

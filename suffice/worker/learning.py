@@ -17,7 +17,7 @@ from node.sandbox import Mount, drop_links, read_plain
 from suffice.wire import Json
 from suffice.worker.blobs import Blobs
 from suffice.worker.calls import MorpheoCalls, Uplet
-from suffice.worker.programs import Failed, Sandbox, pack
+from suffice.worker.programs import Failed, Sandbox, Stopped, pack
 
 MOST_PERFORMANCES = 16 << 20
 """Bytes of `performance.json`."""
@@ -91,6 +91,8 @@ def learn(uplet: Uplet, calls: MorpheoCalls, blobs: Blobs, sandbox: Sandbox, wor
     )
     result = {**_performances(work / "perf"), "status": "done"}
     pack(model, work / "model.tar.gz")
+    if not calls.holds(uplet):
+        raise Stopped("the model is another worker's to store")
     calls.upload_model(uplet["model_end"], uplet["algo"], work / "model.tar.gz")
     return result, "\n".join(filter(None, said))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from tempfile import mkdtemp
 
 from node.errors import NodeError
 from node.sandbox import Limits, check_sandbox, interpreter_prefixes, remove_folder
-from suffice.wire import AuthenticationFailed, CannotReachNode, SufficeError
+from suffice.wire import AuthenticationFailed, CannotReachNode, NodeRefused, SufficeError
 from suffice.worker.blobs import Blobs
 from suffice.worker.calls import MorpheoCalls, Uplet
 from suffice.worker.hearing import Hearing
@@ -37,13 +36,12 @@ _MOST_LOGGED = 8000  # characters of what a program said
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """name: one that no other worker has; python: what runs a `main.py`; at_once: uplets at a time.
+    """python: what runs a `main.py`; at_once: uplets at a time.
 
     most: uplets after which it ends; until_empty: it ends when nothing is ready and nothing under way here.
     post_output: what programs print is shown to those who may read the task, and they have seen private data.
     """
 
-    name: str
     python: Path
     limits: Limits
     at_once: int = 1
@@ -79,7 +77,6 @@ class Worker:
         self._turn = threading.Lock()
         self._changed = threading.Condition()
         self._changes = 0
-        self._ready: deque[Uplet] = deque()
         self._left = settings.most
         self._busy = 0
         self._outcome = Outcome()
@@ -136,15 +133,13 @@ class Worker:
         with self._turn:
             if self._left == 0:
                 return None
-            for fresh in (False, True):
-                if fresh:
-                    self._ready = _in_order(self._calls.ready())
-                while self._ready and not self._stopping.is_set():
-                    uplet = self._ready.popleft()
-                    if self._calls.take(uplet, self._settings.name):
-                        self._busy += 1
-                        self._left = None if self._left is None else self._left - 1
-                        return uplet
+            for uplet in _in_order(self._calls.ready()):
+                if self._stopping.is_set():
+                    break
+                if self._calls.take(uplet):
+                    self._busy += 1
+                    self._left = None if self._left is None else self._left - 1
+                    return uplet
             return None
 
     def _do(self, uplet: Uplet, place: Path, blobs: Blobs, sandbox: Sandbox) -> None:
@@ -170,7 +165,9 @@ class Worker:
         try:
             result, said = perform(uplet, self._calls, blobs, sandbox, work)
             if said and self._settings.post_output:
-                self._calls.log(uplet, said[-_MOST_LOGGED:], "info")
+                self._log(uplet, said[-_MOST_LOGGED:], "info")
+            if not self._calls.holds(uplet):
+                raise Stopped
             self._calls.post_result(uplet, result)
         except Stopped:
             return self._given_back(uplet, "stopped")
@@ -187,23 +184,32 @@ class Worker:
         return "done"
 
     def _failed(self, uplet: Uplet, failure: Failed) -> str:
+        if not self._calls.holds(uplet):  # what it was refused may be due to that
+            return self._given_back(uplet, failure.reason)
         self._tell(f"{_named(uplet)}: failed: {failure.reason}")
         if failure.said:
             self._tell(failure.said[-_MOST_LOGGED:])
         told = failure.reason
         if failure.said and self._settings.post_output:
             told += f"\n{failure.said[-_MOST_LOGGED:]}"
-        try:
-            self._calls.log(uplet, told)
-        finally:
-            self._calls.post_result(uplet, {"status": "failed"})
+        self._log(uplet, told, "error")
+        self._calls.post_result(uplet, {"status": "failed"})
         return "failed"
+
+    def _log(self, uplet: Uplet, message: str, level: str) -> None:
+        try:
+            self._calls.log(uplet, message, level)
+        except NodeRefused as error:  # it is a word beside the work
+            self._tell(f"{_named(uplet)}: its log takes nothing: {error.message}")
 
     def _given_back(self, uplet: Uplet, why: str) -> str:
         self._tell(f"{_named(uplet)}: {why}")
         try:
-            self._calls.release(uplet)
-        except SufficeError as error:  # it is another's, or goes stale
+            if self._calls.holds(uplet):
+                self._calls.release(uplet)
+            else:
+                self._tell(f"{_named(uplet)}: it is not ours any more")
+        except SufficeError as error:  # it goes stale
             self._tell(f"{_named(uplet)}: could not be given back ({error.message})")
         return "given_back"
 
@@ -254,13 +260,14 @@ def _pinging(calls: MorpheoCalls, uplet: Uplet, stopping: threading.Event) -> It
         pinging.join()
 
 
-def _in_order(uplets: list[Uplet]) -> deque[Uplet]:
-    """In any order within a kind, so that many workers do not all reach for the same."""
+def _in_order(uplets: list[Uplet]) -> list[Uplet]:
+    """Predictions first, somebody waits for them; and in any order within a kind, so that many workers do not
+    all reach for the same."""
     first = [uplet for uplet in uplets if uplet.kind == "preduplet"]
     then = [uplet for uplet in uplets if uplet.kind == "learnuplet"]
     random.shuffle(first)
     random.shuffle(then)
-    return deque([*first, *then])
+    return [*first, *then]
 
 
 def _named(uplet: Uplet) -> str:

@@ -39,7 +39,7 @@ class Failed(Exception):  # noqa: N818 - what happened
 
 
 class Stopped(Exception):  # noqa: N818
-    """The worker ended a program because it stops, or because the uplet is not its own any more."""
+    """The work was ended because the worker stops, or because the uplet is not its own any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,3 +246,8 @@ async def led_lab(start: Callable[..., Any], place: Path, tmp_path: Path) -> Asy
 def pack() -> Callable[..., bytes]:
     """A `.tar.gz` of files, by name."""
     return packed
+
+
+@pytest.fixture(scope="session")
+def algorithm() -> str:
+    return ALGORITHM

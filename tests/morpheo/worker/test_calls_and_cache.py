@@ -34,7 +34,7 @@ class Losing(MorpheoCalls):
 @pytest.fixture
 def losing(lab) -> Losing:
     key = lab.client.key
-    calls = Losing(lab.client.url, key.access_key, key.secret_key, pause=lambda seconds: None)
+    calls = Losing(lab.client.url, key.access_key, key.secret_key, "us", pause=lambda seconds: None)
     calls.lost = Counter()
     return calls
 
@@ -48,13 +48,16 @@ async def uplet_of(lab, losing):
 async def test_a_claim_whose_answer_was_lost_is_ours(lab, losing):
     uplet = await uplet_of(lab, losing)
     losing.lost = Counter(POST=2)
-    assert await asyncio.to_thread(losing.take, uplet, "us")
-    assert not await asyncio.to_thread(losing.take, uplet, "them")
+    assert await asyncio.to_thread(losing.take, uplet)
+    other = MorpheoCalls(lab.client.url, lab.client.key.access_key, lab.client.key.secret_key, "them")
+    assert not await asyncio.to_thread(other.take, uplet)
+    assert await asyncio.to_thread(losing.holds, uplet)
+    assert not await asyncio.to_thread(other.holds, uplet)
 
 
 async def test_a_result_whose_answer_was_lost_is_posted(lab, losing):
     uplet = await uplet_of(lab, losing)
-    await asyncio.to_thread(losing.take, uplet, "us")
+    await asyncio.to_thread(losing.take, uplet)
     losing.lost = Counter(POST=1)
     await asyncio.to_thread(losing.post_result, uplet, {"status": "failed"})
     assert [u["status"] for u in await lab.client.learnuplets()] == ["failed"]
@@ -65,7 +68,7 @@ async def test_a_result_whose_answer_was_lost_is_posted(lab, losing):
 
 async def test_uploads_whose_answers_were_lost_are_there_once(lab, losing, tmp_path):
     uplet = await uplet_of(lab, losing)
-    await asyncio.to_thread(losing.take, uplet, "us")
+    await asyncio.to_thread(losing.take, uplet)
     (tmp_path / "model").write_bytes(b"the model")
     losing.lost = Counter(POST=1)
     await asyncio.to_thread(losing.upload_model, uplet["model_end"], uplet["algo"], tmp_path / "model")
@@ -86,7 +89,7 @@ async def test_a_node_that_stays_away_is_given_up(losing, monkeypatch):
 async def test_a_pause_that_says_so_ends_the_patience(lab):
     asked = []
     key = lab.client.key
-    calls = Losing(lab.client.url, key.access_key, key.secret_key, pause=lambda s: not asked.append(s))
+    calls = Losing(lab.client.url, key.access_key, key.secret_key, "us", pause=lambda s: not asked.append(s))
     calls.lost = Counter(GET=1000)
     with pytest.raises(CannotReachNode):
         await asyncio.to_thread(calls.ready)

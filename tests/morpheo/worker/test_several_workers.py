@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+import pytest
 
 from node.sandbox import Limits
 from node.tasks import now
@@ -55,19 +58,53 @@ async def test_a_model_that_a_killed_worker_has_stored_is_replaced(lab):
     assert len((await lab.model(uplet["model_end"]))["seen"]) == 1
 
 
-async def test_an_uplet_that_was_taken_away_is_dropped(lab, monkeypatch):
+@asynccontextmanager
+async def begun(lab):
+    """A worker in our own process that has begun with an uplet; `await` it for its outcome."""
+    key, has_begun = lab.client.key, threading.Event()
+    calls = MorpheoCalls(lab.client.url, key.access_key, key.secret_key, "this one")
+    settings = WorkerSettings(Path(sys.executable), Limits(seconds=SECONDS), most=1)
+    worker = Worker(calls, settings, lambda _: has_begun.set(), threading.Event())
+    working = asyncio.create_task(asyncio.to_thread(worker.run))
+    assert await asyncio.to_thread(has_begun.wait, SECONDS)
+    try:
+        yield working
+    finally:
+        worker.stop()
+        await working
+
+
+async def test_an_uplet_that_was_stopped_is_dropped(lab, monkeypatch):
     monkeypatch.setattr(loop, "PING_SECONDS", 0.1)
     algo = await lab.task(program="import time; time.sleep(1000)")
-    key, begun = lab.client.key, threading.Event()
-    calls = MorpheoCalls(lab.client.url, key.access_key, key.secret_key)
-    settings = WorkerSettings("this one", Path(sys.executable), Limits(seconds=SECONDS), most=1)
-    worker = Worker(calls, settings, lambda _: begun.set(), threading.Event())
-    working = asyncio.create_task(asyncio.to_thread(worker.run))
-    assert await asyncio.to_thread(begun.wait, SECONDS)
-    (uplet,) = await lab.client.learnuplets(algo=algo)
-    await lab.client.ok("DELETE", f"/api/jobs/{uplet['uuid'].replace('-', '')}")
-    assert await working == Outcome(given_back=1)
+    async with begun(lab) as working:
+        (uplet,) = await lab.client.learnuplets(algo=algo)
+        await lab.client.ok("DELETE", f"/api/jobs/{uplet['uuid'].replace('-', '')}")
+        assert await working == Outcome(given_back=1)
     assert [u["status"] for u in await lab.client.learnuplets(algo=algo)] == ["failed"]
+
+
+@pytest.mark.parametrize("end", ["", "; raise SystemExit(1)"], ids=["done", "failed"])
+async def test_a_worker_that_was_thought_dead_does_not_disturb_the_next(lab, algorithm, end):
+    algo = await lab.task(program=f"{algorithm}\nimport time; time.sleep(1.5){end}")
+    async with begun(lab) as working:
+        await lab.served.node.watchdog.look(now() + 2 * SILENCE)
+        (uplet,) = await lab.client.learnuplets(algo=algo)
+        assert (await lab.client.claim(uplet, "the next")).status == 200
+        assert await working == Outcome(given_back=1)
+    (uplet,) = await lab.client.learnuplets(algo=algo)
+    assert (uplet["status"], uplet["worker"]) == ("pending", "the next")
+    assert (await lab.client.ok("GET", "/storage/model"))["length"] == 0
+
+
+async def test_a_worker_tells_the_log_of_anybodys_task(lab):
+    problem = await lab.problem([await lab.data([2.0])], 1)
+    await lab.register([await lab.data([1.0])], problem)
+    await lab.algo(problem, "raise SystemExit(3)")
+    key = await lab.served.node.keys.create("computer", "user")
+    assert await lab.work(key=key) == {"done": 0, "failed": 1, "given_back": 0}
+    (uplet,) = await lab.client.learnuplets()
+    assert "exit code 3" in await lab.log(uplet)
 
 
 async def test_a_worker_hears_at_once_that_there_is_work(led_lab):
