@@ -190,8 +190,8 @@ class Store:
         patience = {} if sqlite else {"options": f"-c statement_timeout={READ_SECONDS}s"}
         self._read_engine = create(pool_size=READERS, max_overflow=0, connect_args=patience)
         if sqlite:
-            _prepare_sqlite(self._write_engine, "BEGIN IMMEDIATE")
-            _prepare_sqlite(self._read_engine, "BEGIN")
+            _prepare_sqlite(self._write_engine, writes=True)
+            _prepare_sqlite(self._read_engine, writes=False)
         try:
             prepare_schema(self._write_engine)
         except MigrationError as error:
@@ -285,21 +285,24 @@ def _in_transaction(connection: sa.Connection) -> bool:
     return getattr(connection.connection.dbapi_connection, "in_transaction", True)
 
 
-def _prepare_sqlite(engine: sa.Engine, begin: str) -> None:
+def _prepare_sqlite(engine: sa.Engine, *, writes: bool) -> None:
     """WAL, durable commits, and transactions that begin when SQLAlchemy says so.
 
     synchronous=FULL syncs the WAL at every commit: what was acknowledged outlives kill -9 and loss of power.
+    What shapes the file needs the lock of a writer: a reader, which is opened at any time, leaves it alone.
     """
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     @sa.event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin or commit by itself
         cursor = connection.cursor()
-        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before the first page is written
-        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA busy_timeout=10000")
+        if writes:
+            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before the first page is written
+            cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=10000")
         cursor.close()
         connection.create_function("pattern_found", 2, pattern_found, deterministic=True)
 

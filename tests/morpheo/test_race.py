@@ -12,7 +12,7 @@ import pytest
 
 WORKERS = 200
 ALGOS, RANKS, PREDICTIONS = 125, 4, 500
-SECONDS = 100
+SECONDS = 200
 
 
 @dataclass

@@ -18,6 +18,7 @@ from node import federation_rows as rows
 from node.federation_rows import FederationRow
 from node.store import Store, StoreError
 from node.store.schema import meta
+from node.store.store import READERS
 
 
 @pytest.fixture
@@ -45,6 +46,24 @@ async def test_an_acknowledged_write_is_seen_by_another_connection(store: Store,
     with sqlite3.connect(tmp_path / "node.sqlite") as other:
         assert other.execute("select value from meta where key='a'").fetchall() == [("1",)]
     other.close()
+
+
+async def test_readers_are_opened_and_read_while_a_write_goes_on(store: Store) -> None:
+    """On SQLite a statement that wants to write would wait for the writer, and give up on a busy node."""
+    gate = threading.Event()
+
+    def hold(connection: sa.Connection) -> None:
+        put("a", "")(connection)
+        gate.wait()
+
+    writing = store.submit(hold)
+    try:
+        found = await asyncio.gather(*(store.read(keys) for _ in range(2 * READERS)))
+    finally:
+        gate.set()
+        await writing
+    assert found == [set()] * len(found)
+    assert await store.read(keys) == {"a"}
 
 
 async def test_writes_that_wait_together_share_a_commit(store: Store) -> None:
