@@ -19,10 +19,10 @@ from api.gravity.entities import Renaming, Submission, view
 from api.passing import PASSING
 from api.problems import Problem, bad_request, of_validation
 from api.stopping import unless_stopping
-from node.deployments import Wanted, input_path, output_of, unknown_job
+from node.deployments import ScoringJob, Wanted, input_path, output_of, unknown_job
 
 WAIT_SECONDS: Final = 60.0
-"""How long the answer to a submission waits for the job's end."""
+"""How long the answers to a submission, and about its result, wait for the job's end."""
 
 _ID: Final = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -37,8 +37,7 @@ async def submit(request: web.Request) -> web.Response:
         upload.expect(request.content_length or 0)
         wanted, file = await data_and_file(request, upload, input_path(job), partial(_asked, request))
         await node.scoring.submit(key, wanted, file, upload, job)
-    found = await unless_stopping(request.app, node.scoring.finished(key, job, WAIT_SECONDS))
-    return enveloped(view(found or await node.scoring.get(key, job), just_made=True))
+    return enveloped(view(await _ended(request, job), just_made=True))
 
 
 async def latest(request: web.Request) -> web.Response:
@@ -58,9 +57,10 @@ async def renamed(request: web.Request) -> web.Response:
 
 
 async def link(request: web.Request) -> web.Response:
-    """An address that needs no key and expires; the file is called as the last part of it."""
+    """An address that needs no key and expires; the file is called as the last part of it. A job that still
+    runs is waited for: the vendor's Python client asks once."""
     node = request.app[NODE]
-    job = await node.scoring.get(request[KEY], _job(request))
+    job = await _ended(request, _job(request))
     output_of(job)
     place = f"/api/v1/results/{node.result_links.sign(job.id)}/{job.output}?download"
     return enveloped(f"{request.scheme}://{request.host}{place}")
@@ -76,6 +76,13 @@ async def result(request: web.Request) -> web.StreamResponse:
         )
     PASSING.get().unhurried()
     return await send_file(request, await node.files.read(await node.scoring.output(job)))
+
+
+async def _ended(request: web.Request, job: str) -> ScoringJob:
+    """The job when it has ended, or as it is after a while. Raises NotFound."""
+    scoring, key = request.app[NODE].scoring, request[KEY]
+    found = await scoring.get(key, job)  # of this key, or nobody waits
+    return await unless_stopping(request.app, scoring.finished(key, job, WAIT_SECONDS)) or found
 
 
 async def _asked(request: web.Request, data: bytes) -> Wanted:

@@ -6,12 +6,15 @@ import io
 import json
 import tarfile
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from node.keys import Role
 
+TEMPLATES = Path(__file__).parents[1] / "scoring" / "templates"
 THREE = "x,y\n1,1\n2,0\n0,-1\n"
 PLANE = "/api/deployments/plane"
 
@@ -199,3 +202,47 @@ async def test_units_are_fixed_when_a_job_is_made_and_reported_for_ever(served: 
     assert (await served.native("GET", f"{PLANE}/usage?month=January")).status == 400
     await served.native.ok("DELETE", PLANE)
     assert (await served.native.ok("GET", "/api/usage"))["units"] == 84
+
+
+@pytest.mark.parametrize(
+    ("template", "file", "mime", "answer"),
+    [
+        ("hypotenuse", '{"x": 3, "y": 4}', "application/json", [{"z": 5.0}]),
+        ("hypotenuse", "x,y\n6,8\n", "text/csv; header=present", [{"z": 10.0}]),
+        (
+            "primes",
+            '[{"number": 91}, {"number": 97}]',
+            "application/json",
+            "number,prime\n91,false\n97,true\n",
+        ),
+    ],
+)
+async def test_a_script_wrapped_with_the_vendors_package_runs_unchanged(
+    served: Any, template: str, file: str, mime: str, answer: Any
+) -> None:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as packed:
+        packed.add(TEMPLATES / template, arcname=template)
+    await served.native.ok("POST", f"{PLANE}/files", form({"kind": "script"}, made.getvalue(), "s.tgz"))
+    job = (await served.client.post(file, "in.dat", mime)).data
+    assert job["status"] == "success", job
+    result = await served.client.result(job["id"])
+    assert (result.text if isinstance(answer, str) else result.json) == answer
+    suffix = "csv" if isinstance(answer, str) else "json"
+    assert f"data_{job['id'][:8]}.{suffix}" in result.headers["Content-Disposition"]
+
+
+async def test_a_script_that_fails_says_why(served: Any) -> None:
+    broken = archive(main_py="import sys\nsys.exit('there is no moon')\n")
+    asked = {"kind": "script", "command": "python main.py {input} {output}", "seconds": 30}
+    await served.native.ok("POST", f"{PLANE}/files", form(asked, broken, "s.tgz"))
+    job = (await served.client.post("any thing", "in.txt", "text/plain")).data
+    assert (job["status"], job["recordCount"]) == ("error", 1)
+    assert "there is no moon" in job["errorMessage"]
+    for wrong in ({"command": "python main.py"}, {"entry": "none.py"}, {"seconds": 0}, {"python": "python"}):
+        refused = await served.native(
+            "POST", f"{PLANE}/files", form({"kind": "script"} | wrong, broken, "s.tgz")
+        )
+        assert refused.status == 400, wrong
+    refused = await served.native("POST", f"{PLANE}/files", form({"kind": "script"}, b"no archive", "s.tgz"))
+    assert refused.status == 400 and "archive" in refused.text

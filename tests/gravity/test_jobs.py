@@ -114,18 +114,25 @@ async def test_what_does_not_fit_ends_the_job_and_names_record_and_field(served:
     assert "field y" in refused.error
 
 
-async def test_a_job_that_takes_long_is_answered_before_its_end(
-    served: Any, monkeypatch: Any, eventually: Any
-) -> None:
+async def test_a_job_that_takes_long_is_answered_before_its_end(served: Any, monkeypatch: Any) -> None:
     from api.gravity import calls
 
     monkeypatch.setattr(calls, "WAIT_SECONDS", 0.0)
     job = (await served.client.post(THREE)).data
     assert (job["status"], job["processingTimeMS"], job["billedUsage"]) == ("incomplete", 0, 20)
+    monkeypatch.setattr(calls, "WAIT_SECONDS", 60.0)
+    assert (await served.client.result(job["id"])).status == 200  # for which the link waits
+    assert (await served.client("GET", f"/api/v1/jobs/{job['id']}")).data["status"] == "success"
+
+
+async def test_a_link_to_nothing_yet_is_refused(served: Any, monkeypatch: Any) -> None:
+    from api.gravity import calls
+
+    monkeypatch.setattr(calls, "WAIT_SECONDS", 0.0)
+    job = (await served.client.post("x,y\n" + "1,1\n" * 300_000)).data
     early = await served.client("GET", f"/api/v1/jobs/result-link/{job['id']}")
-    assert early.status in (200, 400)
-    assert (await eventually(served, served.client, job["id"]))["status"] == "success"
-    assert (await served.client.result(job["id"])).status == 200
+    assert early.status == 400 and "not finished" in early.error
+    await served.native.ok("DELETE", f"/api/jobs/{UUID(job['id']).hex}")
 
 
 async def test_a_stopped_job_has_failed(served: Any, monkeypatch: Any, eventually: Any) -> None:
