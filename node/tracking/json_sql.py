@@ -50,6 +50,12 @@ class _Kind(FunctionElement[str]):
     inherit_cache = True
 
 
+class _Members(FunctionElement[Any]):
+    """The members of the object at a path, as rows; none if there is no object."""
+
+    inherit_cache = True
+
+
 class _Scalar(FunctionElement[Any]):
     """The value at a path: on PostgreSQL its text."""
 
@@ -111,6 +117,18 @@ def _kind(element: _Kind, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(_Kind, "postgresql")
 def _kind_pg(element: _Kind, compiler: SQLCompiler, **kw: Any) -> str:
     return "jsonb_typeof({} #> CAST({} AS TEXT[]))".format(*_sql(element, compiler, **kw))
+
+
+@compiles(_Members)
+def _members(element: _Members, compiler: SQLCompiler, **kw: Any) -> str:
+    return "json_each({}, {})".format(*_sql(element, compiler, **kw))
+
+
+@compiles(_Members, "postgresql")
+def _members_pg(element: _Members, compiler: SQLCompiler, **kw: Any) -> str:
+    document, path = _sql(element, compiler, **kw)
+    found = f"({document} #> CAST({path} AS TEXT[]))"
+    return f"jsonb_each(CASE WHEN jsonb_typeof({found}) = 'object' THEN {found} END)"
 
 
 @compiles(_Scalar)
@@ -231,6 +249,12 @@ def missing_at(document: ColumnElement[Any], path: Path) -> ColumnElement[bool]:
     """Whether there is nothing at a path, or a null."""
     kind, _ = _at(document, path)
     return kind.is_(None) | (kind == "null")
+
+
+def keys_of(document: ColumnElement[Any], field: str) -> sa.TableValuedAlias:
+    """The keys of an object in a document, as rows beside it with a column `key`."""
+    bound = sa.bindparam(None, (field,), type_=_PathType(), unique=True)
+    return _Members(document, bound).table_valued(sa.column("key", sa.Text()))
 
 
 def number_in(text: ColumnElement[str]) -> ColumnElement[float]:

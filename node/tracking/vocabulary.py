@@ -142,8 +142,9 @@ def hyperparameter_values(connection: sa.Connection, section: str, name: str, sc
 
 def metadata_keys(connection: sa.Connection, scope: Scope) -> list[str]:
     """The keys of the metadata of models."""
-    found = _keys_of(connection, tracking_models, "metadata", scope.of(tracking_models), levels=1)
-    return sorted({item["key"] for item in found if "key" in item})
+    keys = json_sql.keys_of(tracking_models.c.document, "metadata")
+    found = sa.select(keys.c.key).join_from(tracking_models, keys, sa.true()).distinct()
+    return sorted(map(str, connection.scalars(found.where(scope.of(tracking_models)))))
 
 
 def metadata_values(connection: sa.Connection, key: str, scope: Scope) -> list[str]:
@@ -182,28 +183,3 @@ def _texts_at(connection: sa.Connection, table: sa.Table, path: tuple[str, ...],
     text = json_sql.text_at(table.c.document, path)
     found = sa.select(text).where(scope.of(table), text.is_not(None)).distinct()
     return sorted(map(str, connection.scalars(found)))
-
-
-def _keys_of(
-    connection: sa.Connection, table: sa.Table, field: str, inside: Condition, *, levels: int
-) -> list[dict[str, Any]]:
-    """The distinct objects that are `levels` below a field of the documents, without their values."""
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
-    rows = connection.execute(
-        sa.select(table.c.document[field]).where(inside), execution_options={"yield_per": 500}
-    )
-    for content in rows.scalars():
-        for path, item in _leaves(content, levels):
-            found.setdefault(path, item)
-    return list(found.values())
-
-
-def _leaves(value: Any, levels: int) -> Iterable[tuple[tuple[str, ...], dict[str, Any]]]:
-    if not isinstance(value, dict):
-        return
-    if levels == 0:
-        yield (), value
-        return
-    for key, inner in value.items():
-        for path, item in _leaves(inner, levels - 1):
-            yield (key, *path), item

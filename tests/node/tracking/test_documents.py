@@ -8,10 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from node.store.schema import labels, tasks
-from node.tracking import documents, errors
+from node.tracking import documents, errors, vocabulary
 from node.tracking.collection import MODELS, PROJECTS, QUEUES, TASKS, Collection
 from node.tracking.projection import read_projection
 from node.tracking.query import read_query
+from node.tracking.vocabulary import Scope
 
 ROW = {"kind": "external", "parameters": {}} | dict.fromkeys(
     ("priority", "attempts", "current", "maximum"), 0
@@ -339,3 +340,12 @@ def test_queues_of_the_cluster_are_listed_when_named(connection: sa.Connection) 
     assert listed(connection, QUEUES) == []
     for asked in ({"name": "pods"}, {"id": "q"}, {"search_hidden": True}):
         assert listed(connection, QUEUES, **asked) == ["q"]
+
+
+def test_the_keys_of_metadata_are_told_of_the_models_asked_for(connection: sa.Connection) -> None:
+    common = {"name": "model", "user": "u", "company": "", "ready": True, "created": 0.0, "last_update": 0.0}
+    for key, project, names in (("1", "p", ("a.b", "c")), ("2", "q", ("c", '"')), ("3", "p", ())):
+        metadata = {name: {"key": name, "value": "v"} for name in names} or None
+        documents.insert(connection, MODELS, common | {"id": key, "project": project, "metadata": metadata})
+    assert vocabulary.metadata_keys(connection, Scope()) == ['"', "a.b", "c"]
+    assert vocabulary.metadata_keys(connection, Scope(("p",))) == ["a.b", "c"]
