@@ -225,13 +225,12 @@ class JobRunner:
     async def _assign(self, worker: int, task: str) -> None:
         try:
             request, blob = await self._work.prepare(self.live[task])
-        except Exception as error:
+            if self._on_worker.get(worker) == task:  # else it was killed meanwhile
+                await self._workers[worker].send(request, blob)
+        except Exception as error:  # also of what no frame can hold, of which nothing was sent then
             if self._on_worker.get(worker) == task:
                 self._on_worker.pop(worker)
                 self._feed(core.Failed(worker, _message(error)))
-            return
-        if self._on_worker.get(worker) == task:  # else it was killed meanwhile
-            await self._workers[worker].send(request, blob)
 
     async def _settle(self, task: str) -> None:
         result, blob = self._results.pop(task)

@@ -20,6 +20,8 @@ from node.scoring.paths import Path, PathError, Record, kind_of, parse, relation
 Item = TypeVar("Item")
 
 MOST_RULES: Final = 10_000
+LARGEST_BITS: Final = 63
+"""Of a whole number as a default; larger ones are to be written as doubles."""
 _KEYS: Final = frozenset({"source", "destination", "defaultValue"})
 
 
@@ -82,6 +84,10 @@ def _rule(item: object, named: str) -> Rule:
     default = item.get("defaultValue")
     if isinstance(default, (dict, list)):
         raise BadRequest(f"{named}.defaultValue is {kind_of(default)}", "use a text, a number, true or false")
+    if isinstance(default, int) and default.bit_length() > LARGEST_BITS:
+        raise BadRequest(
+            f"{named}.defaultValue has more than {LARGEST_BITS} bits", "write it with an exponent, as 1e30"
+        )
     if paths["source"].lists != paths["destination"].lists:
         raise BadRequest(
             f"{named} takes {_nested(paths['source'])} to {_nested(paths['destination'])}",

@@ -38,6 +38,7 @@ BAD_DATA: list[tuple[str, str]] = [
     (json.dumps({"mimeType": "text/csv", "mapping": [RULE, RULE | {"destination": "w"}]}), "mapping[1]"),
     (json.dumps({"mimeType": "text/csv", "mapping": [RULE | {"source": "x[3+2-1]"}]}), "mapping[0]"),
     (json.dumps({"mimeType": "text/csv", "mapping": [RULE | {"defaultValue": "much"}]}), "mapping[0]"),
+    (json.dumps({"mimeType": "text/csv", "mapping": [RULE | {"defaultValue": 9**99}]}), "mapping[0]"),
     (json.dumps({"mimeType": "text/csv", "outputMapping": [RULE]}), "outputMapping[0]"),
     ("[" * 100_000, "nested too deeply"),
     ('{"mimeType": "text/csv", "n": ' + "9" * 5000 + "}", "not JSON"),

@@ -15,6 +15,7 @@ from federation.statistics import Moments, Schema, Table
 from node.errors import BadRequest, Forbidden, NotFound
 from node.keys import Role
 from node.node import Node
+from node.task_work import WorkByKind
 from node.tasks import Task, TaskStatus
 
 
@@ -202,3 +203,24 @@ async def test_impossible_submissions_are_refused_at_once(node: Node, schema: Sc
         await node.jobs.submit("explore", actor=node.first_key, project="none", parameters={"metric": "uni"})
     with pytest.raises(NotFound, match="no job '77'"):
         await node.jobs.get("77")
+
+
+async def test_a_task_that_cannot_be_sent_to_its_worker_fails_and_leaves_the_worker_to_others(
+    node: Node, schema: Schema, csv_file: Callable[..., Path], table: Callable[..., Table], monkeypatch
+) -> None:
+    await node.projects.create("flights", owner="admin", schema=schema)
+    parameters = {"path": str(csv_file(table(10)))}
+
+    async def prepare(task: Task) -> tuple[dict[str, int], bytes]:
+        return {"more than 64 bits": 2**70}, b""
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WorkByKind, "prepare", lambda _self, task: prepare(task))
+        for _ in range(3):  # more than there are workers
+            task = await node.jobs.submit(
+                "learn", actor=node.first_key, project="flights", parameters=parameters
+            )
+            done = await finished(node, task)
+            assert done.status is TaskStatus.FAILED and done.error is not None
+    task = await node.jobs.submit("learn", actor=node.first_key, project="flights", parameters=parameters)
+    assert (await finished(node, task)).status is TaskStatus.COMPLETED
