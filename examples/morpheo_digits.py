@@ -21,6 +21,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -118,6 +119,19 @@ def work(person: Person, python: str) -> None:
         raise Refused("the worker could not do its work")
 
 
+def ended(person: Person, kind: str, wanted: str) -> list[Json]:
+    """The uplets that are wanted, when they are done: another worker of the node may have some of them."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        uplets: list[Json] = person.call("GET", f"/{kind}?{wanted}")[f"{kind}s"]
+        failed = [uplet["uuid"] for uplet in uplets if uplet["status"] == "failed"]
+        if failed or time.monotonic() > deadline:
+            raise Refused(f"{kind} {', '.join(failed)} did not end well: see the logs of their tasks")
+        if all(uplet["status"] == "done" for uplet in uplets):
+            return uplets
+        time.sleep(0.5)
+
+
 def story(admin: Person, python: str) -> None:
     images, digits = load()
     people = {}
@@ -153,12 +167,10 @@ def story(admin: Person, python: str) -> None:
 
     print("A worker trains")
     work(people["the worker"], python)
-    uplets = author.call("GET", f"/learnuplet?algo={algo}")["learnuplets"]
+    uplets = ended(author, "learnuplet", f"algo={algo}")
     print("rank  status  performance  trained on      sheets that it is judged by, each")
     whose = {item: name for name, items in given.items() for item in items}
     for uplet in sorted(uplets, key=lambda uplet: int(uplet["rank"])):
-        if uplet["status"] != "done":
-            raise Refused(f"learnuplet {uplet['uuid']} is {uplet['status']}: see its task's log")
         owners = ", ".join(whose[item] for item in uplet["train_data"])
         each = ", ".join(f"{whose[item]} {perf:.3f}" for item, perf in uplet["test_perf"].items())
         print(f"{uplet['rank']:>4}  {uplet['status']:6}  {uplet['perf']:11.4f}  {owners:14}  {each}")
@@ -168,9 +180,7 @@ def story(admin: Person, python: str) -> None:
     asked = ada.store("data", sheet([images[i] for i in new]))
     ada.call("POST", "/prediction", {"data": asked, "problem": problem})
     work(people["the worker"], python)
-    (uplet,) = ada.call("GET", f"/preduplet?data={asked}")["preduplets"]
-    if uplet["status"] != "done":
-        raise Refused(f"preduplet {uplet['uuid']} is {uplet['status']}: see its task's log")
+    (uplet,) = ended(ada, "preduplet", f"data={asked}")
     read = [int(line) for line in ada.blob("prediction", uplet["prediction_storage_uuid"]).split()]
     right = sum(a == digits[i] for a, i in zip(read, new, strict=True))
     print(f"  it reads {' '.join(map(str, read[:20]))} …: {right} of {IMAGES} rightly")

@@ -210,7 +210,8 @@ class _Run:
         seconds = time.monotonic() - self._begun
         if passed is not None:
             return Ended(None, passed.limit, output, errors, seconds, passed.reason)
-        exit_code = self._says("exit-code")
+        # Bubblewrap itself can be ended from outside, as by the kernel when memory is short.
+        exit_code = 128 - code if code < 0 else self._says("exit-code")
         if exit_code is None:
             said = errors.strip() or f"bubblewrap ended with {code}"
             raise Unavailable(f"No sandbox can be made here: {said}.", _remedy(said))

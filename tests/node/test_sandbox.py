@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -453,6 +454,26 @@ def test_a_run_is_stopped_from_outside(program: Program, work: Path) -> None:
     )
     thread.join()
     assert (ended.ended_by, ended.reason) == ("stop", "it was stopped")
+
+
+def test_a_sandbox_that_somebody_else_ends_is_told_by_the_signal(program: Program, work: Path) -> None:
+    def end_when_begun() -> None:
+        deadline = time.monotonic() + 30
+        while not (work / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for number in alive("mark-of-ended"):
+            status = Path("/proc", number, "status").read_text()
+            if f"\nPPid:\t{os.getpid()}\n" in status:
+                os.kill(int(number), signal.SIGTERM)
+
+    thread = threading.Thread(target=end_when_begun)
+    thread.start()
+    ended = program(
+        "open('/here/begun', 'w'); import time; time.sleep(1000) # mark-of-ended",
+        Mount(work, "/here", writable=True),
+    )
+    thread.join()
+    assert (ended.exit_code, ended.reason) == (143, "it was ended by SIGTERM")
 
 
 def test_a_run_is_stopped_before_it_has_begun(program: Program) -> None:
