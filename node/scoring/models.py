@@ -49,8 +49,8 @@ class NodeModel:
             names = list(self._record.get("columns") or [])
             if len(names) < 2:
                 raise BadRequest(
-                    "this model predicts what follows in one sequence down a column, which has no records",
-                    "predict a file in its project",
+                    "this model of sequences does not name the columns that hold one, at least two",
+                    "fit it with the parameter columns; a sequence down a column is predicted in its project",
                 )
             return Schema(tuple(Attribute(name, AttributeType.CATEGORY) for name in names))
         names = list(dict.fromkeys(attribute_of(name, known) for name in self._inputs))

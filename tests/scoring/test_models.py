@@ -13,6 +13,7 @@ import pytest
 from federation.encoders import Encoder, Encoding
 from federation.models import fit
 from federation.statistics import Moments, Schema, Table
+from node.errors import BadRequest
 from node.predicting import predict_file
 from node.project_options import ProjectOptions
 from node.scoring import described, inspect_file
@@ -256,3 +257,22 @@ def test_columns_are_encoded_as_in_the_project(score: Score, tmp_path_factory: A
     }
     expected = predicted(model, DATA, tmp_path_factory.mktemp("predicted"))
     assert [float(cell) for cell in score(model, DATA).split()[1:]] == pytest.approx([*map(float, expected)])
+
+
+def test_a_record_may_be_a_sequence(score: Score, tmp_path_factory: Any) -> None:
+    parameters = {"sml_project_order": 2}
+    options = ProjectOptions.read(parameters)
+    names, rows = list("abcd"), [list("wxyz"), list("wxyw"), list("xyzw"), list("wxzz")]
+    table, _ = options.prepare(read_rows(names, rows, options.told(names, {})).table)
+    moments = Moments(options.schema(None)).learn(table)
+    inputs = list(moments.schema.names)
+    model = {"kind": "model", "inputs": inputs, "known": moments.schema.to_dict(), "options": parameters}
+    model |= {"encoding": None, "record": fit("mc", moments, None, inputs, columns="a,b,c,d").to_dict()}
+    assert [field["path"] for field in described(model)["input"]] == names
+    data = "a,b,c,d\nw,x,y,w\nx,y,z,w\n"
+    expected = predicted(model, data, tmp_path_factory.mktemp("predicted"))
+    found = [float(line.split(",")[-1]) for line in score(model, data).splitlines()[1:]]
+    assert found == pytest.approx([*map(float, expected)])
+    model["record"] = fit("mc", moments, None, inputs).to_dict()
+    with pytest.raises(BadRequest, match="does not name the columns"):
+        described(model)
