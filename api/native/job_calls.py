@@ -54,6 +54,14 @@ async def kill(call: Call) -> web.Response:
 async def ping(call: Call) -> web.Response:
     """Say that somebody works on a task that runs outside the node: silent, it is taken from him."""
     job = call.part("job")
+    task = await call.node.jobs.get(job)
+    if not may_kill(call.key, task) and await call.node.uplets.holder(task.id) != call.key.user:
+        raise Problem(
+            403,
+            "forbidden",
+            f"Job {job} is not worked on by {call.key.user!r}.",
+            "Its worker, its owner or a superuser may say that it is alive.",
+        )
     await call.node.tasks.ping(job)
     return answer(await call.node.jobs.get(job))
 

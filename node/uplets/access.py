@@ -62,12 +62,12 @@ def _needing_data(uuid: str, owner: str, user: str) -> Iterator[sa.Select[tuple[
 
 
 def opens_prediction(connection: sa.Connection, uuid: str, owner: str, user: str) -> bool:
-    """Whether a user asked for the prediction that the owner, whose worker made it, has kept."""
+    """Whether a user asked for the prediction that the owner has kept, and the owner posted it for him."""
     asked = (
         sa.select(tasks.c.id)
         .select_from(_ASKED)
         .where(_DONE, tasks.c.owner == user, preduplets.c.prediction_storage_uuid == uuid)
-        .where((preduplets.c.holder == owner) | _rules(sa.literal(owner)))
+        .where(preduplets.c.holder == owner)
     )
     return bool(connection.scalar(sa.select(asked.exists())))
 

@@ -109,32 +109,36 @@ class Dispatch:
         found = 0
         delayed = set()
         for kind in UpletKind:
-            for uplet in await self._uplets.ready(kind, AT_ONCE + len(self._delays)):
+            for uplet, since in await self._uplets.ready(kind, AT_ONCE + len(self._delays)):
                 assert isinstance(uplet, (Learnuplet, Preduplet))  # noqa: S101
                 delay = self._delays.get(uplet.uuid)
                 if delay is not None and delay.until > time.monotonic():
                     delayed.add(uplet.uuid)
                     continue
                 found += 1
-                if not await self._push(session, kind, uplet):
+                if not await self._push(session, kind, uplet, since):
                     delayed.add(uplet.uuid)
         self._delays = {uuid: delay for uuid, delay in self._delays.items() if uuid in delayed}
         return found > 0
 
     async def _push(
-        self, session: aiohttp.ClientSession, kind: UpletKind, uplet: Learnuplet | Preduplet
+        self,
+        session: aiohttp.ClientSession,
+        kind: UpletKind,
+        uplet: Learnuplet | Preduplet,
+        since: float,
     ) -> bool:
         """Whether this uplet needs no push any more. Raises _Away."""
         status, said = await self._post(session, kind, to_json(uplet))
         self._away = None
         if 200 <= status < 300:
-            await self._uplets.pushed(kind, uplet.uuid)
+            await self._uplets.pushed(kind, uplet.uuid, since)
             return True
         answer = f"{self._url / PATHS[kind]} answered {status} to {kind} {uplet.uuid}: {said}"
         if 400 <= status < 500 and status not in _LATER:
             log.warning("compute service: %s", answer)
             self._events.log(str(task_of(uplet.uuid)), f"not sent to compute again: {answer}", "error")
-            await self._uplets.pushed(kind, uplet.uuid)
+            await self._uplets.pushed(kind, uplet.uuid, since)
             return True
         if len(self._delays) >= AT_ONCE:
             raise _Away(answer)

@@ -53,6 +53,8 @@ def finish(
     nothing has changed then."""
     row = opened(connection, PREDICT, key, actor)
     mine = preduplets.c.task == row.task
-    connection.execute(preduplets.update().where(mine).values(prediction_storage_uuid=prediction))
+    # Who posts it answers for it: it may be a superuser, in a worker's place.
+    values = {"prediction_storage_uuid": prediction, "holder": actor.user}
+    connection.execute(preduplets.update().where(mine).values(values))
     result = None if failed else {"prediction": prediction}
     return [task_rows.end(connection, PREDICT, row.task, result, actor.user)]

@@ -160,17 +160,35 @@ class Uplets:
             raise NotFound(f"there is no {collection} {uuid}", "list them to see those that exist")
         return found[0]
 
-    async def ready(self, kind: UpletKind, limit: int) -> list[Document]:
-        """Uplets that a worker may take and that were not handed to a compute service, oldest first."""
+    async def ready(self, kind: UpletKind, limit: int) -> list[tuple[Document, float]]:
+        """Uplets that a worker may take and that were not handed to a compute service, oldest first, with the
+        time since when that is so."""
         wanted = sa.and_(tasks.c.status == TaskStatus.QUEUED.value, kind.table.c.pushed.is_(None))
         collection = COLLECTIONS[kind.value]
-        return await self._store.read(lambda c: collections.select(c, collection, wanted, limit))
 
-    async def pushed(self, kind: UpletKind, uuid: str) -> None:
-        """Note that an uplet was handed to a compute service."""
-        table = kind.table
-        note = table.update().where(table.c.task == task_of(uuid)).values(pushed=now())
+        def read(connection: sa.Connection) -> list[tuple[Document, float]]:
+            found = collections.select(connection, collection, wanted, limit)
+            keys = [task_of(shown.uuid) for shown in found]
+            query = sa.select(tasks.c.id, tasks.c.status_changed).where(tasks.c.id.in_(keys))
+            since = {row.id: row.status_changed for row in connection.execute(query)}
+            return [(shown, since[key]) for shown, key in zip(found, keys, strict=True)]
+
+        return await self._store.read(read)
+
+    async def pushed(self, kind: UpletKind, uuid: str, since: float) -> None:
+        """Note that an uplet, ready since then, was handed to a compute service. One that was taken
+        meanwhile, and perhaps given back, was not handed on as it is now."""
+        table, task = kind.table, task_of(uuid)
+        same = sa.select(tasks.c.id).where(tasks.c.id == task, tasks.c.status_changed == since).exists()
+        note = table.update().where(table.c.task == task, same).values(pushed=now())
         await self._store.write(lambda c: c.execute(note))
+
+    async def holder(self, task: str) -> str | None:
+        """The user whose worker has an uplet, by its task's id; None if nobody has, or it is no uplet."""
+        query = sa.union_all(
+            *(sa.select(kind.table.c.holder).where(kind.table.c.task == task) for kind in UpletKind)
+        )
+        return await self._store.read(lambda c: c.scalar(query))
 
     @contextmanager
     def listening(self, on_ready: OnReady) -> Iterator[None]:

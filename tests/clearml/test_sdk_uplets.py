@@ -11,7 +11,7 @@ async def test_the_sdk_finds_a_learnuplet_with_its_figure_and_its_model(served, 
     await uplets.add_problem("birds", "W", ["T"], 1, key)
     await uplets.add_algo("A", "birds", "tree", key)
     await uplets.add_data(["D1", "D2"], ["birds"], key)
-    (ready,) = await uplets.ready(UpletKind.LEARN, 10)
+    ((ready, _),) = await uplets.ready(UpletKind.LEARN, 10)
     await uplets.claim(UpletKind.LEARN, ready.uuid, "w1", key)
     await uplets.finish_learning(ready.uuid, Learned(0.75, [], []), key)
     seen = await sdk("""

@@ -154,6 +154,43 @@ async def test_a_prediction_is_not_opened_by_a_worker_that_did_not_make_it(
     assert await reads(author, "prediction", prediction) == 403
 
 
+async def test_a_prediction_that_an_admins_worker_made_is_opened_to_nobody_else(
+    people: dict[str, Any], uuids: dict[str, str], problem: str
+) -> None:
+    """Whoever asks, works on it himself and posts the uuid of another's prediction."""
+    admin, author, eve = people["admin"], people["author"], people["other"]
+    await admin.learn((await author.learnuplets())[0])
+    await author.ok("POST", "/prediction", {"data": uuids["asked"], "problem": "P"})
+    (asked,) = await author.preduplets()
+    await admin.claim(asked)
+    prediction = str(uuid4())
+    assert (await blob(admin, "prediction", prediction, b"1")).status == 201
+    done = {"status": "done", "prediction_storage_uuid": prediction}
+    await admin.ok("POST", f"/preddone/{asked['uuid']}", done)
+    assert await reads(author, "prediction", prediction) == 200
+
+    await eve.ok("POST", "/prediction", {"data": "anything", "problem": "P"})
+    (mine,) = await eve.preduplets(data="anything")
+    await eve.claim(mine)
+    await eve.ok("POST", f"/preddone/{mine['uuid']}", done)
+    assert await reads(eve, "prediction", prediction) == 403
+
+
+async def test_a_prediction_that_an_admin_posts_in_a_workers_place_is_opened(
+    people: dict[str, Any], uuids: dict[str, str], problem: str
+) -> None:
+    admin, author, worker = people["admin"], people["author"], people["worker"]
+    await admin.learn((await author.learnuplets())[0])
+    await author.ok("POST", "/prediction", {"data": uuids["asked"], "problem": "P"})
+    (asked,) = await author.preduplets()
+    await worker.claim(asked)
+    prediction = str(uuid4())
+    assert (await blob(admin, "prediction", prediction, b"1")).status == 201
+    done = {"status": "done", "prediction_storage_uuid": prediction}
+    await admin.ok("POST", f"/preddone/{asked['uuid']}", done)
+    assert await reads(author, "prediction", prediction) == 200
+
+
 async def test_a_model_comes_from_the_worker_that_makes_it(
     served: Any, people: dict[str, Any], uuids: dict[str, str], problem: str
 ) -> None:
@@ -195,3 +232,15 @@ async def test_a_worker_that_says_that_it_is_alive_keeps_its_claim(
     assert await watchdog.look(now()) == [job]
     assert (await people["author"].learnuplets())[0]["status"] == "todo"
     assert (await worker("POST", f"/api/jobs/{uuid4().hex}/ping")).status == 404
+
+
+async def test_only_who_works_on_an_uplet_or_owns_it_says_that_it_is_alive(
+    people: dict[str, Any], problem: str
+) -> None:
+    """Else anybody keeps an uplet of a dead worker from the next."""
+    (first, _), worker = await people["author"].learnuplets(), people["worker"]
+    await worker.claim(first)
+    ping = f"/api/jobs/{first['uuid'].replace('-', '')}/ping"
+    answers = {name: (await client("POST", ping)).status for name, client in people.items()}
+    assert answers == {"owner": 403, "author": 200, "worker": 200, "other": 403, "admin": 200}
+    await worker.ok("POST", f"/learndone/{first['uuid']}", {"status": "failed"})

@@ -97,7 +97,7 @@ async def until(met: Callable[[], object]) -> None:
 
 
 async def waiting(node: Any) -> list[str]:
-    return [uplet.uuid for kind in dispatch.PATHS for uplet in await node.uplets.ready(kind, 1000)]
+    return [uplet.uuid for kind in dispatch.PATHS for uplet, _ in await node.uplets.ready(kind, 1000)]
 
 
 async def until_pushed(node: Any) -> None:
@@ -309,3 +309,37 @@ def raise_from(url: str) -> None:
 def test_an_address_may_have_a_path() -> None:
     assert str(dispatch.service_url("https://x.example/base/") / "learn") == "https://x.example/base/learn"
     assert json.dumps(str(dispatch.service_url("http://[::1]:80/") / "pred"))
+
+
+async def test_what_is_given_back_while_it_is_pushed_is_pushed_again(
+    node_with: Any, compute: Compute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its service may know that somebody had it, and have dropped it."""
+    monkeypatch.setattr(dispatch, "ANSWER_SECONDS", 30)
+    compute.hanging = asyncio.Event()
+    async with node_with() as (it, client):
+        await client.problem(size=1)
+        await client.data("D1")
+        await client.algo("A")
+        (uplet,) = await client.learnuplets()
+        await compute.until(lambda: len(compute.heard) == 1)
+        assert (await client.claim(uplet)).status == 200
+        assert await it.node.uplets.release(uplet["uuid"].replace("-", ""))
+        compute.hanging.set()
+        await compute.until(lambda: len(compute.heard) == 2)
+        assert compute.uuids() == [uplet["uuid"]] * 2
+        await until_pushed(it.node)
+
+
+async def test_what_is_taken_while_it_is_pushed_is_not_pushed_again(
+    node_with: Any, compute: Compute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "ANSWER_SECONDS", 30)
+    compute.hanging = asyncio.Event()
+    async with node_with() as (_, client):
+        first, *others = await three(client)
+        await compute.until(lambda: len(compute.heard) == 1)
+        assert (await client.claim({"uuid": first, "rank": 0})).status == 200
+        compute.hanging.set()
+        await compute.until(lambda: len(compute.heard) == 3)
+        assert compute.uuids() == [first, *others]

@@ -263,7 +263,7 @@ class LifeOfProblems(RuleBasedStateMachine):
             assert shown.perf == link.perf
             assert shown.worker == (f"{link.holder}'s" if link.holder else None)
         ready = {link.uuid for _, _, link in self.links if link.state == "ready"}
-        assert {shown.uuid for shown in self.run(self.uplets.ready(UpletKind.LEARN, 1000))} == ready
+        assert {shown.uuid for shown, _ in self.run(self.uplets.ready(UpletKind.LEARN, 1000))} == ready
         assert ready <= self.heard
 
     @invariant()
