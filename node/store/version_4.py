@@ -91,9 +91,13 @@ def _values_of(document: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str, 
     """With their paths: field, section, name, leaf."""
     leaves = {"hyperparams": ("value",), "last_metrics": ("value", "min_value", "max_value")}
     for field, names in leaves.items():
-        for section, items in (document.get(field) or {}).items():
-            for name, item in (items or {}).items():
-                yield from (((field, section, name, leaf), item.get(leaf)) for leaf in names)
+        for section, items in _members(document.get(field)):
+            for name, item in _members(items):
+                yield from (((field, section, name, leaf), dict(_members(item)).get(leaf)) for leaf in names)
+
+
+def _members(value: Any) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, dict) else []
 
 
 def _sortable(value: Any) -> tuple[float | None, str | None]:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from node.store import Store, StoreError
 from node.store.migrations import STEPS
 from node.store.schema import COMPANY, SCHEMA_VERSION, metadata, tasks
 from node.tasks import TaskStatus
-from node.tracking import documents
+from node.tracking import documents, vocabulary
 from node.tracking.collection import TASKS
 from node.tracking.query import read_query
+from node.tracking.vocabulary import Scope
 from node.users import Users
 
 OLD = sorted(Path(__file__).parent.glob("store_version_*.sql"))
@@ -165,6 +167,25 @@ async def test_the_tasks_of_version_3_are_listed_by_their_system_tags(tmp_path: 
         assert found("archived") == ["learn flights"]
         assert found("hidden") == ["explore flights"]
         assert len(found("-archived")) == 5
+
+
+async def test_the_tasks_of_version_3_are_put_in_order_by_their_values(tmp_path: Path) -> None:
+    async with opened(restored(Path(__file__).parent / "store_version_3.sql", tmp_path)) as store:
+
+        async def first(name: str) -> list[str]:
+            query = read_query(TASKS, {"order_by": [name], "page_size": 2})
+            page = await store.read(lambda c: documents.find(c, query))
+            return [item["name"] for item in page.documents]
+
+        assert await first("hyperparams.Args.lr.value") == ["fit flights", "predict flights"]
+        assert await first("-hyperparams.Args.lr.value") == ["predict flights", "fit flights"]
+        assert (await first("last_metrics.m1.v1.max_value"))[0] == "predict flights"
+        told = await store.read(lambda c: vocabulary.hyperparameters(c, Scope()))
+        args = [("Args", name) for name in ("a.b", "empty", "long", "lr", "name", "unset")]
+        assert [(item["section"], item["name"]) for item in told] == [*args, ("Other", "lr")]
+        for name, value in (("lr", ["0.25", "0.5"]), ("empty", [""]), ("long", ["x" * 600]), ("unset", [])):
+            values = partial(vocabulary.hyperparameter_values, section="Args", name=name, scope=Scope())
+            assert await store.read(values) == value
 
 
 async def test_the_keys_of_version_2_have_users(tmp_path: Path) -> None:
