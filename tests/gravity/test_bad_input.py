@@ -185,3 +185,13 @@ async def test_whatever_is_submitted_gets_the_envelope(
     assert answer.status in (200, 400), answer
     assert set(answer.json) == {"data", "isError", "errorMessage"}
     assert answer.json["isError"] is (answer.status != 200)
+
+
+async def test_a_file_for_which_there_is_no_room_is_refused(serve: Any, tmp_path: Any) -> None:
+    async with serve(tmp_path / "home", files_quota=4000) as served:
+        answer = await served.client.post("x,y\n" + "1,1\n" * 2000)
+        assert answer.status == 507 and "quota" in answer.error
+        assert served.node.files.used == 0
+        assert (await served.client.post(FILE)).data["status"] == "success"
+        full = (await served.client.post("x,y\n" + "1,1\n" * 700)).data  # its output would not fit
+        assert full["status"] == "error" and "quota" in full["errorMessage"]
