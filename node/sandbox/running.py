@@ -45,6 +45,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     folder: str = "/tmp",  # noqa: S108 - the program's own
     stop: Stop | None = None,
+    scratch: Path | None = None,
 ) -> Ended:
     """Run a command in a sandbox until it ends or is ended, with everything that it started.
 
@@ -53,10 +54,12 @@ def run(
     environment: variables beside PATH, HOME, LANG and the like; nothing of ours is passed on.
     folder: where it starts.
     stop: ends it when set; looked at 20 times a second.
+    scratch: where its `/tmp` is kept meanwhile, instead of among the machine's temporary files: for a caller
+    who clears up after a crash of ours.
 
     Raises Unavailable if the machine cannot make a sandbox: bubblewrap is missing, or may not.
     """
-    with tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="sandbox-", dir=scratch, ignore_cleanup_errors=True) as name:
         private = Path(name)
         write_settings(private)
         writable = [private / "tmp", *(mount.source for mount in mounts if mount.writable)]

@@ -90,13 +90,14 @@ class Worker:
         """Work. Raises SufficeError, NodeError or OSError for what is no program's fault."""
         check_sandbox()
         prefixes = interpreter_prefixes(self._settings.python)
-        sandbox = Sandbox(self._settings.python, prefixes, self._settings.limits, self._stopping)
         with workplace() as place, Hearing(self._calls, self._wake, self._tell) as hearing:
             (place / "blobs").mkdir()
-            blobs = Blobs(self._calls, place / "blobs", self._settings.cache_bytes)
+            settings = self._settings
+            sandbox = Sandbox(settings.python, prefixes, settings.limits, self._stopping, place)
+            blobs = Blobs(self._calls, place / "blobs", settings.cache_bytes)
             slots = [
                 threading.Thread(target=self._slot, args=(place, blobs, sandbox, hearing), daemon=True)
-                for _ in range(self._settings.at_once)
+                for _ in range(settings.at_once)
             ]
             for slot in slots:
                 slot.start()

@@ -44,12 +44,16 @@ class Stopped(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """How programs are run: by which Python, within which limits (for every step of an uplet)."""
+    """How programs are run: by which Python, within which limits (for every step of an uplet).
+
+    scratch: a folder for what runs need meanwhile.
+    """
 
     python: Path
     prefixes: tuple[Path, ...]
     limits: Limits
     stop: Stop
+    scratch: Path
 
     def unpack(self, what: str, archive: Path, folder: Path) -> None:
         """Unpack an archive into a folder, which is made. Raises Failed if it is none, or holds what it may
@@ -61,6 +65,7 @@ class Sandbox:
             prefixes=interpreter_prefixes(Path(sys.executable)),
             limits=replace(self.limits, memory=512 * _MB, files=2 * MOST_FILES),
             stop=self.stop,
+            scratch=self.scratch,
         )
         _check(f"{what} cannot be unpacked", ended)
 
@@ -84,6 +89,7 @@ class Sandbox:
             environment=_ENVIRONMENT,
             folder=_HOME,
             stop=self.stop,
+            scratch=self.scratch,
         )
         _check(f"{what} ({' '.join(arguments)})", ended)
         return _said(ended)

@@ -25,9 +25,10 @@ def workplace() -> Iterator[Path]:
     place = Path(tempfile.gettempdir())
     for left in place.glob(f"{_PREFIX}*"):
         _remove_if_left(left)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
-    with (folder / _LOCK).open("w") as lock:
+    made = Path(tempfile.mkdtemp(prefix="suffice-new-", dir=place))
+    with (made / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = made.rename(place / f"{_PREFIX}{made.name}")  # only now others may look whether it is in use
         try:
             yield folder
         finally:

@@ -537,6 +537,18 @@ def test_its_private_folder_is_removed_whatever_is_in_it(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_its_private_folder_is_kept_where_its_caller_wants(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    ended = run(
+        ["/bin/sh", "-c", "echo mine > /tmp/x; cat /here/*/tmp/x"],
+        mounts=[Mount(scratch, "/here")],
+        scratch=scratch,
+    )
+    assert ended.output == "mine\n"
+    assert list(scratch.iterdir()) == []
+
+
 def test_files_are_ours_and_private_to_the_sandbox_folder(program: Program, work: Path) -> None:
     program("open('/here/x', 'w')", Mount(work, "/here", writable=True))
     found = (work / "x").stat()

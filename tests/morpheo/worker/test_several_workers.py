@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,10 +33,19 @@ async def test_two_workers_do_each_uplet_once(lab):
         assert len((await lab.model(uplets[-1]["model_end"]))["seen"]) in (1, 2, 3)
 
 
-async def test_what_a_killed_worker_had_is_done_by_the_next(lab):
-    algo = await lab.task()
+def runs_something(folder: Path) -> bool:
+    """Wait until a worker has a sandbox, in which it runs something."""
+    deadline = time.monotonic() + SECONDS
+    while not any(folder.glob("*/sandbox-*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return time.monotonic() < deadline
+
+
+async def test_what_a_killed_worker_had_is_done_by_the_next(lab, algorithm):
+    algo = await lab.task(program=f"{algorithm}\nimport time; time.sleep(2)")
     first = await lab.start()
     await first.until("begun")
+    assert await asyncio.to_thread(runs_something, lab.folder)
     first.process.kill()
     await first.process.communicate()
     (uplet,) = await lab.client.learnuplets(algo=algo)
