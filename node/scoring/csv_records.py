@@ -94,11 +94,9 @@ class CsvRecords:
         self.path, self.mime = path, mime
         with path.open("rb") as file:
             self.total = os.fstat(file.fileno()).st_size
-            self._start, first = _first_row(file, path.name, mime)
+            self._start, first = _first_row(file, mime)
             if len(first) > MOST_COLUMNS:
-                raise SourceError(
-                    f"{path.name} has {len(first):,} columns, and {MOST_COLUMNS:,} are the most"
-                )
+                raise SourceError(f"the file has {len(first):,} columns, and {MOST_COLUMNS:,} are the most")
             if mime.header:
                 self.names = [name or f"column {at}" for at, name in enumerate(first, 1)]
                 self._start = file.tell()
@@ -189,26 +187,24 @@ class CsvRecords:
         return SourceError(f"{record}: {message[:200]}")
 
 
-def _first_row(file: BinaryIO, name: str, mime: Mime) -> tuple[int, list[str]]:
+def _first_row(file: BinaryIO, mime: Mime) -> tuple[int, list[str]]:
     """Where the first row begins and its cells; the file stands behind it."""
     mark = file.read(3)
     if mark[:2] in _MARKS or b"\x00" in mark:
-        raise SourceError(f"{name} is not in UTF-8, but perhaps in UTF-16; save it in UTF-8")
+        raise SourceError("the file is not in UTF-8, but perhaps in UTF-16; save it in UTF-8")
     start = 3 if mark == b"\xef\xbb\xbf" else 0
     file.seek(start)
 
     def lines() -> Iterator[str]:
         while line := file.readline(LONGEST_HEADER + 1):
-            if len(line) > LONGEST_HEADER:
+            if file.tell() > LONGEST_HEADER:
                 raise SourceError(
-                    f"{name}: the first line has more than {LONGEST_HEADER >> 20} MB; is it CSV?"
+                    f"the first line does not end within {LONGEST_HEADER >> 20} MB; is the file CSV?"
                 )
             try:
                 yield line.decode()
             except UnicodeDecodeError:
-                raise SourceError(
-                    f"{name}: the first line is not in UTF-8; save it in that encoding"
-                ) from None
+                raise SourceError("the first line is not in UTF-8; save the file in that encoding") from None
 
     rows = csv.reader(lines(), delimiter=mime.delimiter, strict=True)
     try:
@@ -216,9 +212,9 @@ def _first_row(file: BinaryIO, name: str, mime: Mime) -> tuple[int, list[str]]:
             if row:
                 return start, row
     except csv.Error as error:
-        raise SourceError(f"{name}: the first line cannot be read as CSV: {error}") from None
+        raise SourceError(f"the first line cannot be read as CSV: {error}") from None
     if mime.header:
-        raise SourceError(f"{name} is empty: there should be a header")
+        raise SourceError("the file is empty: there should be a header")
     return start, []
 
 

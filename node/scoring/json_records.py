@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ LONGEST: Final = 8 << 20
 BATCH: Final = 1 << 14
 """Records that are given at a time at most; fewer, if they are large."""
 
-_SPACE: Final = " \t\n\r"
+_SPACE: Final = re.compile(r"[ \t\n\r]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,7 @@ class _Text:
     def _next_character(self) -> str:
         """The first character that is no space, "" at the end."""
         while True:
-            while self._at < len(self._held) and self._held[self._at] in _SPACE:
-                self._at += 1
+            self._at = _SPACE.match(self._held, self._at).end()  # type: ignore[union-attr]  # it matches
             if self._at < len(self._held):
                 return self._held[self._at]
             if not self._more(BLOCK):

@@ -32,6 +32,13 @@ Tell = Callable[[int, int], None]
 CELLS: Final = 1 << 21
 """Values that are made at once, in and out: of short records, a block has very many."""
 
+LARGEST: Final = 1 << 30
+GROWTH: Final = 100
+"""What is written may have LARGEST bytes, or so many times those of what it is made of if that is more."""
+
+FREE_BYTES: Final = 256 << 20
+"""What is left of the disk, whatever is written."""
+
 
 class HasColumns(Protocol):
     """Values by path."""
@@ -119,6 +126,7 @@ class _Job:
             for batch, columns in self._batches(source):
                 scored = model.score(self.taken.fields, columns, batch.first, batch.rows)
                 out.write([_given(giving, scored) for giving in self.givings], scored.rows, batch.first)
+                _check_room(file, batch.total)
                 read += batch.rows
                 written += scored.rows
                 tell(batch.done, batch.total)
@@ -163,6 +171,7 @@ class _Job:
                     batch.rows,
                     batch.first,
                 )
+                _check_room(file, batch.total)
                 read += batch.rows
                 tell(batch.done, batch.total)
             out.end()
@@ -183,9 +192,10 @@ class _Job:
         written, form = 0, result.form or "json"
         with target.open("wb") as file:
             out = self._writer(file, result)
-            for batch in records.batches(paths):
+            for batch in self._pieces(records, paths):
                 checked = Checked({field.path: _checked(field, batch, form) for field in needed}, batch)
                 out.write([_given(giving, checked) for giving in self.givings], batch.rows, batch.first)
+                _check_room(file, batch.total)
                 written += batch.rows
                 tell(batch.done, batch.total)
             out.end()
@@ -206,12 +216,27 @@ class _Job:
     def _batches(self, source: Path) -> Iterator[tuple[Batch, list[Column]]]:
         """The records, and for each a column for every field that the model takes."""
         wanted = [rule.source for taking in self.takings for rule in taking.rules]
+        for batch in self._pieces(self.records(source), wanted):
+            yield batch, [_taken(taking, batch) for taking in self.takings]
+
+    def _pieces(self, records: Records, wanted: Sequence[FieldPath]) -> Iterator[Batch]:
+        """The records, as many at a time as the values that are made of them allow."""
         made = [rule.destination for taking in self.takings for rule in taking.rules]
         made += [giving.destination for giving in self.givings]
         rows = max(1, CELLS // (1 + sum(path.width for path in made)))
-        for block in self.records(source).batches(wanted):
-            for batch in block.pieces(rows):
-                yield batch, [_taken(taking, batch) for taking in self.takings]
+        for block in records.batches(wanted):
+            yield from block.pieces(rows)
+
+
+def _check_room(file: BinaryIO, given: int) -> None:
+    """Raise SourceError if too much was written: a mapping can make very much of few bytes (`given`)."""
+    most = max(LARGEST, GROWTH * given)
+    if file.tell() > most:
+        raise SourceError(
+            f"the output is larger than {most >> 20:,} MB; map to fewer places, or split the file"
+        )
+    if shutil.disk_usage(Path(file.name).parent).free < FREE_BYTES:
+        raise SourceError("the node's disk is full; submit the file again when it has more room")
 
 
 @dataclass(frozen=True, slots=True)

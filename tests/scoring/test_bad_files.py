@@ -92,3 +92,40 @@ def test_a_mac_of_old_ends_its_lines_otherwise(line: dict[str, Any], tmp_path: P
     (tmp_path / "input").write_bytes(b"x,kind\r1,a\r2,b\r")
     with pytest.raises(SourceError, match="cannot be read as CSV"):
         inspect_file({"mime": "text/csv", "schema": described(line), "model": line}, tmp_path / "input")
+
+
+def test_a_mapping_cannot_fill_the_disk_from_a_few_bytes(
+    line: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.scoring.scoring.LARGEST", 1 << 20)
+    monkeypatch.setattr("node.scoring.scoring.GROWTH", 1)
+    (tmp_path / "input").write_bytes(b"[" + b",".join([b'{"x": 1, "kind": "a"}'] * 5_000) + b"]")
+    request = {"mime": "application/json", "schema": described(line), "model": line}
+    request["output_mapping"] = [{"source": "res", "destination": "far[9999]"}]
+    with pytest.raises(SourceError, match="output is larger than 1 MB"):
+        score_file(request, tmp_path / "input", tmp_path / "output", lambda done, total: None)
+    assert {path.name for path in tmp_path.iterdir()} == {"input"}
+
+
+def test_the_disk_keeps_some_room(
+    line: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.scoring.scoring.FREE_BYTES", 1 << 80)
+    (tmp_path / "input").write_bytes(b"x,kind\n1,a\n")
+    request = {"mime": "text/csv", "schema": described(line), "model": line}
+    with pytest.raises(SourceError, match="disk is full"):
+        score_file(request, tmp_path / "input", tmp_path / "output", lambda done, total: None)
+
+
+@pytest.mark.parametrize("lead", [b"\n" * (2 << 20), b'"\n",' * (1 << 20), b"x" * (2 << 20)])
+def test_a_header_is_not_looked_for_without_end(line: dict[str, Any], tmp_path: Path, lead: bytes) -> None:
+    (tmp_path / "input").write_bytes(lead + b"x,kind\n1,a\n")
+    with pytest.raises(SourceError, match="the first line does not end within 1 MB"):
+        inspect_file({"mime": "text/csv", "schema": described(line), "model": line}, tmp_path / "input")
+
+
+def test_space_between_records_is_passed_over(line: dict[str, Any], tmp_path: Path) -> None:
+    space = b" \n\t\r" * (1 << 20)
+    (tmp_path / "input").write_bytes(space + b"[" + space + b'{"x": 1, "kind": "a"}' + space + b"]" + space)
+    request = {"mime": "application/json", "schema": described(line), "model": line}
+    assert inspect_file(request, tmp_path / "input") == 1
