@@ -213,9 +213,7 @@ async def test_each_access_key_sees_and_ends_what_it_let_in(led: Any) -> None:
     assert (await reader("POST", "/api/uplets/hearers", {"nkey": key.public})).status == 403
 
 
-@pytest.mark.parametrize(
-    "nkey", ["", "U" * 56, "\u0000", "SU" + "A" * 56, "é" * 56, 1, None, NKey.generate().public[:-1]]
-)
+@pytest.mark.parametrize("nkey", ["", "U" * 56, "\u0000", "SU" + "A" * 56, "é" * 56, 1, None, "U" + "A" * 54])
 async def test_what_is_no_key_is_refused(led: Any, nkey: Any) -> None:
     answer = await led.client(led.node.first_key)("POST", "/api/uplets/hearers", {"nkey": nkey})
     assert answer.status == 400
