@@ -10,8 +10,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
@@ -114,13 +116,21 @@ class Wire:
             return answer.read()
 
     def _save(
-        self, path: str, file: IO[bytes], timeout: float = SAVE_SECONDS, most: int | None = None
-    ) -> None:
-        """Write what the node answers to a file as it comes; ``timeout`` seconds of silence at most.
+        self,
+        path: str,
+        file: IO[bytes],
+        timeout: float = SAVE_SECONDS,
+        most: int | None = None,
+        known: str = "",
+    ) -> str:
+        """Write what the node answers to a file as it comes; ``timeout`` seconds of silence at most. Its tag.
 
-        Raises :class:`SufficeError` if it is more than ``most`` bytes.
+        known: the tag of what the caller has; nothing is written if the node still has the same. Raises
+        :class:`SufficeError` if it is more than ``most`` bytes.
         """
-        with self._answer("GET", path, None, timeout) as answer:
+        with self._answer("GET", path, None, timeout, {"If-None-Match": known} if known else {}) as answer:
+            if answer.status == HTTPStatus.NOT_MODIFIED:
+                return known
             expected = answer.length
             size = 0
             while data := answer.read(2**20):
@@ -133,6 +143,7 @@ class Wire:
                     raise SufficeError("bad_file", f"The file cannot be written: {error}.") from error
             if expected is not None and size != expected:
                 raise http.client.IncompleteRead(b"", expected - size)
+            return answer.getheader("ETag") or ""
 
     def _upload(self, path: str, data: Json, file: Path, timeout: float = SAVE_SECONDS) -> Json:
         """Send a form of a field `data` and a `file`, which is read as it goes."""
@@ -147,10 +158,16 @@ class Wire:
 
     @contextmanager
     def _answer(
-        self, method: str, path: str, content: Content | None, timeout: float
+        self,
+        method: str,
+        path: str,
+        content: Content | None,
+        timeout: float,
+        conditions: Mapping[str, str] = MappingProxyType({}),
     ) -> Iterator[http.client.HTTPResponse]:
         """The answer to one request, to be read within the context."""
         headers = {"Authorization": self._authorization, "Accept": "application/json", "Connection": "close"}
+        headers |= conditions
         if content is not None:
             headers["Content-Type"] = content.type
             headers["Content-Length"] = str(content.length)

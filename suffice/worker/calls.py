@@ -140,14 +140,17 @@ class MorpheoCalls(Wire):
 
     # --- blobs ----------------------------------------------------------------------------------------------
 
-    def fetch(self, kind: str, uuid: str, file: Path, most: int) -> None:
-        """Write a blob to a file. Raises SufficeError if it is more than `most` bytes."""
+    def fetch(self, kind: str, uuid: str, file: Path, most: int, known: str) -> str:
+        """Write a blob to a file; its tag. Nothing is written if that is the one known.
 
-        def save() -> None:
+        Raises SufficeError if it is more than `most` bytes, or not for us.
+        """
+
+        def save() -> str:
             with file.open("wb") as opened:
-                self._save(f"/storage/{kind}/{part(uuid)}/blob", opened, most=most)
+                return self._save(f"/storage/{kind}/{part(uuid)}/blob", opened, most=most, known=known)
 
-        self._patiently(save)
+        return self._patiently(save)
 
     def upload_model(self, uuid: str, algo: str, file: Path) -> None:
         """Store a model. One that an earlier attempt on the same learnuplet has left is replaced."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def learn(uplet: Uplet, calls: MorpheoCalls, blobs: Blobs, sandbox: Sandbox, wor
     sandbox.unpack("the workflow", work / "workflow.tar.gz", workflow)
     sandbox.unpack("the algorithm", work / "algo.tar.gz", algo)
     model = work / "model"
-    if uplet["rank"] > 0:
+    if uplet["model_start"] != uplet["algo"]:  # else the chain begins, or nothing came of the one before
         blobs.put("model", uplet["model_start"], work / "start.tar.gz", most)
         sandbox.unpack("the model to start from", work / "start.tar.gz", model)
     else:
@@ -56,7 +57,10 @@ def learn(uplet: Uplet, calls: MorpheoCalls, blobs: Blobs, sandbox: Sandbox, wor
         )
     ]
     drop_links(hidden)
-    (hidden / "pred").mkdir(exist_ok=True)  # where the predictions of the next step are seen
+    pred = hidden / "pred"  # where the predictions of the next step are seen
+    if pred.exists() and not pred.is_dir():
+        raise Failed("the workflow left a file `pred` where the folder of the predictions goes")
+    pred.mkdir(exist_ok=True)
     said.append(
         sandbox.run(
             "the algorithm",
@@ -123,4 +127,7 @@ def _performances(folder: Path) -> Json:
 
 
 def _is_figure(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is a number that a float can hold."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return abs(value) <= sys.float_info.max
+    return isinstance(value, float) and math.isfinite(value)

@@ -97,16 +97,23 @@ async def test_a_pause_that_says_so_ends_the_patience(lab):
 
 
 class Fetching:
-    """Stands for the calls of a node whose every blob is ten bytes."""
+    """Stands for the calls of a node whose every blob is ten bytes. `tag`: of all of them."""
 
     def __init__(self) -> None:
         self.fetched: list[str] = []
+        self.tag = '"1"'
+        self.refuses = False
 
-    def fetch(self, kind: str, uuid: str, file: Path, most: int) -> None:
+    def fetch(self, kind: str, uuid: str, file: Path, most: int, known: str) -> str:
+        if self.refuses:
+            raise NodeRefused(403, "forbidden", "no uplet of yours opens it")
+        if known == self.tag:
+            return known
         self.fetched.append(f"{kind} {uuid}")
         if most < 10:
             raise SufficeError("too_large", "it has more bytes")
         file.write_bytes(b"0123456789")
+        return self.tag
 
 
 @pytest.fixture
@@ -141,10 +148,20 @@ def test_the_blob_that_was_used_least_recently_goes_first(fetching, put, tmp_pat
     assert sum(file.stat().st_size for file in (tmp_path / "cache").iterdir()) <= 25
 
 
-def test_a_workflow_may_have_changed(fetching, put):
+def test_a_blob_may_have_changed(fetching, put):
+    put("problem", "w")
+    fetching.tag = '"2"'
     put("problem", "w")
     put("problem", "w")
     assert fetching.fetched == ["problem w"] * 2
+
+
+def test_a_blob_that_is_not_for_us_any_more_is_not_there(fetching, put, tmp_path):
+    put("data", "a")
+    fetching.refuses = True
+    with pytest.raises(NodeRefused):
+        put("data", "a")
+    assert not (tmp_path / "place-1").exists()
 
 
 def test_a_blob_that_is_too_large_leaves_nothing(put, tmp_path):

@@ -94,6 +94,8 @@ PERFORMANCES = {
     "no JSON": "open('/hidden_data/perf/performance.json', 'w').write('{')",
     "not finite": "open('/hidden_data/perf/performance.json', 'w').write('{\"perf\": NaN}')",
     "incomplete": "open('/hidden_data/perf/performance.json', 'w').write('{\"perf\": 1}')",
+    "a figure that no float is": "open('/hidden_data/perf/performance.json', 'w').write("
+    "'{\"train_perf\": [], \"test_perf\": [], \"perf\": 1' + '0' * 400 + '}')",
     "a link": "import os; os.symlink('/etc/passwd', '/hidden_data/perf/performance.json')",
 }
 
@@ -101,6 +103,46 @@ PERFORMANCES = {
 @pytest.mark.parametrize("workflow", PERFORMANCES.values(), ids=PERFORMANCES)
 async def test_performances_that_are_none_fail(lab, workflow):
     assert "performance" in await fails(lab, workflow=f"import sys\nif sys.argv[2] == 'perf': {workflow}")
+
+
+async def test_late_data_are_trained_on_from_the_algorithm_where_nothing_came_of_the_first(lab):
+    problem = await lab.problem([await lab.data([2.0])], 1)
+    await lab.register(["never-uploaded"], problem)
+    algo = await lab.algo(problem)
+    assert await lab.work() == {"done": 0, "failed": 1, "given_back": 0}
+    await lab.register([await lab.data([1.0])], problem)
+    _, late = await lab.client.learnuplets(algo=algo)
+    assert (late["rank"], late["model_start"]) == (1, algo)
+    assert await lab.work() == {"done": 1, "failed": 0, "given_back": 0}
+
+
+async def test_a_workflow_that_is_in_the_way_of_predictions_fails(lab):
+    workflow = "open('/submission_data/test/pred', 'w').close()"
+    assert "`pred`" in await fails(lab, workflow=workflow)
+
+
+async def test_a_worker_keeps_no_data_for_whom_the_node_refuses_it(lab, as_user):
+    """Else a problem made up on somebody's data is fed from what an honest one had fetched."""
+    owner, eve = await as_user("owner"), await as_user("eve")
+    secret = await lab.data([1.0, 3.0], owner)
+    problem = await lab.problem([await lab.data([2.0])], 1)
+    await lab.register([secret], problem, owner)
+    honest = await lab.algo(problem)
+    key = await lab.served.node.keys.create("computer", "user")
+    work = await lab.start(key=key)
+    await work.until("done in")
+
+    mine = await lab.data([0.0], eve)
+    lab.client = eve
+    made_up = await lab.problem([secret], 1)
+    await lab.register([mine], made_up)
+    stealing = await lab.algo(made_up)
+    line = await work.until("failed")
+    assert "belongs to 'owner'" in line
+    work.interrupt()
+    assert await work.end(code=130) == {"done": 1, "failed": 1, "given_back": 0}
+    assert [u["status"] for u in await eve.learnuplets(algo=honest)] == ["done"]
+    assert [u["status"] for u in await eve.learnuplets(algo=stealing)] == ["failed"]
 
 
 async def test_blobs_that_are_missing_fail(lab, pack):
