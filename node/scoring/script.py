@@ -47,6 +47,7 @@ class Script:
     place: str
     python: Path
     limits: Limits
+    scratch: Path | None
 
     def run(self, source: Path, results: Path) -> Path:
         """Its output for a file, in the folder `results`. Raises SourceError with what it says went wrong."""
@@ -61,6 +62,7 @@ class Script:
             limits=self.limits,
             environment={"PYTHONDONTWRITEBYTECODE": "1"},
             folder=self.place,
+            scratch=self.scratch,
         )
         if not ended.succeeded:
             said = ended.errors.strip() or ended.output.strip()
@@ -86,7 +88,7 @@ def opened(model: Mapping[str, Any], within: Path | None = None) -> Iterator[Scr
         else:
             folder = Path(name, "copy")
             _copy(Path(model["folder"]), folder)
-        yield _script(folder, model)
+        yield _script(folder, model, within)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -95,7 +97,7 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, symlinks=True)
 
 
-def _script(folder: Path, model: Mapping[str, Any]) -> Script:
+def _script(folder: Path, model: Mapping[str, Any], scratch: Path | None) -> Script:
     config = read_config(folder)
     python = Path(model.get("python") or sys.executable)
     command = model.get("command")
@@ -111,7 +113,7 @@ def _script(folder: Path, model: Mapping[str, Any]) -> Script:
     limits = Limits(
         seconds=float(model.get("seconds") or usual.seconds), memory=int(model.get("memory") or usual.memory)
     )
-    return Script(folder, config, tuple(words), str(place), python, limits)
+    return Script(folder, config, tuple(words), str(place), python, limits, scratch)
 
 
 def _entry(folder: Path, name: str) -> Path:

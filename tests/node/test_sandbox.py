@@ -482,12 +482,12 @@ def test_a_run_is_stopped_before_it_has_begun(program: Program) -> None:
     assert program("print('begun')", stop=stop).ended_by == "stop"
 
 
-def test_a_run_ends_with_the_process_that_asked_for_it(work: Path) -> None:
+def test_a_run_ends_with_the_process_that_asked_for_it(tmp_path: Path, work: Path) -> None:
     source = f"""
 from pathlib import Path
 from node.sandbox import Mount, run
 run(['/bin/sh', '-c', 'echo begun > /here/begun; sleep 1000 # mark-of-orphan'],
-    mounts=[Mount(Path({str(work)!r}), '/here', writable=True)])
+    mounts=[Mount(Path({str(work)!r}), '/here', writable=True)], scratch=Path({str(tmp_path)!r}))
 """
     with subprocess.Popen([sys.executable, "-c", source]) as process:
         while not (work / "begun").exists():
