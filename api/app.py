@@ -23,7 +23,7 @@ from api.bodies import Bodies
 from api.metrics import Metrics
 from api.openapi import document
 from api.passing import PASSING, Passing
-from api.problems import Problem, internal, of_node
+from api.problems import Problem, bad_request, internal, of_node
 from api.routes import Route
 from node.errors import NodeError
 from node.node import Node
@@ -157,6 +157,8 @@ def _problem(request: web.Request, error: Exception) -> Problem:
             "The node did not finish in time; whether it did the work is open.",
             "Use a job for it.",
         )
+    if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
+        return bad_request("The connection ended before the request was whole.", "Send it again.")
     incident = uuid4().hex[:12]
     log.error("incident %s: %s %s", incident, request.method, request.path, exc_info=error)
     return internal(incident)

@@ -136,7 +136,7 @@ def view(job: ScoringJob, *, just_made: bool = False) -> JobView:
 def _error(job: ScoringJob, status: Status) -> str | None:
     if status == "fail":
         return job.error or "the job was stopped"
-    return job.error if status == "error" else None
+    return (job.error or "the job failed") if status == "error" else None
 
 
 def _time(at: float, fine: bool) -> str:

@@ -35,6 +35,8 @@ from node.tracking import jobs_as_tasks
 LATEST: Final = 100
 """Jobs of the list of the latest."""
 LONGEST_NAME: Final = 500
+INSPECTED: Final = 2
+"""Files that are looked at at once: a large one takes a while, and the threads are everybody's."""
 _SUFFIXES: Final = {CSV: ".csv", JSON: ".json"}
 
 
@@ -76,6 +78,7 @@ class ScoringJobs:
 
     def __init__(self, store: Store, deployments: Deployments, runner: JobRunner, jobs: Jobs) -> None:
         self._store, self._deployments, self._runner, self._jobs = store, deployments, runner, jobs
+        self._inspecting = asyncio.Semaphore(INSPECTED)
 
     async def version_for(self, key: DeploymentKey, wanted: Wanted) -> Version:
         """The version that a job will be scored by. Raises BadRequest for what it cannot do."""
@@ -96,7 +99,8 @@ class ScoringJobs:
         mime = mime_for(version, wanted.mime)
         try:
             local = await upload.received(input_path(job))
-            records = await asyncio.to_thread(inspect_file, _request(version, wanted), local)
+            async with self._inspecting:
+                records = await asyncio.to_thread(inspect_file, _request(version, wanted), local)
         except SourceError as error:
             raise BadRequest(str(error)) from None
         deployment = await self._deployments.get(key.deployment)
@@ -207,7 +211,7 @@ def output_of(job: ScoringJob) -> OwnPath:
     if job.output is not None and job.status in (TaskStatus.COMPLETED, TaskStatus.PUBLISHED):
         return OwnPath(SCORING, job.id, job.output)
     if job.status.finished:
-        why = job.error or "it was stopped"
+        why = job.error or ("it failed" if job.status is TaskStatus.FAILED else "it was stopped")
         raise BadRequest(f"job {job.name!r} has no result: {why}", "submit the file again")
     raise BadRequest(f"job {job.name!r} is not finished", "ask for the job until its status says so")
 

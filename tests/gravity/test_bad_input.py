@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import threading
 from typing import Any
 
 import aiohttp
@@ -195,3 +197,48 @@ async def test_a_file_for_which_there_is_no_room_is_refused(serve: Any, tmp_path
         assert (await served.client.post(FILE)).data["status"] == "success"
         full = (await served.client.post("x,y\n" + "1,1\n" * 700)).data  # its output would not fit
         assert full["status"] == "error" and "quota" in full["errorMessage"]
+
+
+async def test_who_goes_away_in_the_middle_leaves_nothing_and_is_no_incident(quiet: Any, caplog: Any) -> None:
+    part = (
+        b'--b\r\nContent-Disposition: form-data; name="data"\r\n\r\n{"mimeType": "text/csv"}\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx,y\n1,1\n'
+    )
+    head = (
+        f"POST /api/v1/jobs HTTP/1.1\r\nHost: node\r\nx-api-key: {quiet.client.key}\r\n"
+        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(part) + 100}\r\n\r\n"
+    )
+    incoming = quiet.node.config.home / "files" / "incoming"
+    host, port = quiet.url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(head.encode() + part)
+    async with asyncio.timeout(20):
+        while not any(incoming.iterdir()):
+            await quiet.client("GET", "/api/v1/jobs/latest")
+        writer.close()
+        while any(incoming.iterdir()):
+            await quiet.client("GET", "/api/v1/jobs/latest")
+    await quiet.client("GET", "/api/v1/jobs/latest")
+    assert "incident" not in caplog.text
+
+
+async def test_few_files_are_looked_at_at_once(served: Any, monkeypatch: Any) -> None:
+    from node.deployments import jobs
+
+    at_once, most = 0, 0
+    lock, inspect = threading.Lock(), jobs.inspect_file
+
+    def counted(*given: Any) -> int:
+        nonlocal at_once, most
+        with lock:
+            at_once, most = at_once + 1, max(most, at_once + 1)
+        try:
+            return inspect(*given)
+        finally:
+            with lock:
+                at_once -= 1
+
+    monkeypatch.setattr(jobs, "inspect_file", counted)
+    answers = await asyncio.gather(*(served.client.post("x,y\n" + "1,1\n" * 20_000) for _ in range(8)))
+    assert {answer.data["status"] for answer in answers} == {"success"}
+    assert most <= jobs.INSPECTED

@@ -146,6 +146,15 @@ async def test_a_stopped_job_has_failed(served: Any, monkeypatch: Any, eventuall
     assert (ended["status"], ended["errorMessage"]) == ("fail", "the job was stopped")
 
 
+async def test_a_job_that_was_called_failed_afterwards_says_so(served: Any) -> None:
+    job = (await served.client.post("x,y\n1,1\n")).data["id"]
+    await served.native.ok("POST", "/tasks.failed", {"task": UUID(job).hex, "force": True})
+    ended = (await served.client("GET", f"/api/v1/jobs/{job}")).data
+    assert (ended["status"], ended["errorMessage"]) == ("error", "the job failed")
+    refused = await served.client("GET", f"/api/v1/jobs/result-link/{job}")
+    assert refused.status == 400 and "it failed" in refused.error
+
+
 async def test_a_link_needs_no_key_expires_and_cannot_be_made_up(served: Any, holder: Any) -> None:
     job = (await served.client.post(THREE)).data
     link = (await served.client("GET", f"/api/v1/jobs/result-link/{job['id']}")).data
