@@ -132,19 +132,28 @@ class UpletStorage:
             raise NotFound(f"there is no {kind} {known}", "upload it, or check its uuid")
         return row
 
-    async def read(self, kind: Kind, uuid: str, actor: AccessKey) -> Reading:
-        """Its bytes, to be closed. Raises BadRequest, NotFound, Forbidden, Unavailable."""
+    async def read(self, kind: Kind, uuid: str, actor: AccessKey, uplet: str | None = None) -> Reading:
+        """Its bytes, to be closed. uplet: the one that data are wanted for; see `may_read`. Raises
+        BadRequest, NotFound, Forbidden, Unavailable."""
         found = await self.get(kind, uuid)
-        if not await self.may_read(found, actor):
+        if not await self.may_read(found, actor, uplet):
             raise Forbidden(
                 f"{kind} {found.uuid} belongs to {found.owner!r}, and no uplet of yours opens it",
                 "take an uplet for which its owner has given it, or ask its owner",
             )
         return await self._files.read(found.path)
 
-    async def may_read(self, found: StoredObject, actor: AccessKey) -> bool:
+    async def may_read(self, found: StoredObject, actor: AccessKey, uplet: str | None = None) -> bool:
         """Whether somebody may read the bytes: of private ones its owner, superusers and admins, and as
-        `node.uplets.access` says whoever works on it or has asked for it."""
+        `node.uplets.access` says whoever works on it or has asked for it.
+
+        Data that are wanted for an uplet are opened by that alone, whatever its worker may read besides: what
+        it feeds to a program is seen by who made up the uplet.
+        """
+        if found.kind is Kind.DATA and uplet is not None:
+            return await self._store.read(
+                lambda c: access.opens_data(c, found.uuid, found.owner, actor.user, uplet)
+            )
         if found.kind not in PRIVATE or _owns(actor, found):
             return True
         opens = access.opens_data if found.kind is Kind.DATA else access.opens_prediction

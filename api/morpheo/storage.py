@@ -58,6 +58,12 @@ class PageQuery(BaseModel):
     page: int = Field(0, ge=0, le=MAX_PAGE)
 
 
+class BlobQuery(BaseModel):
+    """uplet: the one that a worker needs data for: no other right of its key opens them then."""
+
+    uplet: str | None = Field(None, max_length=MAX_TEXT)
+
+
 class Metadata(BaseModel):
     """What is known of a blob. timestamp_upload: unix seconds; the rest is there where the kind has it."""
 
@@ -86,7 +92,8 @@ async def got(kind: Kind, call: Call) -> web.Response:
 
 async def sent(kind: Kind, call: Call) -> web.StreamResponse:
     """The blob; takes as long as it takes."""
-    reading = await call.node.uplet_storage.read(kind, call.part("uuid"), call.key)
+    query: BlobQuery = call.query
+    reading = await call.node.uplet_storage.read(kind, call.part("uuid"), call.key, query.uplet)
     PASSING.get().unhurried()
     return await send_file(call.request, reading)
 

@@ -59,6 +59,7 @@ def _routes(kind: Kind) -> Iterator[Route]:
         partial(storage.sent, kind),
         f"A {kind} blob",
         dialect="morpheo",
+        query=storage.BlobQuery,
         answers={200: _BYTES, 206: _BYTES},
     )
     yield Route(

@@ -24,16 +24,18 @@ from node.store.uplet_tables import (
     training_data,
 )
 from node.tasks import TaskStatus
-from node.uplets.kinds import STATES, UpletStatus
+from node.uplets.kinds import STATES, UpletStatus, task_of
 
 _RUNS = tasks.c.status == TaskStatus.IN_PROGRESS.value
 _ASKED = tasks.join(preduplets, preduplets.c.task == tasks.c.id)
 _DONE = tasks.c.status.in_(STATES[UpletStatus.DONE])
 
 
-def opens_data(connection: sa.Connection, uuid: str, owner: str, user: str) -> bool:
-    """Whether a user's worker has an uplet for which the owner's item of data is needed."""
-    return any(connection.scalar(sa.select(needed.exists())) for needed in _needing_data(uuid, owner, user))
+def opens_data(connection: sa.Connection, uuid: str, owner: str, user: str, uplet: str | None = None) -> bool:
+    """Whether a user's worker has an uplet for which the owner's item of data is needed. uplet: only that."""
+    this = sa.true() if uplet is None else tasks.c.id == (task_of(uplet) or "")
+    found = (needed.where(this) for needed in _needing_data(uuid, owner, user))
+    return any(connection.scalar(sa.select(needed.exists())) for needed in found)
 
 
 def _needing_data(uuid: str, owner: str, user: str) -> Iterator[sa.Select[tuple[str]]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkstemp
 
-from suffice.worker.calls import MorpheoCalls
+from suffice.worker.calls import MorpheoCalls, Uplet
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,16 @@ class Blobs:
         self._turn = threading.Lock()
         self._kept: OrderedDict[Path, _Kept] = OrderedDict()
 
-    def put(self, kind: str, uuid: str, place: Path, most: int) -> None:
-        """Have a blob of at most so many bytes at a place that is free, to be read only: the file may be the
-        cache's own under a second name. Raises SufficeError."""
+    def put(self, kind: str, uuid: str, place: Path, most: int, uplet: Uplet) -> None:
+        """Have a blob of at most so many bytes, for an uplet, at a place that is free, to be read only: the
+        file may be the cache's own under a second name. Raises SufficeError."""
         kept = self._folder / f"{kind}-{uuid}"
         known = self._linked(kept, place)
         descriptor, name = mkstemp(dir=self._folder)
         os.close(descriptor)
         fetched = Path(name)
         try:
-            tag = self._calls.fetch(kind, uuid, fetched, most, known)
+            tag = self._calls.fetch(kind, uuid, fetched, most, known, uplet)
             if not known or tag != known:
                 place.unlink(missing_ok=True)
                 _link(fetched, place)

@@ -140,15 +140,18 @@ class MorpheoCalls(Wire):
 
     # --- blobs ----------------------------------------------------------------------------------------------
 
-    def fetch(self, kind: str, uuid: str, file: Path, most: int, known: str) -> str:
-        """Write a blob to a file; its tag. Nothing is written if that is the one known.
+    def fetch(self, kind: str, uuid: str, file: Path, most: int, known: str, uplet: Uplet) -> str:
+        """Write a blob that an uplet needs to a file; its tag. Nothing is written if that is the one known.
 
         Raises SufficeError if it is more than `most` bytes, or not for us.
         """
 
+        # Our key may read more than who made up the uplet may have read for him.
+        path = f"/storage/{kind}/{part(uuid)}/blob?{urlencode({'uplet': uplet.uuid})}"
+
         def save() -> str:
             with file.open("wb") as opened:
-                return self._save(f"/storage/{kind}/{part(uuid)}/blob", opened, most=most, known=known)
+                return self._save(path, opened, most=most, known=known)
 
         return self._patiently(save)
 

@@ -31,19 +31,19 @@ def learn(uplet: Uplet, calls: MorpheoCalls, blobs: Blobs, sandbox: Sandbox, wor
     """
     most = sandbox.limits.disk
     workflow, algo = work / "workflow", work / "algo"
-    blobs.put("problem", uplet["workflow"], work / "workflow.tar.gz", most)
-    blobs.put("algo", uplet["algo"], work / "algo.tar.gz", most)
+    blobs.put("problem", uplet["workflow"], work / "workflow.tar.gz", most, uplet)
+    blobs.put("algo", uplet["algo"], work / "algo.tar.gz", most, uplet)
     sandbox.unpack("the workflow", work / "workflow.tar.gz", workflow)
     sandbox.unpack("the algorithm", work / "algo.tar.gz", algo)
     model = work / "model"
     if uplet["model_start"] != uplet["algo"]:  # else the chain begins, or nothing came of the one before
-        blobs.put("model", uplet["model_start"], work / "start.tar.gz", most)
+        blobs.put("model", uplet["model_start"], work / "start.tar.gz", most, uplet)
         sandbox.unpack("the model to start from", work / "start.tar.gz", model)
     else:
         model.mkdir()
     train, test = work / "train", work / "test"
-    fetch_data(blobs, uplet["train_data"], train, most)
-    fetch_data(blobs, uplet["test_data"], test, most)
+    fetch_data(blobs, uplet["train_data"], train, most, uplet)
+    fetch_data(blobs, uplet["test_data"], test, most, uplet)
     hidden = work / "hidden_targets"
     for folder in (hidden, work / "train_pred", work / "test_pred", work / "perf"):
         folder.mkdir()
@@ -101,11 +101,11 @@ def learn(uplet: Uplet, calls: MorpheoCalls, blobs: Blobs, sandbox: Sandbox, wor
     return result, "\n".join(filter(None, said))
 
 
-def fetch_data(blobs: Blobs, data: Iterable[str], folder: Path, most: int) -> None:
+def fetch_data(blobs: Blobs, data: Iterable[str], folder: Path, most: int, uplet: Uplet) -> None:
     """Have items of data in a folder, each under its id, beside an empty folder `pred`."""
     (folder / "pred").mkdir(parents=True)
-    for item in data:
-        blobs.put("data", item, folder / item, most)
+    for item in dict.fromkeys(data):
+        blobs.put("data", item, folder / item, most, uplet)
 
 
 def _performances(folder: Path) -> Json:

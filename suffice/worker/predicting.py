@@ -25,9 +25,9 @@ def predict(
     """
     most = sandbox.limits.disk
     data = str(uplet["data"])
-    fetch_data(blobs, [data], work / "test", most)
-    blobs.put("model", uplet["model"], work / "model.tar.gz", most)
-    blobs.put("algo", calls.algo_of_model(uplet["model"]), work / "algo.tar.gz", most)
+    fetch_data(blobs, [data], work / "test", most, uplet)
+    blobs.put("model", uplet["model"], work / "model.tar.gz", most, uplet)
+    blobs.put("algo", calls.algo_of_model(uplet["model"]), work / "algo.tar.gz", most, uplet)
     sandbox.unpack("the model", work / "model.tar.gz", work / "model")
     sandbox.unpack("the algorithm", work / "algo.tar.gz", work / "algo")
     (work / "pred").mkdir()

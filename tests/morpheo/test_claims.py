@@ -105,6 +105,28 @@ async def test_nobody_gets_at_data_by_a_problem_that_he_makes_up(
     assert await reads(eve, "data", uuids["later"]) == 403
 
 
+async def test_data_that_are_read_for_an_uplet_are_opened_by_that_alone(
+    people: dict[str, Any], uuids: dict[str, str], problem: str
+) -> None:
+    """A worker that has an honest uplet, or whose key opens all, does not feed one that somebody made up."""
+    author, eve = people["author"], people["other"]
+    await eve.problem("E", size=1, tests=[uuids["train"]])
+    await eve.data("mine", problems="E")
+    await eve.algo("eve's", problem="E")
+    (made_up,) = await eve.learnuplets(problem="E")
+    honest, _ = await author.learnuplets(problem="P")
+    path = f"/storage/data/{uuids['train']}/blob"
+    for client in (people["worker"], people["admin"]):
+        await client.claim(made_up)
+        await client.claim(honest)
+        answers = [await client("GET", path, params={"uplet": u["uuid"]}) for u in (honest, made_up)]
+        assert [answer.status for answer in answers] == [200, 403]
+        for uplet in (made_up, honest):
+            await client.ok("POST", f"/api/jobs/{uplet['uuid'].replace('-', '')}/release")
+    for other in (honest["uuid"], "none", "\0"):
+        assert (await people["worker"]("GET", path, params={"uplet": other})).status == 403
+
+
 async def test_what_an_admin_names_is_named_for_its_owner(
     people: dict[str, Any], uuids: dict[str, str]
 ) -> None:

@@ -104,7 +104,7 @@ class Fetching:
         self.tag = '"1"'
         self.refuses = False
 
-    def fetch(self, kind: str, uuid: str, file: Path, most: int, known: str) -> str:
+    def fetch(self, kind: str, uuid: str, file: Path, most: int, known: str, uplet: Any) -> str:
         if self.refuses:
             raise NodeRefused(403, "forbidden", "no uplet of yours opens it")
         if known == self.tag:
@@ -130,7 +130,7 @@ def put(fetching: Fetching, tmp_path: Path) -> Any:
 
     def one(kind: str, uuid: str, most: int = 100) -> Path:
         place = tmp_path / f"place-{next(places)}"
-        blobs.put(kind, uuid, place, most)
+        blobs.put(kind, uuid, place, most, uplet=None)  # type: ignore[arg-type]
         return place
 
     return one

@@ -121,14 +121,16 @@ async def test_a_workflow_that_is_in_the_way_of_predictions_fails(lab):
     assert "`pred`" in await fails(lab, workflow=workflow)
 
 
-async def test_a_worker_keeps_no_data_for_whom_the_node_refuses_it(lab, as_user):
-    """Else a problem made up on somebody's data is fed from what an honest one had fetched."""
+@pytest.mark.parametrize("role", ["user", "admin"])
+async def test_a_worker_keeps_no_data_for_whom_the_node_refuses_it(lab, as_user, role):
+    """Else a problem made up on somebody's data is fed from what an honest one had fetched, or with what the
+    worker's own key may read."""
     owner, eve = await as_user("owner"), await as_user("eve")
     secret = await lab.data([1.0, 3.0], owner)
     problem = await lab.problem([await lab.data([2.0])], 1)
     await lab.register([secret], problem, owner)
     honest = await lab.algo(problem)
-    key = await lab.served.node.keys.create("computer", "user")
+    key = await lab.served.node.keys.create("computer", role)
     work = await lab.start(key=key)
     await work.until("done in")
 
@@ -143,6 +145,14 @@ async def test_a_worker_keeps_no_data_for_whom_the_node_refuses_it(lab, as_user)
     assert await work.end(code=130) == {"done": 1, "failed": 1, "given_back": 0}
     assert [u["status"] for u in await eve.learnuplets(algo=honest)] == ["done"]
     assert [u["status"] for u in await eve.learnuplets(algo=stealing)] == ["failed"]
+
+
+async def test_an_item_that_is_named_twice_is_one(lab):
+    test = await lab.data([2.0])
+    problem = await lab.problem([test, test], 1)
+    await lab.register([await lab.data([1.0])], problem)
+    await lab.algo(problem)
+    assert await lab.work() == {"done": 1, "failed": 0, "given_back": 0}
 
 
 async def test_blobs_that_are_missing_fail(lab, pack):
