@@ -65,7 +65,7 @@ class Script:
             scratch=self.scratch,
         )
         if not ended.succeeded:
-            said = ended.errors.strip() or ended.output.strip()
+            said = (ended.errors.strip() or ended.output.strip()).replace("\0", "\ufffd")  # no store takes it
             raise SourceError(f"the script failed: {ended.reason}" + (f": {said[-SAID:]}" if said else ""))
         output = results / Path(OUTPUT).name
         if not (os.path.lexists(output) and stat.S_ISREG(output.lstat().st_mode)):

@@ -194,3 +194,19 @@ def test_archives_that_reach_out_are_refused(tmp_path: Path) -> None:
     (tmp_path / "main.py").unlink()
     with pytest.raises(BadRequest, match=r"has no main\.py"):
         described({"kind": "script", "folder": str(tmp_path)})
+
+
+def test_what_a_failing_script_says_can_be_stored(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "main.py").write_text(
+        "import os\nos.write(2, b'bad\\0luck')\nraise SystemExit(3)\n"
+    )
+    (tmp_path / "input").write_text("x")
+    model = {
+        "kind": "script",
+        "folder": str(tmp_path / "model"),
+        "command": "python main.py {input} {output}",
+    }
+    request = {"mime": "text/plain", "schema": described(model), "model": model}
+    with pytest.raises(SourceError, match="code 3: bad\ufffdluck"):
+        score_file(request, tmp_path / "input", tmp_path / "output", lambda done, total: None)
