@@ -65,11 +65,21 @@ def read_plain(folder: Path, name: str, most: int) -> bytes:
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder with all in it, whatever modes and depth a program has given it."""
-    # Python's own removal recurses once a level; these tools do not.
-    for words in (["/bin/chmod", "-R", "u+rwX"], ["/bin/rm", "-rf"]):
-        subprocess.run(  # noqa: S603 - two tools of the system on a folder of ours
-            [*words, "--", str(folder)], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+    open_folder(folder)
+    _with_tool("/bin/rm", "-rf", str(folder))
+
+
+def open_folder(folder: Path) -> None:
+    """Let us read and change all below a folder that a program has closed to its owner, whom we are."""
+    _with_tool("/bin/chmod", "-R", "u+rwX", str(folder))  # which follows no link on its way
+
+
+def _with_tool(tool: str, *words: str) -> None:
+    """Use a tool of the system: Python's own ways recurse once a level."""
+    command = [tool, *words[:-1], "--", words[-1]]
+    subprocess.run(  # noqa: S603 - on a folder of ours
+        command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def _step(descriptor: int, part: str, flags: int) -> int:

@@ -19,7 +19,7 @@ from typing import IO
 from node.errors import Unavailable
 from node.sandbox.asked import Ended, Limits, Mount, Stop
 from node.sandbox.bubblewrap import MISSING, bubblewrap, write_settings
-from node.sandbox.leftovers import remove_folder
+from node.sandbox.leftovers import open_folder, remove_folder
 from node.sandbox.system_calls import seccomp_filter
 from node.sandbox.watch import TICK_SECONDS, Passed, Watch
 
@@ -57,13 +57,14 @@ def run(
     scratch: where its `/tmp` is kept meanwhile, instead of among the machine's temporary files: for a caller
     who clears up after a crash of ours.
 
+    What it leaves in its writable mounts is ours to read and remove afterwards, whatever modes it has set.
     Raises Unavailable if the machine cannot make a sandbox: bubblewrap is missing, or may not.
     """
     with tempfile.TemporaryDirectory(prefix="sandbox-", dir=scratch, ignore_cleanup_errors=True) as name:
         private = Path(name)
         write_settings(private)
         writable = [private / "tmp", *(mount.source for mount in mounts if mount.writable)]
-        run = _Run(limits, Watch(limits, writable), stop)
+        run = _Run(limits, Watch(limits, writable), writable, stop)
         try:
             with _descriptors() as (heard, status, seccomp):
                 words = bubblewrap(
@@ -132,8 +133,8 @@ class _Tail:
 
 
 class _Run:
-    def __init__(self, limits: Limits, watch: Watch, stop: Stop | None) -> None:
-        self._limits, self._watch, self._stop = limits, watch, stop
+    def __init__(self, limits: Limits, watch: Watch, writable: Sequence[Path], stop: Stop | None) -> None:
+        self._limits, self._watch, self._writable, self._stop = limits, watch, writable, stop
         self._begun = time.monotonic()
         self._told = b""
         self._first: int | None = None
@@ -162,6 +163,8 @@ class _Run:
         finally:
             self._kill(process, status)
             self._wait_for_all()
+            for folder in self._writable:
+                open_folder(folder)
         return self._ended(process.wait(), passed, output.text(), errors.text())
 
     def _stopped(self) -> Passed | None:

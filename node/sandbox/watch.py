@@ -83,7 +83,9 @@ class Watch:
 
     def wrote_too_much(self) -> Passed:
         limits = self._limits
-        return Passed("disk", f"it wrote more than {limits.disk // MB} MB or {limits.files} files")
+        return Passed(
+            "disk", f"it wrote more than {limits.disk // MB} MB or {limits.files} files, or out of sight"
+        )
 
     def _running(self) -> Iterator[Path]:
         if self._processes is None:
@@ -143,22 +145,27 @@ class _Held:
         self._deleted: set[tuple[int, int]] = set()
 
     def add_below(self, folder: Path, most: int | None = None) -> bool:
-        """Add what a folder holds; False if there are more than `most` files, or folders too deep to be
-        counted. Nothing is followed."""
+        """Add what a folder holds; False if there are more than `most` files, or folders too deep or too
+        closed to be counted. Nothing is followed."""
         left = [(str(folder), 0)]
         while left:
             place, depth = left.pop()
             if depth > DEPTH:
                 return False
-            with contextlib.suppress(OSError), os.scandir(place) as entries:
-                for entry in entries:
-                    self.files += 1
-                    if most is not None and self.files > most:
-                        return False
-                    with contextlib.suppress(FileNotFoundError):
-                        self.size += entry.stat(follow_symlinks=False).st_blocks * 512
-                        if entry.is_dir(follow_symlinks=False):
-                            left.append((entry.path, depth + 1))
+            try:
+                with os.scandir(place) as entries:
+                    for entry in entries:
+                        self.files += 1
+                        if most is not None and self.files > most:
+                            return False
+                        with contextlib.suppress(FileNotFoundError):
+                            self.size += entry.stat(follow_symlinks=False).st_blocks * 512
+                            if entry.is_dir(follow_symlinks=False):
+                                left.append((entry.path, depth + 1))
+            except PermissionError:
+                return False
+            except OSError:
+                continue  # it is gone
         return True
 
     def add_open(self, process: Path) -> None:

@@ -28,6 +28,7 @@ from node.sandbox import (
     run,
 )
 from node.sandbox.system_calls import seccomp_filter
+from node.sandbox.watch import Watch
 
 MB = 1 << 20
 PYTHON = Path(sys.executable)
@@ -373,7 +374,7 @@ with open('{place}/large', 'wb') as file:
         Mount(work, "/here", writable=True),
     )
     assert ended.ended_by == "disk"
-    assert ended.reason == "it wrote more than 8 MB or 500 files"
+    assert ended.reason == "it wrote more than 8 MB or 500 files, or out of sight"
     assert sum(path.stat().st_size for path in work.iterdir()) <= 8 * MB
 
 
@@ -526,6 +527,44 @@ os.mkfifo('/here/pipe')
             read_plain(work, name, 100)
     with pytest.raises(BadRequest, match="more than 3 bytes"):
         read_plain(work, "real/file", 3)
+
+
+def test_what_it_closed_to_us_is_open_afterwards(program: Program, work: Path) -> None:
+    """Or else whoever reads it stumbles, if he is not root."""
+    ended = program(
+        """
+import os
+os.mkdir('/here/folder')
+open('/here/folder/file', 'w').close()
+os.symlink('/here/nothing', '/here/link')
+for place in ('/here/folder/file', '/here/folder', '/here'):
+    os.chmod(place, 0)
+""",
+        Mount(work, "/here", writable=True),
+    )
+    assert ended.succeeded, ended.errors
+    modes = [
+        stat.S_IMODE(place.stat().st_mode) for place in (work, work / "folder", work / "folder" / "file")
+    ]
+    assert modes == [0o700, 0o700, 0o600]
+
+
+def test_a_folder_that_the_watch_may_not_look_into_counts_as_too_much(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is not root does not see what is written there."""
+    (work / "closed").mkdir()
+    watch = Watch(LIMITS, [work])
+
+    def scandir(place: str) -> Iterator[os.DirEntry[str]]:
+        if place.endswith("closed"):
+            raise PermissionError
+        return looked(place)
+
+    looked = os.scandir
+    monkeypatch.setattr("node.sandbox.watch.os.scandir", scandir)
+    passed = watch.passed()
+    assert passed is not None and passed.limit == "disk"
 
 
 def test_its_private_folder_is_removed_whatever_is_in_it(
