@@ -58,13 +58,16 @@ def run(
     who clears up after a crash of ours.
 
     What it leaves in its writable mounts is ours to read and remove afterwards, whatever modes it has set.
-    Raises Unavailable if the machine cannot make a sandbox: bubblewrap is missing, or may not.
+    Raises Unavailable if the machine cannot make a sandbox: bubblewrap is missing, or may not, or too little
+    memory or disk is left.
     """
     with tempfile.TemporaryDirectory(prefix="sandbox-", dir=scratch, ignore_cleanup_errors=True) as name:
         private = Path(name)
         write_settings(private)
         writable = [private / "tmp", *(mount.source for mount in mounts if mount.writable)]
-        run = _Run(limits, Watch(limits, writable), writable, stop)
+        watch = Watch(limits, writable)
+        watch.check_room()
+        run = _Run(limits, watch, writable, stop)
         try:
             with _descriptors() as (heard, status, seccomp):
                 words = bubblewrap(

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.errors import Unavailable
 from node.sandbox.asked import MB, EndedBy, Limits
 
 TICK_SECONDS = 0.05
@@ -73,7 +74,7 @@ class Watch:
         if memory > limits.memory and self._shared_once() > limits.memory:
             return Passed("memory", f"it used more than {limits.memory // MB} MB of memory")
         if _available_memory() < FREE_BYTES:
-            return Passed("memory", f"the machine had less than {FREE_BYTES // MB} MB of memory left")
+            return _nothing_left("memory")
         return self._written(deleted)
 
     def written(self) -> Passed | None:
@@ -86,6 +87,18 @@ class Watch:
         return Passed(
             "disk", f"it wrote more than {limits.disk // MB} MB or {limits.files} files, or out of sight"
         )
+
+    def check_room(self) -> None:
+        """Raises Unavailable if the machine has nothing left before the run, which is not to blame."""
+        for what, short in (("memory", _available_memory() < FREE_BYTES), ("disk", self._disk_is_full())):
+            if short:
+                raise Unavailable(
+                    f"This machine has less than {FREE_BYTES // MB} MB of {what} left: no program is run.",
+                    "Free some, or run programs on another machine.",
+                )
+
+    def _disk_is_full(self) -> bool:
+        return any(shutil.disk_usage(folder).free < FREE_BYTES for folder in self._folders)
 
     def _running(self) -> Iterator[Path]:
         if self._processes is None:
@@ -124,9 +137,13 @@ class Watch:
         self._next_walk = now + _WALK_SHARE * (time.monotonic() - now)
         if not within or held.size - before.size > limits.disk:
             return self.wrote_too_much()
-        if any(shutil.disk_usage(folder).free < FREE_BYTES for folder in self._folders):
-            return Passed("disk", f"the machine had less than {FREE_BYTES // MB} MB of disk left")
+        if self._disk_is_full():
+            return _nothing_left("disk")
         return None
+
+
+def _nothing_left(limit: EndedBy) -> Passed:
+    return Passed(limit, f"the machine had less than {FREE_BYTES // MB} MB of {limit} left")
 
 
 def _available_memory() -> int:

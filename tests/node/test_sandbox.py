@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -355,10 +356,24 @@ while True:
 def test_a_run_ends_before_the_machine_has_nothing_left(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.sandbox.watch.FREE_BYTES", 1 << 60)
+    left = iter([1 << 40])
+    monkeypatch.setattr("node.sandbox.watch._available_memory", lambda: next(left, 0))
     ended = program("import time; time.sleep(1000)")
     assert ended.ended_by == "memory"
     assert ended.reason.startswith("the machine had less than")
+
+
+@pytest.mark.parametrize("what", ["memory", "disk"])
+def test_no_program_is_blamed_for_a_machine_that_had_nothing_left_before(
+    program: Program, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    full = shutil.disk_usage("/")._replace(free=0)
+    if what == "memory":
+        monkeypatch.setattr("node.sandbox.watch._available_memory", lambda: 0)
+    else:
+        monkeypatch.setattr("node.sandbox.watch.shutil.disk_usage", lambda folder: full)
+    with pytest.raises(Unavailable, match=f"has less than 256 MB of {what} left"):
+        program("pass")
 
 
 @pytest.mark.parametrize("place", ["/here", "/tmp"])  # noqa: S108 - in the sandbox
