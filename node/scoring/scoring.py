@@ -102,6 +102,10 @@ class _Job:
                 f"the model takes records, and there are none in {self.mime.type}",
                 "send text/csv; header=present, text/csv; header=absent or application/json",
             )
+        if self.taken.form is not None and not self.takings and self.mime.form != self.taken.form:
+            # Passed through as it is, it would be counted, and paid for, as what it is not.
+            takes = Mime.of(self.taken.form)
+            raise BadRequest(f"the model takes {takes}, not {self.mime}", "send the file as that")
         form = self.given.form or self.mime.form
         self.result = Mime.of(form) if form is not None and self.givings else None
         if self.result is not None and self.result.form == "csv":

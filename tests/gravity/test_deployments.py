@@ -246,3 +246,21 @@ async def test_a_script_that_fails_says_why(served: Any) -> None:
         assert refused.status == 400, wrong
     refused = await served.native("POST", f"{PLANE}/files", form({"kind": "script"}, b"no archive", "s.tgz"))
     assert refused.status == 400 and "archive" in refused.text
+
+
+async def test_records_cannot_be_hidden_from_the_bill_by_another_mime_type(served: Any) -> None:
+    """A script with `input_type` alone takes any fields, but only files whose records can be counted."""
+    asked = {
+        "kind": "script",
+        "command": "cp {input} {output}",
+        "schema": {"input_type": "csv_header"},
+        "seconds": 30,
+    }
+    copying = archive(main_py="")
+    await served.native.ok("POST", f"{PLANE}/files", form(asked, copying, "s.tgz"))
+    rows = "x\n1\n2\n3\n4\n5\n6\n"
+    for other in ("application/octet-stream", "application/json", "text/csv; header=absent"):
+        hidden = await served.client.post(rows, mime=other)
+        assert hidden.status == 400 and f"takes text/csv; header=present, not {other}" in hidden.error
+    job = (await served.client.post(rows)).data
+    assert (job["recordCount"], job["recordGroupCount"], job["billedUsage"]) == (6, 2, 40)
