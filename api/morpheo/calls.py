@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from pydantic_core import to_json
 
 from api.morpheo.entities import (
     Claim,
@@ -20,13 +21,14 @@ from api.morpheo.entities import (
 from api.native.binding import answer
 from api.problems import Problem, bad_request
 from api.routes import Call, CallHandler
+from api.streams import in_thread, send
 from node.uplets.documents import Document
 from node.uplets.documents import Problem as ProblemDocument
 from node.uplets.kinds import UpletKind
 from node.uplets.results import Learned
 
-_MANY: Final = 500
-"""Documents from which an answer is written in a thread."""
+_PIECE: Final = 2**16
+"""Bytes of a list that are sent at once, or what one document has."""
 
 
 async def new_problem(call: Call) -> web.Response:
@@ -95,15 +97,25 @@ async def pred_done(call: Call) -> web.Response:
 def listed(collection: str) -> CallHandler:
     """The call that lists a collection; the query's parameters are filters, all of which must hold."""
 
-    async def handle(call: Call) -> web.Response:
+    async def handle(call: Call) -> web.StreamResponse:
         found = await call.node.uplets.find(collection, call.request.query.items())
-        if len(found) < _MANY:
-            return answer({f"{collection}s": [_shown(document) for document in found]})
-        return await asyncio.to_thread(
-            lambda: answer({f"{collection}s": [_shown(document) for document in found]})
-        )
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json"})
+        return await send(call.request, response, in_thread(_pieces(f"{collection}s", found)))
 
     return handle
+
+
+def _pieces(name: str, found: Sequence[Document]) -> Iterator[bytes]:
+    """A list as JSON, piece by piece: every learnuplet repeats its problem's test data, and so a list can be
+    much larger than what was read for it."""
+    piece = bytearray(f'{{"{name}":[', "ascii")
+    for at, document in enumerate(found):
+        piece += b"," if at else b""
+        piece += to_json(_shown(document), inf_nan_mode="null")
+        if len(piece) >= _PIECE:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece + b"]}\n")
 
 
 def one(collection: str) -> CallHandler:

@@ -30,7 +30,8 @@ Uuids = Annotated[
 class NewProblem(BaseModel):
     uuid: Uuid
     workflow: Uuid
-    test_dataset: list[Uuid]
+    # Every learnuplet of the problem repeats it.
+    test_dataset: Annotated[list[Uuid], Field(max_length=10_000)]
     size_train_dataset: Annotated[int, Field(strict=True, ge=1)]
     lower_is_better: bool = Field(False, strict=True, description="suffice's own: of two performances")
 

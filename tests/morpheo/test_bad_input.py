@@ -160,3 +160,17 @@ async def test_many_data_at_once_are_taken_as_one(busy):
     assert answer.status == 409
     assert (await busy("GET", "/data/E3000")).status == 404
     assert len(await busy.learnuplets()) == 3002
+
+
+async def test_a_list_that_repeats_the_test_data_many_times_is_sent_piece_by_piece(admin):
+    """Its size is that of both multiplied, and no answer of that size is made."""
+    tests = [f"t{number:05}" for number in range(10_001)]
+    too_wide = {"uuid": "wide", "workflow": "W", "test_dataset": tests, "size_train_dataset": 1}
+    assert (await admin("POST", "/problem", too_wide)).status == 400
+    await admin.problem("P", 1, tests[:-1])
+    await admin.algo()
+    await admin.data(*(f"d{number}" for number in range(300)))
+    answer = await admin("GET", "/learnuplet")
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    found = answer.json["learnuplets"]
+    assert len(found) == 300 and all(uplet["test_data"] == tests[:-1] for uplet in found)
