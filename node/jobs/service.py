@@ -84,12 +84,12 @@ class Jobs:
         parameters = dict(parameters or {})
         table = parameters.pop("table", None)
         _check(kind, project, parameters, table)
-        await self.check(kind, project, parameters)
         if kind == "select" and table is not None:  # what a job is about can be told without its rows
             parameters["sample"] = {**table, "rows": table["rows"][:SAMPLE]}
         for key in ("path", "source"):
             if key in parameters:
                 check_may_read(actor, parameters[key])
+        await self.check(kind, project, parameters)
         if "source" in parameters:
             await self._sources.info(parameters["source"])
         if kind in ("encoder_learn", "encoder_forget"):
