@@ -15,10 +15,20 @@ from uuid import uuid4
 import numpy as np
 import psycopg
 import pytest
+from hypothesis import settings
 
 from federation.statistics import Attribute, AttributeType, Coded, Extra, Moments, Quantum, Schema, Table
 
 Learned = Callable[..., Moments]
+
+# No deadline, because the first example of a run pays for imports.
+settings.register_profile("suffice", deadline=None, max_examples=50)
+settings.load_profile("suffice")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: one more than cores, since many tests wait for processes that they started."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

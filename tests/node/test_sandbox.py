@@ -145,7 +145,10 @@ print(sorted(os.listdir('/tmp')), sorted(os.listdir('/here')))
         Mount(work, "/here", writable=True),
     )
     assert ended.succeeded, ended.errors
-    assert ended.output == "[] []\n"
+    # Of what is there outside, at most the way to the interpreter, if that lies there.
+    prefixes = [Path(prefix).parts for prefix in (sys.prefix, sys.base_prefix)]
+    ways = {parts[2] for parts in prefixes if parts[1] == "tmp"}
+    assert ended.output == f"{sorted(ways)} []\n"
 
 
 @pytest.fixture
